@@ -1,0 +1,47 @@
+import type { ChunkSet, ManifestJson, RootHash, TrackId } from '@sonantica/wire';
+
+/** Names one version of a track in a store. */
+export interface StoredTrackKey {
+  readonly trackId: TrackId;
+  readonly root: RootHash;
+}
+
+/** What a store holds of one version of a track. */
+export interface StoredTrack extends StoredTrackKey {
+  /** The manifest as it was put; checked again by whoever loads it. */
+  readonly manifest: ManifestJson;
+  /** Chunks that were put and not deleted. A copy. */
+  readonly held: ChunkSet;
+  /** Bytes of the held chunks. */
+  readonly sizeBytes: number;
+  /** When a chunk of it was last read or written: milliseconds since 1970. */
+  readonly usedAtMs: number;
+}
+
+/**
+ * Keeps proven chunks and small facts over restarts. Bytes are proven before `putChunk` and again by
+ * the reader after a restart: a store is not trusted.
+ *
+ * Every rejection is a `SwarmError`: `store-full` when the disk or quota is exhausted (nothing was kept
+ * of that put), `store-failed` otherwise. An operation that rejects leaves earlier contents readable.
+ */
+export interface ChunkStore {
+  /** What is held. Called once after opening. Damaged entries are left out. */
+  tracks(): Promise<StoredTrack[]>;
+  /** Keeps a manifest; must precede the first chunk of its version. Replaces an earlier one. */
+  putManifest(key: StoredTrackKey, manifest: ManifestJson): Promise<void>;
+  /** Keeps a chunk. Durable against a crash of the process once resolved. Copies `bytes` if it holds on to them. */
+  putChunk(key: StoredTrackKey, chunk: number, bytes: Uint8Array): Promise<void>;
+  /** A chunk, in memory that is the caller's own, or `undefined` when it is not held. */
+  getChunk(key: StoredTrackKey, chunk: number): Promise<Uint8Array | undefined>;
+  /** Forgets chunks; those not held are ignored. */
+  deleteChunks(key: StoredTrackKey, chunks: Iterable<number>): Promise<void>;
+  /** Forgets a version: its chunks and manifest. */
+  deleteTrack(key: StoredTrackKey): Promise<void>;
+  /** A small JSON document kept under a name (`budget`, `contribution`), or `undefined`. */
+  getDocument(name: string): Promise<unknown>;
+  /** Keeps a small JSON document, atomically: a crash leaves the old one or the new one. Durable once resolved. */
+  putDocument(name: string, value: unknown): Promise<void>;
+  /** Waits for what is under way and lets go of locks. Idempotent. */
+  close(): Promise<void>;
+}
