@@ -7,3 +7,5 @@ export * from './chunk-set.ts';
 export * from './merkle.ts';
 export * from './canonical-json.ts';
 export * from './manifest.ts';
+export * from './peer-messages.ts';
+export * from './peer-codec.ts';

@@ -1,0 +1,292 @@
+import { fromHex, toHex } from './bytes.ts';
+import { ChunkSet } from './chunk-set.ts';
+import { ProtocolError } from './errors.ts';
+import { parseRootHash, parseTrackId } from './ids.ts';
+import { LIMITS } from './limits.ts';
+import type { CloseReason, PeerFrame, RefuseReason } from './peer-messages.ts';
+
+const TYPES = {
+  hello: 1, open: 2, shut: 3, have: 4, fetching: 5, request: 6, proof: 7, block: 8, cancel: 9, refuse: 10,
+  ping: 11, pong: 12, close: 13,
+} as const;
+
+const REFUSE_REASONS: readonly RefuseReason[] = [
+  'other-version', 'too-many-tracks', 'not-sharing', 'over-budget', 'not-held', 'busy',
+];
+const CLOSE_REASONS: readonly CloseReason[] = ['done', 'duplicate', 'self', 'misbehaved', 'no-room', 'version'];
+
+const NONCE_BYTES = 16;
+const HOLDS_NONE = 0;
+const HOLDS_ALL = 1;
+const HOLDS_SOME = 2;
+
+/** Bytes of a block frame before the block itself. */
+export const BLOCK_HEADER_BYTES = 11;
+
+/** Writes a frame into new memory, the caller's to keep. Numbers are big-endian and unsigned. */
+export function encodePeerFrame(frame: PeerFrame): Uint8Array {
+  switch (frame.type) {
+    case 'hello': {
+      const writer = new FrameWriter(TYPES.hello, 1 + NONCE_BYTES);
+      writer.u8(frame.version);
+      writer.bytes(fromHex(frame.nonce, NONCE_BYTES));
+      return writer.frame;
+    }
+    case 'open': {
+      const { held } = frame;
+      const kind = held.isEmpty ? HOLDS_NONE : held.isFull ? HOLDS_ALL : HOLDS_SOME;
+      const bitmap = kind === HOLDS_SOME ? held.toBitmap() : new Uint8Array();
+      const writer = new FrameWriter(TYPES.open, 10 + LIMITS.hashBytes + frame.trackId.length + bitmap.length);
+      writer.u32(frame.handle);
+      writer.bytes(fromHex(frame.root, LIMITS.hashBytes));
+      writer.u32(held.capacity);
+      writer.u8(frame.trackId.length);
+      for (let i = 0; i < frame.trackId.length; i++) writer.u8(frame.trackId.charCodeAt(i));
+      writer.u8(kind);
+      writer.bytes(bitmap);
+      return writer.frame;
+    }
+    case 'shut': {
+      const writer = new FrameWriter(TYPES.shut, 4);
+      writer.u32(frame.handle);
+      return writer.frame;
+    }
+    case 'have': {
+      const writer = new FrameWriter(TYPES.have, 8 + 4 * (frame.chunks.length + frame.lost.length));
+      writer.u32(frame.handle);
+      writer.u16(frame.chunks.length);
+      for (const chunk of frame.chunks) writer.u32(chunk);
+      writer.u16(frame.lost.length);
+      for (const chunk of frame.lost) writer.u32(chunk);
+      return writer.frame;
+    }
+    case 'fetching': {
+      const writer = new FrameWriter(TYPES.fetching, 6 + 8 * frame.chunks.length);
+      writer.u32(frame.handle);
+      writer.u16(frame.chunks.length);
+      for (const { chunk, etaMs } of frame.chunks) {
+        writer.u32(chunk);
+        writer.u32(etaMs);
+      }
+      return writer.frame;
+    }
+    case 'request':
+    case 'cancel':
+    case 'refuse': {
+      const writer = new FrameWriter(TYPES[frame.type], RUN_BYTES + { request: 4, cancel: 0, refuse: 1 }[frame.type]);
+      writer.u32(frame.handle);
+      writer.u32(frame.chunk);
+      writer.u16(frame.first);
+      writer.u16(frame.count);
+      if (frame.type === 'request') writer.u32(frame.deadlineMs);
+      if (frame.type === 'refuse') writer.u8(REFUSE_REASONS.indexOf(frame.reason));
+      return writer.frame;
+    }
+    case 'proof': {
+      const writer = new FrameWriter(TYPES.proof, 8 + frame.leaves.length);
+      writer.u32(frame.handle);
+      writer.u32(frame.chunk);
+      writer.bytes(frame.leaves);
+      return writer.frame;
+    }
+    case 'block': {
+      const writer = new FrameWriter(TYPES.block, BLOCK_HEADER_BYTES - 1 + frame.bytes.length);
+      writer.u32(frame.handle);
+      writer.u32(frame.chunk);
+      writer.u16(frame.block);
+      writer.bytes(frame.bytes);
+      return writer.frame;
+    }
+    case 'ping':
+    case 'pong': {
+      const writer = new FrameWriter(TYPES[frame.type], 4);
+      writer.u32(frame.token);
+      return writer.frame;
+    }
+    case 'close': {
+      const writer = new FrameWriter(TYPES.close, 1);
+      writer.u8(CLOSE_REASONS.indexOf(frame.reason));
+      return writer.frame;
+    }
+  }
+}
+
+/**
+ * Reads a frame. `proof` and `block` keep views of `bytes`; everything else is copied. Throws
+ * `ProtocolError`: `too-large` above 65,536 bytes, `bad-type` for an unknown type, `bad-frame` or
+ * `bad-field` for what does not fit. Counts are checked against the frame's length before anything is
+ * allocated. Indices are only checked against a track by whoever knows it.
+ */
+export function decodePeerFrame(bytes: Uint8Array): PeerFrame {
+  if (bytes.length > LIMITS.maxFrameBytes) throw new ProtocolError('too-large', `a frame of ${bytes.length} bytes`);
+  const reader = new FrameReader(bytes);
+  const frame = readFrame(reader);
+  reader.end();
+  return frame;
+}
+
+function readFrame(reader: FrameReader): PeerFrame {
+  const type = reader.u8();
+  switch (type) {
+    case TYPES.hello:
+      return { type: 'hello', version: reader.u8(), nonce: toHex(reader.bytes(NONCE_BYTES)) };
+    case TYPES.open:
+      return readOpen(reader);
+    case TYPES.shut:
+      return { type: 'shut', handle: reader.u32() };
+    case TYPES.have: {
+      const handle = reader.u32();
+      const chunks = reader.list(4, () => reader.u32());
+      return { type: 'have', handle, chunks, lost: reader.list(4, () => reader.u32()) };
+    }
+    case TYPES.fetching: {
+      const handle = reader.u32();
+      return { type: 'fetching', handle, chunks: reader.list(8, () => ({ chunk: reader.u32(), etaMs: reader.u32() })) };
+    }
+    case TYPES.request:
+      return { type: 'request', handle: reader.u32(), ...reader.run(1), deadlineMs: reader.u32() };
+    case TYPES.cancel:
+      return { type: 'cancel', handle: reader.u32(), ...reader.run(1) };
+    case TYPES.refuse:
+      return { type: 'refuse', handle: reader.u32(), ...reader.run(0), reason: reader.oneOf(REFUSE_REASONS) };
+    case TYPES.proof: {
+      const handle = reader.u32();
+      const chunk = reader.u32();
+      const leaves = reader.rest(LIMITS.hashBytes * (LIMITS.maxChunkBytes / LIMITS.blockBytes));
+      if (leaves.length === 0 || leaves.length % LIMITS.hashBytes !== 0) {
+        throw new ProtocolError('bad-frame', 'a proof is whole hashes');
+      }
+      return { type: 'proof', handle, chunk, leaves };
+    }
+    case TYPES.block: {
+      const handle = reader.u32();
+      const chunk = reader.u32();
+      const block = reader.u16();
+      const bytes = reader.rest(LIMITS.blockBytes);
+      if (bytes.length === 0) throw new ProtocolError('bad-frame', 'an empty block');
+      return { type: 'block', handle, chunk, block, bytes };
+    }
+    case TYPES.ping:
+      return { type: 'ping', token: reader.u32() };
+    case TYPES.pong:
+      return { type: 'pong', token: reader.u32() };
+    case TYPES.close:
+      return { type: 'close', reason: reader.oneOf(CLOSE_REASONS) };
+    default:
+      throw new ProtocolError('bad-type', `frame type ${type}`);
+  }
+}
+
+function readOpen(reader: FrameReader): PeerFrame {
+  const handle = reader.u32();
+  const root = parseRootHash(toHex(reader.bytes(LIMITS.hashBytes)));
+  const capacity = reader.u32();
+  if (capacity < 1 || capacity > LIMITS.maxChunks) throw new ProtocolError('bad-field', `${capacity} chunks`);
+  const trackId = parseTrackId(String.fromCharCode(...reader.bytes(reader.u8())));
+  const kind = reader.u8();
+  if (kind > HOLDS_SOME) throw new ProtocolError('bad-field', `holdings of kind ${kind}`);
+  const held =
+    kind === HOLDS_ALL
+      ? ChunkSet.all(capacity)
+      : kind === HOLDS_NONE
+        ? ChunkSet.none(capacity)
+        : ChunkSet.fromBitmap(capacity, reader.bytes(Math.ceil(capacity / 8)));
+  return { type: 'open', handle, trackId, root, held };
+}
+
+const RUN_BYTES = 12;
+
+class FrameWriter {
+  readonly frame: Uint8Array;
+  readonly #view: DataView;
+  #at = 1;
+
+  constructor(type: number, bodyBytes: number) {
+    this.frame = new Uint8Array(1 + bodyBytes);
+    this.#view = new DataView(this.frame.buffer);
+    this.frame[0] = type;
+  }
+
+  u8(value: number): void {
+    this.#view.setUint8(this.#at, value);
+    this.#at += 1;
+  }
+
+  u16(value: number): void {
+    this.#view.setUint16(this.#at, value);
+    this.#at += 2;
+  }
+
+  u32(value: number): void {
+    this.#view.setUint32(this.#at, value);
+    this.#at += 4;
+  }
+
+  bytes(value: Uint8Array): void {
+    this.frame.set(value, this.#at);
+    this.#at += value.length;
+  }
+}
+
+class FrameReader {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  u8(): number {
+    return this.#view.getUint8(this.#take(1));
+  }
+
+  u16(): number {
+    return this.#view.getUint16(this.#take(2));
+  }
+
+  u32(): number {
+    return this.#view.getUint32(this.#take(4));
+  }
+
+  bytes(length: number): Uint8Array {
+    const at = this.#take(length);
+    return this.#bytes.subarray(at, at + length);
+  }
+
+  rest(most: number): Uint8Array {
+    const length = this.#bytes.length - this.#at;
+    if (length > most) throw new ProtocolError('bad-frame', `${length} bytes where ${most} fit`);
+    return this.bytes(length);
+  }
+
+  list<T>(bytesEach: number, readOne: () => T): T[] {
+    const count = this.u16();
+    if (count * bytesEach > this.#bytes.length - this.#at) throw new ProtocolError('bad-frame', 'the frame is short');
+    return Array.from({ length: count }, readOne);
+  }
+
+  run(leastCount: number): { chunk: number; first: number; count: number } {
+    const run = { chunk: this.u32(), first: this.u16(), count: this.u16() };
+    if (run.count < leastCount) throw new ProtocolError('bad-field', 'a run without blocks');
+    return run;
+  }
+
+  oneOf<T>(values: readonly T[]): T {
+    const value = values[this.u8()];
+    if (value === undefined) throw new ProtocolError('bad-field', 'an unknown reason');
+    return value;
+  }
+
+  end(): void {
+    if (this.#at !== this.#bytes.length) throw new ProtocolError('bad-frame', 'bytes after the end');
+  }
+
+  #take(length: number): number {
+    const at = this.#at;
+    if (at + length > this.#bytes.length) throw new ProtocolError('bad-frame', 'the frame is short');
+    this.#at = at + length;
+    return at;
+  }
+}
