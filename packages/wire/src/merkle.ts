@@ -14,58 +14,68 @@ export function leavesPerChunk(chunkSize: number): number {
 
 /**
  * The root of a binary SHA-256 tree over `hashes`, padded with `filler` to `width`, a power of two
- * (default: the next power of two). One hash alone is its own root.
+ * (default: the next power of two). One hash alone is its own root. Synchronous when the hasher is.
  */
-export async function merkleRoot(
+export function merkleRoot(
   hasher: Hasher,
   hashes: readonly Uint8Array[],
   width = nextPowerOfTwo(hashes.length),
   filler: Uint8Array = ZERO_HASH,
-): Promise<Uint8Array> {
-  let layer = hashes;
-  let padding = filler;
-  for (let left = width; left > 1; left /= 2) {
-    const above: Uint8Array[] = [];
-    for (let i = 0; i < layer.length; i += 2) {
-      above.push(await hashPair(hasher, layer[i] ?? padding, layer[i + 1] ?? padding));
-    }
-    padding = await hashPair(hasher, padding, padding);
-    layer = above;
+): Uint8Array | Promise<Uint8Array> {
+  if (width <= 1) return hashes[0] ?? filler;
+  const above: (Uint8Array | Promise<Uint8Array>)[] = [];
+  for (let i = 0; i < hashes.length; i += 2) {
+    above.push(hashPair(hasher, hashes[i] ?? filler, hashes[i + 1] ?? filler));
   }
-  return layer[0] ?? padding;
+  const padding = above.length < width / 2 ? hashPair(hasher, filler, filler) : filler;
+  return whenHashed([padding, ...above], ([paddingHash, ...layer]) =>
+    merkleRoot(hasher, layer, width / 2, paddingHash),
+  );
 }
 
 /**
  * The hash of a chunk from its leaf hashes. In a track of one chunk the tree is only as wide as its
- * blocks need; otherwise it has `chunkSize / 16384` leaves.
+ * blocks need; otherwise it has `chunkSize / 16384` leaves. Synchronous when the hasher is.
  */
-export function chunkRoot(hasher: Hasher, geometry: Geometry, leaves: readonly Uint8Array[]): Promise<Uint8Array> {
-  const width = chunkCount(geometry) === 1 ? nextPowerOfTwo(leaves.length) : leavesPerChunk(geometry.chunkSize);
+export function chunkRoot(
+  hasher: Hasher,
+  geometry: Geometry,
+  leaves: readonly Uint8Array[],
+): Uint8Array | Promise<Uint8Array> {
+  const width =
+    chunkCount(geometry) === 1 ? nextPowerOfTwo(leaves.length) : leavesPerChunk(geometry.chunkSize);
   return merkleRoot(hasher, leaves, width);
 }
 
-/** Whether `leaves` (one per block, none padded) are those of the chunk whose hash is `expected`. */
-export async function provesChunk(
+/**
+ * Whether `leaves` (one per block, none padded) are those of the chunk whose hash is `expected`.
+ * Synchronous when the hasher is.
+ */
+export function provesChunk(
   hasher: Hasher,
   geometry: Geometry,
   chunk: number,
   leaves: readonly Uint8Array[],
   expected: Uint8Array,
-): Promise<boolean> {
+): boolean | Promise<boolean> {
   if (leaves.length !== blockCount(geometry, chunk)) return false;
-  return equalBytes(await chunkRoot(hasher, geometry, leaves), expected);
+  const root = chunkRoot(hasher, geometry, leaves);
+  return root instanceof Promise
+    ? root.then((hash) => equalBytes(hash, expected))
+    : equalBytes(root, expected);
 }
 
-/** The `pieces root` of a track from its chunk hashes (BEP 52). */
-export async function trackRoot(
+/** The `pieces root` of a track from its chunk hashes (BEP 52). Synchronous when the hasher is. */
+export function trackRoot(
   hasher: Hasher,
   geometry: Geometry,
   chunkHashes: readonly Uint8Array[],
-): Promise<Uint8Array> {
+): Uint8Array | Promise<Uint8Array> {
   const only = chunkHashes[0];
   if (chunkHashes.length === 1 && only !== undefined) return only;
-  const filler = await merkleRoot(hasher, [], leavesPerChunk(geometry.chunkSize));
-  return merkleRoot(hasher, chunkHashes, nextPowerOfTwo(chunkHashes.length), filler);
+  return whenHashed([merkleRoot(hasher, [], leavesPerChunk(geometry.chunkSize))], ([filler]) =>
+    merkleRoot(hasher, chunkHashes, nextPowerOfTwo(chunkHashes.length), filler),
+  );
 }
 
 /** Cuts packed 32-byte hashes into views of the same memory. */
@@ -93,4 +103,13 @@ function hashPair(hasher: Hasher, left: Uint8Array, right: Uint8Array): Uint8Arr
   pair.set(left);
   pair.set(right, LIMITS.hashBytes);
   return hasher(pair);
+}
+
+/** Goes on at once when every hash is there, so that a synchronous hasher is never made to wait. */
+function whenHashed(
+  hashes: readonly (Uint8Array | Promise<Uint8Array>)[],
+  next: (hashes: readonly Uint8Array[]) => Uint8Array | Promise<Uint8Array>,
+): Uint8Array | Promise<Uint8Array> {
+  const ready = hashes.filter((hash) => hash instanceof Uint8Array);
+  return ready.length === hashes.length ? next(ready) : Promise.all(hashes).then(next);
 }
