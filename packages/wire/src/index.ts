@@ -9,3 +9,5 @@ export * from './canonical-json.ts';
 export * from './manifest.ts';
 export * from './peer-messages.ts';
 export * from './peer-codec.ts';
+export * from './tracker-messages.ts';
+export * from './tracker-codec.ts';

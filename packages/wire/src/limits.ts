@@ -35,6 +35,16 @@ export const LIMITS = {
   maxClaims: 8,
   /** Chunk indices in one `have`. */
   maxHaveChunks: 4_096,
+  /** Peers named when the asker does not say how many it wants. */
+  defaultWantedPeers: 20,
+  /** Tracks one socket may have announced: a stranger's memory at the tracker is bounded. */
+  maxAnnouncedTracks: 1_024,
+  /** Levels of arrays and objects in a signal: nobody's recursive reader is made to overflow. */
+  maxSignalDepth: 64,
+  /** STUN and TURN servers a tracker may name. */
+  maxIceServers: 16,
+  /** Characters of an error's message, a server's address or a credential. */
+  maxTrackerTextLength: 2_048,
 
   /** A peer frame with its header: the smallest maximum among wrtc, werift and Chromium. */
   maxFrameBytes: 65_536,
