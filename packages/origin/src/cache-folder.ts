@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { access, constants, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { OriginError, systemCode } from './errors.ts';
 
 /**
@@ -17,7 +17,7 @@ export class CacheFolder {
 
   /** `dir` as asked for; or else `.sonantica` in the library, the user's cache folder, a temporary one. */
   constructor(libraryDir: string, dir: string | undefined, log: (line: string) => void) {
-    const wanted = dir === undefined ? [join(libraryDir, '.sonantica'), userCacheFolder()] : [dir];
+    const wanted = dir === undefined ? [join(libraryDir, '.sonantica'), userCacheFolder(libraryDir)] : [dir];
     this.#candidates = [
       ...wanted.map((folder) => async () => folder),
       async () => (this.#temporary ??= await mkdtemp(join(tmpdir(), 'sonantica-origin-'))),
@@ -112,11 +112,13 @@ export class CacheFolder {
   }
 }
 
-/** Where the system keeps what programs can make again. */
-function userCacheFolder(): string {
+/** A folder for this library where the system keeps what programs can make again. */
+function userCacheFolder(libraryDir: string): string {
+  const library = hash('sha256', resolve(libraryDir), 'hex').slice(0, 16);
   const { XDG_CACHE_HOME, LOCALAPPDATA } = process.env;
-  if (XDG_CACHE_HOME) return join(XDG_CACHE_HOME, 'sonantica-origin');
-  if (process.platform === 'darwin') return join(homedir(), 'Library', 'Caches', 'sonantica-origin');
-  if (process.platform === 'win32' && LOCALAPPDATA) return join(LOCALAPPDATA, 'sonantica-origin');
-  return join(homedir(), '.cache', 'sonantica-origin');
+  let caches = join(homedir(), '.cache');
+  if (XDG_CACHE_HOME) caches = XDG_CACHE_HOME;
+  else if (process.platform === 'darwin') caches = join(homedir(), 'Library', 'Caches');
+  else if (process.platform === 'win32' && LOCALAPPDATA) caches = LOCALAPPDATA;
+  return join(caches, 'sonantica-origin', library);
 }

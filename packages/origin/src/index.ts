@@ -11,3 +11,9 @@ export { createPublisherKey, readPublisherKey, type PublisherKey } from './publi
 export { hashFile, type FileHashes, type FileStamp } from './file-hashing.ts';
 export { readTrackFacts, type TrackFacts } from './audio-facts.ts';
 export { assignTrackIds, trackIdFor } from './track-ids.ts';
+export {
+  staticTrackIds,
+  writeStaticManifest,
+  type StaticManifest,
+  type StaticManifestOptions,
+} from './static-manifest.ts';
