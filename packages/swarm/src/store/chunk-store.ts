@@ -23,14 +23,22 @@ export interface StoredTrack extends StoredTrackKey {
  * the reader after a restart: a store is not trusted.
  *
  * Every rejection is a `SwarmError`: `store-full` when the disk or quota is exhausted (nothing was kept
- * of that put), `store-failed` otherwise. An operation that rejects leaves earlier contents readable.
+ * of that put), `invalid-argument` for what could not be kept anywhere (a manifest that is not the key's, a
+ * chunk without a manifest or of a wrong length, a document that is not JSON), `closed` after `close`,
+ * `store-failed` otherwise. An operation that rejects leaves earlier contents readable.
  */
 export interface ChunkStore {
   /** What is held. Called once after opening. Damaged entries are left out. */
   tracks(): Promise<StoredTrack[]>;
-  /** Keeps a manifest; must precede the first chunk of its version. Replaces an earlier one. */
+  /**
+   * Keeps a manifest, which must be that of `key` and precede the first chunk of its version. Replaces an earlier
+   * one; if that cut the track into chunks of another size, its chunks are forgotten.
+   */
   putManifest(key: StoredTrackKey, manifest: ManifestJson): Promise<void>;
-  /** Keeps a chunk. Durable against a crash of the process once resolved. Copies `bytes` if it holds on to them. */
+  /**
+   * Keeps a chunk, also in place of an earlier one. Durable against a crash of the process once resolved. `bytes` are
+   * the caller's to change as soon as this returns.
+   */
   putChunk(key: StoredTrackKey, chunk: number, bytes: Uint8Array): Promise<void>;
   /** A chunk, in memory that is the caller's own, or `undefined` when it is not held. */
   getChunk(key: StoredTrackKey, chunk: number): Promise<Uint8Array | undefined>;
@@ -38,10 +46,10 @@ export interface ChunkStore {
   deleteChunks(key: StoredTrackKey, chunks: Iterable<number>): Promise<void>;
   /** Forgets a version: its chunks and manifest. */
   deleteTrack(key: StoredTrackKey): Promise<void>;
-  /** A small JSON document kept under a name (`budget`, `contribution`), or `undefined`. */
+  /** A small JSON document kept under a name (`budget`, `contribution`), or `undefined`. The caller's own. */
   getDocument(name: string): Promise<unknown>;
   /** Keeps a small JSON document, atomically: a crash leaves the old one or the new one. Durable once resolved. */
   putDocument(name: string, value: unknown): Promise<void>;
-  /** Waits for what is under way and lets go of locks. Idempotent. */
+  /** Waits for what is under way and lets go of locks, also when it rejects. Idempotent. */
   close(): Promise<void>;
 }
