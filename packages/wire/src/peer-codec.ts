@@ -73,12 +73,15 @@ export function encodePeerFrame(frame: PeerFrame): Uint8Array {
     case 'request':
     case 'cancel':
     case 'refuse': {
-      const writer = new FrameWriter(TYPES[frame.type], RUN_BYTES + { request: 4, cancel: 0, refuse: 1 }[frame.type]);
+      const writer = new FrameWriter(TYPES[frame.type], RUN_BYTES + { request: 5, cancel: 0, refuse: 1 }[frame.type]);
       writer.u32(frame.handle);
       writer.u32(frame.chunk);
       writer.u16(frame.first);
       writer.u16(frame.count);
-      if (frame.type === 'request') writer.u32(frame.deadlineMs);
+      if (frame.type === 'request') {
+        writer.u32(frame.deadlineMs);
+        writer.u8(frame.needsProof ? 1 : 0);
+      }
       if (frame.type === 'refuse') writer.u8(REFUSE_REASONS.indexOf(frame.reason));
       return writer.frame;
     }
@@ -144,7 +147,7 @@ function readFrame(reader: FrameReader): PeerFrame {
       return { type: 'fetching', handle, chunks: reader.list(8, () => ({ chunk: reader.u32(), etaMs: reader.u32() })) };
     }
     case TYPES.request:
-      return { type: 'request', handle: reader.u32(), ...reader.run(1), deadlineMs: reader.u32() };
+      return { type: 'request', handle: reader.u32(), ...reader.run(1), deadlineMs: reader.u32(), needsProof: reader.oneOf([false, true]) };
     case TYPES.cancel:
       return { type: 'cancel', handle: reader.u32(), ...reader.run(1) };
     case TYPES.refuse:

@@ -81,6 +81,8 @@ export interface RequestFrame extends BlockRun {
   readonly type: 'request';
   readonly handle: TrackHandle;
   readonly deadlineMs: number;
+  /** Whether the leaf hashes of the chunk are to be sent ahead of the blocks. */
+  readonly needsProof: boolean;
 }
 
 /** The leaf hashes of all blocks of a chunk, 32 bytes each, sent ahead of its blocks. */

@@ -1,0 +1,211 @@
+import type { ManifestJson } from '@sonantica/wire';
+import { ChunkCache } from './chunk-cache.ts';
+import type { Clock } from './core/env.ts';
+import { trackKey, type TrackKey } from './core/track-key.ts';
+import { SwarmError } from './errors.ts';
+import type { ChunkStore, StoredTrack, StoredTrackKey } from './store/chunk-store.ts';
+import type { TrackVersion } from './track-version.ts';
+
+/** Chunks held in memory beside the store, in bytes: what is being read, given on and not yet written. */
+const MEMORY_BYTES = 64 * 1024 * 1024;
+
+/** Answers a chunk of a track that lies elsewhere, or `undefined` when it cannot. */
+export type ChunkReader = (chunk: number) => Promise<Uint8Array | undefined>;
+
+/** What a keeper is made of. */
+export interface ChunkKeeperParts {
+  readonly store: ChunkStore;
+  readonly clock: Clock;
+  /** A chunk is held no longer. */
+  onLost(track: TrackKey, chunk: number): void;
+  /** A chunk kept from before was proven and used for the first time. */
+  onCached(version: TrackVersion, bytes: number): void;
+  onTrouble(reason: 'store-full' | 'store-failed', message: string): void;
+}
+
+interface KeptTrack extends StoredTrackKey {
+  readonly manifest: ManifestJson;
+  readonly chunkSize: number;
+  readonly size: number;
+  /** In the store. */
+  readonly chunks: Set<number>;
+  /** Kept from before this run and not yet proven in it. */
+  readonly unproven: Set<number>;
+  usedAtMs: number;
+}
+
+/**
+ * Keeps complete chunks: in memory for a while, in the store within the listener's limit. What comes from
+ * the store or a reader is proven again before anybody gets it.
+ */
+export class ChunkKeeper {
+  readonly store: ChunkStore;
+  readonly #parts: ChunkKeeperParts;
+  readonly #cache: ChunkCache;
+  readonly #tracks = new Map<TrackKey, KeptTrack>();
+  readonly #readers = new Map<TrackKey, ChunkReader>();
+  readonly #loading = new Map<string, Promise<Uint8Array | undefined>>();
+  readonly #opened: StoredTrack[] = [];
+  #limitBytes = 0;
+  #storedBytes = 0;
+  /** Writes go one after another, so that eviction and writing do not race. */
+  #writes: Promise<void> = Promise.resolve();
+  #inTrouble = false;
+
+  constructor(parts: ChunkKeeperParts) {
+    this.#parts = parts;
+    this.store = parts.store;
+    this.#cache = new ChunkCache(MEMORY_BYTES, (track, chunk) => parts.onLost(track, chunk));
+  }
+
+  /** What the store held when it was opened. */
+  get stored(): readonly StoredTrack[] {
+    return this.#opened;
+  }
+
+  /** Bytes of chunks in the store. */
+  get storedBytes(): number {
+    return this.#storedBytes;
+  }
+
+  /** Reads what the store holds. Rejects with `store-failed`. */
+  async loadAll(): Promise<void> {
+    for (const stored of await this.store.tracks()) {
+      this.#opened.push(stored);
+      const { trackId, root, manifest, held, usedAtMs } = stored;
+      const { chunkSize, size } = manifest;
+      this.#tracks.set(trackKey(trackId, root), { trackId, root, manifest, chunkSize, size, chunks: new Set(held), unproven: new Set(held), usedAtMs });
+      this.#storedBytes += stored.sizeBytes;
+    }
+  }
+
+  setReader(track: TrackKey, reader: ChunkReader): void {
+    this.#readers.set(track, reader);
+  }
+
+  hasReader(track: TrackKey): boolean {
+    return this.#readers.has(track);
+  }
+
+  /** How much may be kept; what is over it goes at once. */
+  setLimit(bytes: number): void {
+    this.#limitBytes = bytes;
+    this.#queue(() => this.#makeRoom(0));
+  }
+
+  /** Takes over a proven chunk. It is in memory at once and in the store soon, where there is room. */
+  keep(version: TrackVersion, chunk: number, bytes: Uint8Array): void {
+    this.#cache.put(version.key, chunk, bytes, false);
+    this.#queue(() => this.#write(version, chunk, bytes));
+  }
+
+  /** A held chunk, proven, in memory that nobody changes; `undefined` when it is lost: then `onLost` was told. */
+  load(version: TrackVersion, chunk: number): Promise<Uint8Array | undefined> {
+    const cached = this.#cache.get(version.key, chunk);
+    if (cached !== undefined) return Promise.resolve(cached);
+    const id = `${version.key}/${chunk}`;
+    const under = this.#loading.get(id);
+    if (under !== undefined) return under;
+    const loading = this.#loadProven(version, chunk).finally(() => this.#loading.delete(id));
+    this.#loading.set(id, loading);
+    return loading;
+  }
+
+  /** Waits until what was kept so far is written, or given up. */
+  settled(): Promise<void> {
+    return this.#writes;
+  }
+
+  async close(): Promise<void> {
+    await this.#writes;
+    await this.store.close();
+  }
+
+  async #loadProven(version: TrackVersion, chunk: number): Promise<Uint8Array | undefined> {
+    const { key, manifest } = version;
+    const reader = this.#readers.get(key);
+    let bytes: Uint8Array | undefined;
+    try {
+      bytes = reader === undefined ? await this.store.getChunk(manifest, chunk) : await reader(chunk);
+    } catch (error) {
+      this.#parts.onTrouble('store-failed', error instanceof Error ? error.message : String(error));
+    }
+    if (bytes !== undefined && (await version.proves(chunk, bytes))) {
+      const kept = this.#tracks.get(key);
+      if (kept?.unproven.delete(chunk) === true) this.#parts.onCached(version, bytes.length);
+      if (kept !== undefined) kept.usedAtMs = this.#parts.clock.wallMs();
+      this.#cache.put(key, chunk, bytes, true);
+      return bytes;
+    }
+    this.#queue(() => this.#drop(key, [chunk]));
+    this.#parts.onLost(key, chunk);
+    return undefined;
+  }
+
+  async #write(version: TrackVersion, chunk: number, bytes: Uint8Array): Promise<void> {
+    const { key, manifest } = version;
+    if (bytes.length > this.#limitBytes) return;
+    await this.#makeRoom(bytes.length);
+    if (this.#storedBytes + bytes.length > this.#limitBytes) return;
+    let kept = this.#tracks.get(key);
+    if (kept === undefined) {
+      await this.store.putManifest(manifest, manifest.json);
+      kept = { trackId: manifest.trackId, root: manifest.root, manifest: manifest.json, chunkSize: manifest.chunkSize, size: manifest.size, chunks: new Set(), unproven: new Set(), usedAtMs: 0 };
+      this.#tracks.set(key, kept);
+    }
+    try {
+      await this.store.putChunk(manifest, chunk, bytes);
+    } catch (error) {
+      if (!(error instanceof SwarmError) || error.code !== 'store-full') throw error;
+      await this.#makeRoom(this.#limitBytes - this.#storedBytes + 4 * bytes.length);
+      await this.store.putChunk(manifest, chunk, bytes);
+    }
+    kept.chunks.add(chunk);
+    kept.unproven.delete(chunk);
+    kept.usedAtMs = this.#parts.clock.wallMs();
+    this.#storedBytes += bytes.length;
+    this.#cache.keptElsewhere(key, chunk);
+    this.#inTrouble = false;
+  }
+
+  /** Evicts until `bytes` more fit under the limit. */
+  async #makeRoom(bytes: number): Promise<void> {
+    const excess = this.#storedBytes + bytes - this.#limitBytes;
+    if (excess <= 0) return;
+    for (const { track, chunks } of this.#evictions(excess)) await this.#drop(track, chunks);
+  }
+
+  *#evictions(excess: number): Generator<{ track: TrackKey; chunks: number[] }> {
+    let left = excess;
+    for (const [track, kept] of [...this.#tracks].sort(([, a], [, b]) => a.usedAtMs - b.usedAtMs)) {
+      if (left <= 0) return;
+      const chunks = [...kept.chunks].slice(0, Math.ceil(left / kept.chunkSize));
+      left -= chunks.length * kept.chunkSize;
+      yield { track, chunks };
+    }
+  }
+
+  async #drop(track: TrackKey, chunks: readonly number[]): Promise<void> {
+    const kept = this.#tracks.get(track);
+    if (kept === undefined) return;
+    const { trackId, root } = kept;
+    await this.store.deleteChunks({ trackId, root }, chunks);
+    for (const chunk of chunks) {
+      if (!kept.chunks.delete(chunk)) continue;
+      kept.unproven.delete(chunk);
+      this.#storedBytes -= Math.min(kept.chunkSize, kept.size - chunk * kept.chunkSize);
+      if (!this.#cache.keptNowhereElse(track, chunk)) this.#parts.onLost(track, chunk);
+    }
+    if (kept.chunks.size > 0) return;
+    this.#tracks.delete(track);
+    await this.store.deleteTrack({ trackId, root });
+  }
+
+  #queue(write: () => Promise<void>): void {
+    this.#writes = this.#writes.then(write).catch((error: unknown) => {
+      const code = error instanceof SwarmError && error.code === 'store-full' ? 'store-full' : 'store-failed';
+      if (!this.#inTrouble) this.#parts.onTrouble(code, error instanceof Error ? error.message : String(error));
+      this.#inTrouble = true;
+    });
+  }
+}

@@ -1,0 +1,30 @@
+import { InvalidArgumentError } from 'commander';
+
+/** Exit status of every command. */
+export const EXIT = { done: 0, failed: 1, misused: 2 } as const;
+
+/** A WebSocket URL, for commander. */
+export function webSocketUrl(value: string): string {
+  return url(value, ['ws:', 'wss:'], 'ws://host:port or wss://host');
+}
+
+/** An HTTP URL, for commander; repeated, mirrors in order. */
+export function httpUrls(value: string, earlier: readonly string[] | undefined): readonly string[] {
+  return [...(earlier ?? []), url(value, ['http:', 'https:'], 'http://host:port or https://host/path')];
+}
+
+/** A number that is not negative, for commander. */
+export function amount(value: string): number {
+  const number = Number(value);
+  if (value.trim() !== '' && Number.isFinite(number) && number >= 0) return number;
+  throw new InvalidArgumentError('Expected a number, 0 or more.');
+}
+
+function url(value: string, protocols: readonly string[], expected: string): string {
+  try {
+    if (protocols.includes(new URL(value).protocol)) return value;
+  } catch {
+    // Said below.
+  }
+  throw new InvalidArgumentError(`Expected ${expected}.`);
+}

@@ -1,0 +1,144 @@
+import { createWriteStream } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { finished } from 'node:stream/promises';
+import { SERVER_ONLY } from '../contribution.ts';
+import { SwarmError } from '../errors.ts';
+import { loadNodeRtc } from '../links/node-rtc.ts';
+import type { TierBytes } from '../options.ts';
+import { openFileStore } from '../store/file-store.ts';
+import { createSwarm, type Swarm } from '../swarm.ts';
+import type { Track } from '../track.ts';
+import { createStreamHasher } from '../verify/sha256-node.ts';
+import { createProgress, megabytes } from './progress.ts';
+
+/** Flags of `sonantica-swarm get`. */
+export interface GetFlags {
+  readonly tracker?: string;
+  readonly origin: readonly string[];
+  readonly aula?: string;
+  readonly out?: string;
+  readonly store?: string;
+  readonly stay?: boolean;
+  readonly serverOnly?: boolean;
+  readonly rtc?: 'wrtc' | 'werift';
+  readonly publisherKey?: readonly string[];
+  readonly json?: boolean;
+}
+
+/** What `get --json` prints. Times in milliseconds from the start of the command, sizes in bytes. */
+export interface GetReport {
+  readonly trackId: string;
+  readonly size: number;
+  readonly sha256: string;
+  readonly ms: number;
+  readonly firstBlockMs: number;
+  readonly bytes: TierBytes;
+  /** Peers that gave something. */
+  readonly peers: number;
+  readonly chunks: number;
+  readonly rejectedBlocks: number;
+}
+
+/** Fetches a track, proves it, writes it out, reports; with `--stay` gives it on until told to stop. */
+export async function get(trackId: string, flags: GetFlags, stop: AbortSignal): Promise<void> {
+  const swarm = createSwarm({
+    origin: flags.origin,
+    ...(flags.tracker === undefined ? {} : { tracker: flags.tracker }),
+    ...(flags.aula === undefined ? {} : { aulaId: flags.aula }),
+    ...(flags.serverOnly === true ? { contribution: SERVER_ONLY } : {}),
+    ...(flags.rtc === undefined ? {} : { rtc: await loadNodeRtc(flags.rtc) }),
+    ...(flags.publisherKey === undefined ? {} : { publisherKeys: flags.publisherKey }),
+    ...(flags.store === undefined ? {} : { store: await openFileStore(flags.store) }),
+  });
+  try {
+    // A choice given on the command line wins over one kept in the store.
+    if (flags.serverOnly === true) await swarm.setContribution(SERVER_ONLY);
+    const report = await fetchTrack(swarm, swarm.open(trackId), flags, stop);
+    process.stdout.write(flags.json === true ? `${JSON.stringify(report)}\n` : `${summary(report, flags)}\n`);
+    if (flags.stay === true && !stop.aborted) await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
+  } finally {
+    await swarm.close();
+  }
+}
+
+async function fetchTrack(swarm: Swarm, track: Track, flags: GetFlags, stop: AbortSignal): Promise<GetReport> {
+  const begun = performance.now();
+  const givers = new Set<string>();
+  let firstBlockMs: number | undefined;
+  track.on('block', ({ peerId }) => {
+    firstBlockMs ??= performance.now() - begun;
+    if (peerId !== undefined) givers.add(peerId);
+  });
+  const { size, sha256: expected } = await track.manifest();
+  const progress = flags.json === true ? undefined : createProgress(process.stderr);
+  const showing = setInterval(() => progress?.show(track.stats(), size), 100);
+  try {
+    const { maxStorageGB } = swarm.contribution;
+    if (maxStorageGB * 1e9 >= size) await track.download({ signal: stop });
+    const sha256 = await writeOut(track, flags.out, stop);
+    if (sha256 !== expected) throw new SwarmError('manifest-invalid', `the file's SHA-256 is ${sha256}, the manifest says ${expected}`);
+    progress?.show(track.stats(), size);
+    const { bytes, chunks, rejectedBlocks } = track.stats();
+    return {
+      trackId: track.trackId,
+      size,
+      sha256,
+      ms: Math.round(performance.now() - begun),
+      firstBlockMs: Math.round(firstBlockMs ?? performance.now() - begun),
+      bytes,
+      peers: givers.size,
+      chunks: chunks.total,
+      rejectedBlocks,
+    };
+  } finally {
+    clearInterval(showing);
+    progress?.end();
+  }
+}
+
+/** Reads the whole track, into a file that appears only when it is whole; answers its SHA-256. */
+async function writeOut(track: Track, path: string | undefined, stop: AbortSignal): Promise<string> {
+  const hasher = await createStreamHasher();
+  const part = path === undefined ? undefined : `${path}.part`;
+  const file = part === undefined ? undefined : createWriteStream(part);
+  try {
+    for await (const bytes of track.stream()) {
+      stop.throwIfAborted();
+      hasher.update(bytes);
+      if (file !== undefined && !file.write(bytes)) await drained(file);
+    }
+    if (file !== undefined && part !== undefined && path !== undefined) {
+      file.end();
+      await finished(file);
+      await rename(part, path);
+    }
+    return hasher.digestHex();
+  } catch (error) {
+    file?.destroy();
+    if (part !== undefined) await rm(part, { force: true });
+    throw error;
+  }
+}
+
+function drained(file: NodeJS.WritableStream): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (next: () => void) => {
+      file.off('drain', onDrain);
+      file.off('error', onError);
+      next();
+    };
+    const onDrain = () => settle(resolve);
+    const onError = (error: Error) => settle(() => reject(error));
+    file.once('drain', onDrain);
+    file.once('error', onError);
+  });
+}
+
+function summary({ trackId, size, sha256, ms, bytes, peers }: GetReport, { out }: GetFlags): string {
+  const from = Object.entries(bytes).filter(([, count]) => count > 0).map(([tier, count]) => `${tier} ${megabytes(count)}`);
+  return [
+    `${trackId}: ${megabytes(size)} in ${(ms / 1000).toFixed(1)} s, from ${from.join(', ')} (${peers} ${peers === 1 ? 'peer' : 'peers'})`,
+    `sha256 ${sha256}`,
+    ...(out === undefined ? [] : [`written to ${out}`]),
+  ].join('\n');
+}

@@ -1,0 +1,69 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, Option } from 'commander';
+import { SwarmError } from '../errors.ts';
+import { amount, EXIT, httpUrls, webSocketUrl } from './arguments.ts';
+import { get, type GetFlags } from './get.ts';
+import { seed, type SeedFlags } from './seed.ts';
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+
+const stop = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => stop.abort(new SwarmError('aborted', `stopped by ${signal}`)));
+}
+
+const rtcOption = () => new Option('--rtc <stack>', 'WebRTC implementation').choices(['wrtc', 'werift']);
+const collect = (value: string, earlier: readonly string[] | undefined) => [...(earlier ?? []), value];
+
+const program = new Command('sonantica-swarm')
+  .description('Fetch and give on lossless music, listener to listener.')
+  .version(version)
+  .exitOverride();
+
+program
+  .command('get')
+  .description('fetch a track from peers and the origin, prove it, and write it out')
+  .argument('<trackId>', 'as the origin names it')
+  .option('--tracker <url>', 'tracker to meet peers through', webSocketUrl)
+  .requiredOption('--origin <url>', 'where the track is published; repeat for mirrors', httpUrls)
+  .option('--aula <id>', 'listening room whose members are asked first')
+  .option('--out <file>', 'write the track here')
+  .option('--store <dir>', 'keep chunks here over restarts (default: memory)')
+  .option('--stay', 'go on seeding until stopped')
+  .option('--server-only', 'use the origin alone: no peers, no tracker')
+  .option('--publisher-key <base64>', 'believe only manifests signed by this key; repeatable', collect)
+  .addOption(rtcOption())
+  .option('--json', 'print the result as JSON')
+  .action((trackId: string, flags: GetFlags) => get(trackId, flags, stop.signal));
+
+program
+  .command('seed')
+  .description('give on files as they lie')
+  .argument('<path...>', 'files or folders')
+  .requiredOption('--tracker <url>', 'tracker to be found through', webSocketUrl)
+  .option('--origin <url>', 'take track ids and manifests from this origin where it has the same bytes', httpUrls)
+  .option('--aula <id>', 'listening room to join')
+  .option('--track-id <id>', 'name a single file (default: its name)')
+  .option('--upload-mb-per-day <n>', 'upload limit in megabytes (default: 500)', amount)
+  .addOption(rtcOption())
+  .option('--json', 'print one JSON object a file')
+  .action((paths: string[], flags: SeedFlags) => seed(paths, flags, stop.signal));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+/** One clear line, and the exit status. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.misused;
+  if (stop.signal.aborted) return EXIT.failed;
+  if (error instanceof SwarmError) {
+    process.stderr.write(`sonantica-swarm: ${error.code}: ${error.message}\n`);
+    return error.code === 'invalid-argument' ? EXIT.misused : EXIT.failed;
+  }
+  process.stderr.write(`sonantica-swarm: ${error instanceof Error ? error.message : String(error)}\n`);
+  return EXIT.failed;
+}

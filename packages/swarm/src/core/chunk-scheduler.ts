@@ -1,0 +1,525 @@
+import { LIMITS, type ByteRange, type ChunkSet, type Geometry } from '@sonantica/wire';
+import type { Random } from './env.ts';
+import type { FlowWindowBounds } from './flow-window.ts';
+import { claimsLeft, elsewhere, fetcherRank, granted, originStep } from './origin-claims.ts';
+import { ORIGIN, SourceState, type SourceId, type Tier } from './source-state.ts';
+import { askedBefore, canDeliverBy } from './source-ranking.ts';
+import { TrackDemand, type DemandId } from './track-demand.ts';
+import type { TrackKey } from './track-key.ts';
+import type { BlockSpan, WantedChunk } from './wanted-chunk.ts';
+
+/** What the shell is to do. Times are on the scheduler's clock. */
+export type SchedulerCommand =
+  | { readonly type: 'fetch'; readonly source: SourceId; readonly track: TrackKey; readonly chunk: number; readonly first: number; readonly count: number; readonly deadlineMs: number }
+  | { readonly type: 'cancel'; readonly source: SourceId; readonly track: TrackKey; readonly chunk: number; readonly first: number; readonly count: number }
+  /** Ask the tracker for leave to fetch these from the origin. */
+  | { readonly type: 'claim'; readonly track: TrackKey; readonly chunks: readonly number[] }
+  /** Link to this peer: it holds or fetches what is wanted. */
+  | { readonly type: 'connect'; readonly peerId: string }
+  /** Tell the peers of this track what is being fetched. */
+  | { readonly type: 'fetching'; readonly track: TrackKey; readonly chunk: number; readonly etaMs: number }
+  /** Nobody can give what these demands want. */
+  | { readonly type: 'unavailable'; readonly track: TrackKey; readonly demands: readonly DemandId[] };
+
+/** The listener's choices that bear on where bytes come from. */
+export interface SourcePolicy {
+  readonly allowDownloadFromPeers: boolean;
+  readonly prioritizeAulaMembers: boolean;
+  readonly preferServerOverP2P: boolean;
+}
+
+/** Below this much time to the deadline nobody is waited for, in milliseconds. */
+const URGENT_MS = 3_000;
+/** Chunks under way from the origin at a time; while somebody waits, only what is waited for. */
+const ORIGIN_CHUNKS = 4;
+/** The fewest bytes worth a new request while others are under way. */
+const LEAST_REQUEST_BYTES = 2 * LIMITS.blockBytes;
+/** A duplicate is asked for when the deadline is nearer than this and the first source is late. */
+const ENDGAME_MS = 1_000;
+/** How long somebody else's word that it is fetching a chunk is believed past its own estimate. */
+const FETCHING_SLACK_MS = 1_500;
+/** Least time between two ranks of substitutes without a tracker. */
+const SUBSTITUTE_AFTER_MS = 1_000;
+/** Pauses after the origin failed: twice as long each time, in milliseconds. */
+const ORIGIN_FIRST_PAUSE_MS = 500;
+const ORIGIN_LONGEST_PAUSE_MS = 30_000;
+/** How long a failing origin is tried again before those who wait are told, in milliseconds. */
+const GIVE_UP_AFTER_MS = 3_000;
+const REFUSED_PAUSE_MS = 1_000;
+
+/**
+ * Decides which block is asked of whom and when. Pure: events and the time go in, commands come out, in
+ * the order in which they are to be performed. One scheduler serves all tracks of a swarm, since links are shared.
+ */
+export class ChunkScheduler {
+  readonly #random: Random;
+  readonly #ownId: string;
+  readonly #tracks = new Map<TrackKey, TrackDemand>();
+  readonly #peers = new Map<SourceId, SourceState>();
+  readonly #origin: {
+    /** Chunk → when it was asked for. */
+    readonly outstandingChunks: Map<WantedChunk, number>;
+    pausedUntilMs: number;
+    pauseMs: number;
+    /** When the first of the requests was made that have failed since anything came. */
+    failingSinceMs: number | undefined;
+  };
+  #policy: SourcePolicy;
+  #governed = false;
+  #commands: SchedulerCommand[] = [];
+
+  /** `ownId` is this instance's link nonce, the same that peers know it by. */
+  constructor(ownId: string, policy: SourcePolicy, random: Random) {
+    this.#ownId = ownId;
+    this.#policy = policy;
+    this.#random = random;
+    this.#origin = { outstandingChunks: new Map(), pausedUntilMs: 0, pauseMs: 0, failingSinceMs: undefined };
+  }
+
+  setPolicy(policy: SourcePolicy, nowMs: number): SchedulerCommand[] {
+    this.#policy = policy;
+    if (!policy.allowDownloadFromPeers) for (const peer of this.#peers.values()) this.#recall(peer);
+    return this.#plan(nowMs);
+  }
+
+  /** Whether a tracker answers, so that its leases govern who goes to the origin. */
+  setGoverned(governed: boolean, nowMs: number): SchedulerCommand[] {
+    this.#governed = governed;
+    for (const track of this.#tracks.values()) {
+      for (const chunk of track.begun) if (chunk.claim.state !== 'granted') chunk.claim = { state: 'none' };
+    }
+    return this.#plan(nowMs);
+  }
+
+  // --- Tracks and what is wanted of them ---
+
+  /** Takes up a track; `held` becomes the scheduler's own. */
+  openTrack(key: TrackKey, geometry: Geometry, held: ChunkSet): void {
+    if (!this.#tracks.has(key)) this.#tracks.set(key, new TrackDemand(key, geometry, held, this.#random));
+  }
+
+  closeTrack(key: TrackKey, nowMs: number): SchedulerCommand[] {
+    const track = this.#tracks.get(key);
+    if (track === undefined) return [];
+    for (const chunk of track.begun) this.#cancelAll(track, chunk);
+    this.#tracks.delete(key);
+    for (const peer of this.#peers.values()) peer.tracks.delete(key);
+    return this.#plan(nowMs);
+  }
+
+  /** Whether the tracker knows of nobody else in this swarm. */
+  setAlone(key: TrackKey, alone: boolean, nowMs: number): SchedulerCommand[] {
+    const track = this.#tracks.get(key);
+    if (track === undefined) return [];
+    track.alone = alone;
+    return this.#plan(nowMs);
+  }
+
+  /** The origin proved to have no leaf hashes of this track: only whole chunks can be proven. */
+  setOriginProvesBlocks(key: TrackKey, provesBlocks: boolean): void {
+    const track = this.#tracks.get(key);
+    if (track !== undefined) track.originProvesBlocks = provesBlocks;
+  }
+
+  /** Somebody needs these bytes by `deadlineMs`, or some day when it is infinite. */
+  want(key: TrackKey, id: DemandId, range: ByteRange, deadlineMs: number, nowMs: number): SchedulerCommand[] {
+    this.#tracks.get(key)?.demand(id, range, deadlineMs);
+    return this.#plan(nowMs);
+  }
+
+  /** The demand was met or given up; what nobody else wants is cancelled. */
+  unwant(key: TrackKey, id: DemandId, nowMs: number): SchedulerCommand[] {
+    const track = this.#tracks.get(key);
+    if (track?.drop(id) !== true) return [];
+    track.inOrder();
+    for (const chunk of track.begun) if (!chunk.isWanted) this.#cancelAll(track, chunk);
+    return this.#plan(nowMs);
+  }
+
+  // --- Sources ---
+
+  addPeer(id: SourceId, tier: Tier, bounds: FlowWindowBounds): void {
+    this.#peers.set(id, new SourceState(id, tier, bounds));
+  }
+
+  setTier(id: SourceId, tier: Tier): void {
+    const peer = this.#peers.get(id);
+    if (peer !== undefined) peer.tier = tier;
+  }
+
+  removePeer(id: SourceId, nowMs: number): SchedulerCommand[] {
+    const peer = this.#peers.get(id);
+    if (peer === undefined) return [];
+    this.#peers.delete(id);
+    this.#landAll(peer.id);
+    return this.#plan(nowMs);
+  }
+
+  /** A peer takes part in a track; `held` becomes the scheduler's own. */
+  peerOpened(id: SourceId, key: TrackKey, held: ChunkSet, nowMs: number): SchedulerCommand[] {
+    this.#peers.get(id)?.tracks.set(key, { held, fetching: new Map() });
+    return this.#plan(nowMs);
+  }
+
+  peerShut(id: SourceId, key: TrackKey, nowMs: number): SchedulerCommand[] {
+    const peer = this.#peers.get(id);
+    if (peer?.tracks.delete(key) !== true) return [];
+    const track = this.#tracks.get(key);
+    if (track !== undefined) this.#landAll(id, track);
+    return this.#plan(nowMs);
+  }
+
+  peerHas(id: SourceId, key: TrackKey, chunks: readonly number[], lost: readonly number[], nowMs: number): SchedulerCommand[] {
+    const holdings = this.#peers.get(id)?.tracks.get(key);
+    if (holdings === undefined) return [];
+    for (const chunk of chunks) {
+      if (chunk < holdings.held.capacity) holdings.held.add(chunk);
+      holdings.fetching.delete(chunk);
+    }
+    for (const chunk of lost) holdings.held.delete(chunk);
+    return this.#plan(nowMs);
+  }
+
+  peerFetching(id: SourceId, key: TrackKey, chunks: readonly { chunk: number; etaMs: number }[], nowMs: number): void {
+    const holdings = this.#peers.get(id)?.tracks.get(key);
+    if (holdings === undefined) return;
+    for (const { chunk, etaMs } of chunks) {
+      if (chunk < holdings.held.capacity) holdings.fetching.set(chunk, nowMs + Math.min(etaMs, 60_000));
+    }
+  }
+
+  pinged(id: SourceId, roundTripMs: number): void {
+    this.#peers.get(id)?.window.pinged(roundTripMs);
+  }
+
+  // --- What became of requests ---
+
+  /** A block was proven, whoever sent it. */
+  blockProven(key: TrackKey, chunk: number, block: number, from: SourceId, nowMs: number): SchedulerCommand[] {
+    const track = this.#tracks.get(key);
+    const wanted = track?.chunk(chunk);
+    this.#arrived(from, wanted, block, nowMs);
+    if (track === undefined || wanted === undefined) return this.#plan(nowMs);
+    wanted.prove(block);
+    for (const flight of wanted.flightsOf(block).slice()) {
+      this.#cancel(track, wanted, block, flight.source);
+    }
+    if (wanted.isComplete || !wanted.isAskedOf(ORIGIN)) this.#origin.outstandingChunks.delete(wanted);
+    if (wanted.isComplete) track.complete(chunk);
+    const peer = this.#peers.get(from);
+    if (peer !== undefined && peer.roomBytes < LEAST_REQUEST_BYTES) return this.#flush();
+    return this.#plan(nowMs);
+  }
+
+  /** A block came that the manifest disproves, or a proof did: the peer is never asked again. */
+  lied(key: TrackKey, chunk: number, block: number, from: SourceId, nowMs: number): SchedulerCommand[] {
+    const peer = this.#peers.get(from);
+    peer?.health.lied();
+    this.#arrived(from, this.#tracks.get(key)?.chunk(chunk), block, nowMs);
+    if (peer !== undefined) this.#recall(peer);
+    return this.#plan(nowMs);
+  }
+
+  /** A peer declines a run of blocks. */
+  refused(id: SourceId, key: TrackKey, chunk: number, span: BlockSpan, reason: 'not-held' | 'busy' | 'not-giving', nowMs: number): SchedulerCommand[] {
+    const peer = this.#peers.get(id);
+    if (peer === undefined) return [];
+    this.#landSpan(peer.id, this.#tracks.get(key)?.chunk(chunk), span);
+    if (reason === 'not-held') peer.tracks.get(key)?.held.delete(chunk);
+    else peer.health.pause(reason === 'busy' ? REFUSED_PAUSE_MS : 60 * REFUSED_PAUSE_MS, nowMs);
+    return this.#plan(nowMs);
+  }
+
+  /** No mirror gave the rest of a run. */
+  originFailed(key: TrackKey, chunk: number, span: BlockSpan, nowMs: number): SchedulerCommand[] {
+    const origin = this.#origin;
+    const wanted = this.#tracks.get(key)?.chunk(chunk);
+    this.#landSpan(ORIGIN, wanted, span);
+    origin.failingSinceMs ??= (wanted === undefined ? undefined : origin.outstandingChunks.get(wanted)) ?? nowMs;
+    if (wanted !== undefined) origin.outstandingChunks.delete(wanted);
+    if (nowMs >= origin.pausedUntilMs) {
+      origin.pauseMs = Math.min(ORIGIN_LONGEST_PAUSE_MS, origin.pauseMs === 0 ? ORIGIN_FIRST_PAUSE_MS : origin.pauseMs * 2);
+      origin.pausedUntilMs = nowMs + origin.pauseMs;
+    }
+    return this.#plan(nowMs);
+  }
+
+  /** The tracker answered a claim. */
+  claimed(key: TrackKey, grantedChunks: readonly number[], heldBy: ReadonlyMap<number, string>, ttlMs: number, nowMs: number): SchedulerCommand[] {
+    const track = this.#tracks.get(key);
+    if (track === undefined) return [];
+    for (const index of grantedChunks) {
+      const chunk = track.chunk(index);
+      if (chunk !== undefined) chunk.claim = granted(ttlMs, nowMs);
+    }
+    for (const [index, peerId] of heldBy) {
+      const chunk = track.chunk(index);
+      if (chunk === undefined) continue;
+      chunk.claim = elsewhere(nowMs);
+      this.#commands.push({ type: 'connect', peerId });
+    }
+    for (const chunk of track.begun) {
+      if (chunk.claim.state === 'asked') chunk.claim = elsewhere(nowMs);
+    }
+    return this.#plan(nowMs);
+  }
+
+  /** A complete chunk was dropped from the store, or found damaged in it. */
+  chunkLost(key: TrackKey, chunk: number, nowMs: number): SchedulerCommand[] {
+    this.#tracks.get(key)?.lost(chunk);
+    return this.#plan(nowMs);
+  }
+
+  /** Whether time passing can change a decision: something is wanted. */
+  get isBusy(): boolean {
+    for (const track of this.#tracks.values()) if (track.inOrder().length > 0) return true;
+    return false;
+  }
+
+  /** Time passed. Called about ten times a second while {@link isBusy}. */
+  tick(nowMs: number): SchedulerCommand[] {
+    for (const peer of this.#peers.values()) {
+      if (!peer.isSilent(nowMs)) continue;
+      peer.health.timedOut(nowMs);
+      this.#recall(peer);
+    }
+    return this.#plan(nowMs);
+  }
+
+  // --- Decisions ---
+
+  #plan(nowMs: number): SchedulerCommand[] {
+    if (this.#policy.preferServerOverP2P) this.#planOrigin(nowMs);
+    if (this.#policy.allowDownloadFromPeers) {
+      const peers = [...this.#peers.values()].filter((peer) => peer.health.usable(nowMs) && peer.roomBytes >= LIMITS.blockBytes);
+      peers.sort(askedBefore(this.#policy.prioritizeAulaMembers));
+      for (const peer of peers) this.#fill(peer, nowMs);
+    }
+    this.#planOrigin(nowMs);
+    this.#reportHopeless(nowMs);
+    return this.#flush();
+  }
+
+  /** Asks a peer for as much as its window takes. */
+  #fill(peer: SourceState, nowMs: number): void {
+    while (peer.roomBytes >= LIMITS.blockBytes) {
+      const next = this.#nextFor(peer, nowMs);
+      if (next === undefined) return;
+      const { track, chunk, run } = next;
+      let end = run.first;
+      let bytes = 0;
+      while (end < run.end && bytes + chunk.blockBytes(end) <= peer.roomBytes) bytes += chunk.blockBytes(end++);
+      if (end === run.first) return;
+      this.#ask(peer.id, track, chunk, { first: run.first, end }, nowMs);
+      if (peer.outstandingBytes === 0) peer.lastProgressMs = nowMs;
+      peer.outstandingBytes += bytes;
+      peer.window.requested(peer.outstandingBytes, nowMs);
+    }
+  }
+
+  /** The most pressing run that a peer can give: a chunk already asked of it or of nobody before a shared one. */
+  #nextFor(peer: SourceState, nowMs: number): { track: TrackDemand; chunk: WantedChunk; run: BlockSpan } | undefined {
+    let shared: { track: TrackDemand; chunk: WantedChunk; run: BlockSpan } | undefined;
+    let late: typeof shared;
+    for (const key of peer.tracks.keys()) {
+      const track = this.#tracks.get(key);
+      if (track === undefined) continue;
+      for (const chunk of track.inOrder()) {
+        if (!peer.holds(key, chunk.chunk)) continue;
+        const run = chunk.firstIdle({ first: 0, end: chunk.blocks });
+        if (run === undefined) {
+          late ??= this.#lateRun(peer, track, chunk, nowMs);
+          continue;
+        }
+        if (peer.tier !== 'aula' && this.#aulaWillGive(key, chunk, nowMs)) continue;
+        if (!chunk.hasFlights || chunk.isAskedOf(peer.id) || chunk.deadlineMs - nowMs < URGENT_MS) return { track, chunk, run };
+        shared ??= { track, chunk, run };
+      }
+    }
+    return shared ?? late;
+  }
+
+  /** Endgame: blocks due within a second whose source has not moved for half its time-out. */
+  #lateRun(peer: SourceState, track: TrackDemand, chunk: WantedChunk, nowMs: number): { track: TrackDemand; chunk: WantedChunk; run: BlockSpan } | undefined {
+    if (chunk.deadlineMs - nowMs > ENDGAME_MS) return undefined;
+    const run = chunk.firstUnasked(chunk.wanted, peer.id);
+    if (run === undefined) return undefined;
+    const flights = chunk.flightsOf(run.first);
+    const overdue = flights.length === 1 && flights.every((flight) => nowMs - flight.sinceMs > 250);
+    return overdue ? { track, chunk, run: { first: run.first, end: run.first + 1 } } : undefined;
+  }
+
+  #aulaWillGive(key: TrackKey, chunk: WantedChunk, nowMs: number): boolean {
+    if (!this.#policy.prioritizeAulaMembers) return false;
+    for (const peer of this.#peers.values()) {
+      if (peer.tier === 'aula' && peer.holds(key, chunk.chunk) && canDeliverBy(peer, chunk.spanBytes(chunk.wanted), chunk.deadlineMs, nowMs)) return true;
+    }
+    return false;
+  }
+
+  #planOrigin(nowMs: number): void {
+    const origin = this.#origin;
+    if (nowMs < origin.pausedUntilMs) return;
+    for (const track of this.#tracks.values()) {
+      const ask: number[] = [];
+      let leases = 0;
+      for (const chunk of track.begun) if (chunk.claim.state === 'asked' || chunk.claim.state === 'granted') leases++;
+      for (const chunk of track.inOrder()) {
+        const urgent = chunk.deadlineMs - nowMs < URGENT_MS;
+        if (origin.outstandingChunks.size >= ORIGIN_CHUNKS) break;
+        if (!urgent && this.#originServesUrgent(nowMs)) break;
+        const step = this.#originStep(track, chunk, urgent, nowMs);
+        if (step === 'fetch') this.#askOrigin(track, chunk, urgent, nowMs);
+        else if (step === 'ask' && ask.length < claimsLeft(leases)) ask.push(chunk.chunk);
+      }
+      if (ask.length > 0) {
+        for (const index of ask) {
+          const chunk = track.chunk(index);
+          if (chunk !== undefined) chunk.claim = { state: 'asked', sinceMs: nowMs };
+        }
+        this.#commands.push({ type: 'claim', track: track.key, chunks: ask });
+      }
+    }
+  }
+
+  #originStep(track: TrackDemand, chunk: WantedChunk, urgent: boolean, nowMs: number): 'fetch' | 'ask' | 'wait' {
+    if (chunk.firstIdle(urgent ? chunk.wanted : { first: 0, end: chunk.blocks }) === undefined) return 'wait';
+    const { allowDownloadFromPeers, preferServerOverP2P } = this.#policy;
+    if (preferServerOverP2P || !allowDownloadFromPeers || this.#peersFor(track) + (track.alone ? 0 : 1) === 0) return 'fetch';
+    if (this.#origin.outstandingChunks.has(chunk)) return 'fetch';
+    for (const peer of this.#peers.values()) {
+      const holdings = peer.tracks.get(track.key);
+      if (holdings === undefined) continue;
+      if (holdings.held.has(chunk.chunk) && canDeliverBy(peer, chunk.spanBytes(chunk.wanted), chunk.deadlineMs, nowMs)) return 'wait';
+      const eta = holdings.fetching.get(chunk.chunk);
+      if (eta !== undefined && !urgent && nowMs < eta + FETCHING_SLACK_MS) return 'wait';
+    }
+    if (urgent) return 'fetch';
+    if (this.#governed) return originStep(chunk.claim, true, nowMs);
+    return this.#electedStep(track, chunk, nowMs);
+  }
+
+  /** Without a tracker those connected rank themselves; each rank waits a second longer for the ones before. */
+  #electedStep(track: TrackDemand, chunk: WantedChunk, nowMs: number): 'fetch' | 'wait' {
+    const others: string[] = [];
+    for (const peer of this.#peers.values()) if (peer.tracks.has(track.key)) others.push(peer.id);
+    const rank = fetcherRank(this.#ownId, others, `${track.key}/${chunk.chunk}`);
+    if (rank === 0) return 'fetch';
+    if (chunk.claim.state !== 'asked') chunk.claim = { state: 'asked', sinceMs: nowMs };
+    return nowMs - chunk.claim.sinceMs >= rank * SUBSTITUTE_AFTER_MS ? 'fetch' : 'wait';
+  }
+
+  #askOrigin(track: TrackDemand, chunk: WantedChunk, urgent: boolean, nowMs: number): void {
+    const whole = { first: 0, end: chunk.blocks };
+    const mine = chunk.claim.state === 'granted' || !this.#governed || track.alone;
+    const span = (urgent && !mine) && track.originProvesBlocks ? chunk.wanted : whole;
+    for (let run = chunk.firstIdle(span); run !== undefined; run = chunk.firstIdle(span)) {
+      this.#ask(ORIGIN, track, chunk, run, nowMs);
+    }
+    this.#origin.outstandingChunks.set(chunk, nowMs);
+    this.#commands.push({ type: 'fetching', track: track.key, chunk: chunk.chunk, etaMs: URGENT_MS });
+  }
+
+  #originServesUrgent(nowMs: number): boolean {
+    for (const chunk of this.#origin.outstandingChunks.keys()) if (chunk.deadlineMs - nowMs < URGENT_MS) return true;
+    return false;
+  }
+
+  #peersFor(track: TrackDemand): number {
+    let count = 0;
+    for (const peer of this.#peers.values()) if (peer.tracks.has(track.key) && !peer.health.banned) count++;
+    return count;
+  }
+
+  /** When the origin failed, demands that no peer could meet either are told. */
+  #reportHopeless(nowMs: number): void {
+    const since = this.#origin.failingSinceMs;
+    if (since === undefined || nowMs - since < GIVE_UP_AFTER_MS) return;
+    for (const track of this.#tracks.values()) {
+      const hopeless = track.inOrder().find((chunk) => !chunk.hasFlights && !this.#someoneHolds(track, chunk));
+      if (hopeless === undefined) continue;
+      this.#commands.push({ type: 'unavailable', track: track.key, demands: track.demandsOf(hopeless.chunk) });
+    }
+  }
+
+  #someoneHolds(track: TrackDemand, chunk: WantedChunk): boolean {
+    if (!this.#policy.allowDownloadFromPeers) return false;
+    for (const peer of this.#peers.values()) if (!peer.health.banned && (peer.holds(track.key, chunk.chunk) || peer.tracks.get(track.key)?.fetching.has(chunk.chunk) === true)) return true;
+    return false;
+  }
+
+  // --- Bookkeeping of flights ---
+
+  #ask(source: SourceId, track: TrackDemand, chunk: WantedChunk, span: BlockSpan, nowMs: number): void {
+    for (let block = span.first; block < span.end; block++) chunk.takeOff(block, { source, sinceMs: nowMs });
+    this.#commands.push({
+      type: 'fetch', source, track: track.key, chunk: chunk.chunk,
+      first: span.first, count: span.end - span.first, deadlineMs: chunk.deadlineMs,
+    });
+  }
+
+  #arrived(from: SourceId, chunk: WantedChunk | undefined, block: number, nowMs: number): void {
+    if (from === ORIGIN) {
+      this.#origin.pauseMs = 0;
+      this.#origin.pausedUntilMs = 0;
+      this.#origin.failingSinceMs = undefined;
+    }
+    const peer = this.#peers.get(from);
+    if (chunk?.land(block, from) !== true || peer === undefined) return;
+    const bytes = chunk.blockBytes(block);
+    peer.outstandingBytes -= bytes;
+    peer.lastProgressMs = nowMs;
+    peer.health.delivered();
+    peer.window.delivered(bytes, peer.outstandingBytes, nowMs);
+  }
+
+  #cancel(track: TrackDemand, chunk: WantedChunk, block: number, source: SourceId): void {
+    if (!chunk.land(block, source)) return;
+    const peer = this.#peers.get(source);
+    if (peer !== undefined) peer.outstandingBytes -= chunk.blockBytes(block);
+    const last = this.#commands.at(-1);
+    if (last?.type === 'cancel' && last.source === source && last.track === track.key && last.chunk === chunk.chunk && last.first + last.count === block) {
+      this.#commands[this.#commands.length - 1] = { ...last, count: last.count + 1 };
+    } else {
+      this.#commands.push({ type: 'cancel', source, track: track.key, chunk: chunk.chunk, first: block, count: 1 });
+    }
+  }
+
+  #cancelAll(track: TrackDemand, chunk: WantedChunk): void {
+    for (let block = 0; block < chunk.blocks; block++) {
+      for (const flight of chunk.flightsOf(block).slice()) this.#cancel(track, chunk, block, flight.source);
+    }
+    this.#origin.outstandingChunks.delete(chunk);
+  }
+
+  /** Takes back everything asked of a peer. */
+  #recall(peer: SourceState): void {
+    for (const track of this.#tracks.values()) {
+      for (const chunk of track.begun) {
+        for (let block = 0; block < chunk.blocks; block++) this.#cancel(track, chunk, block, peer.id);
+      }
+    }
+    peer.outstandingBytes = 0;
+  }
+
+  /** Forgets everything asked of a source that can no longer answer. */
+  #landAll(source: SourceId, only?: TrackDemand): void {
+    for (const track of only === undefined ? this.#tracks.values() : [only]) {
+      for (const chunk of track.begun) this.#landSpan(source, chunk, { first: 0, end: chunk.blocks });
+    }
+  }
+
+  #landSpan(source: SourceId, chunk: WantedChunk | undefined, span: BlockSpan): void {
+    if (chunk === undefined) return;
+    const peer = this.#peers.get(source);
+    for (let block = span.first; block < Math.min(span.end, chunk.blocks); block++) {
+      if (chunk.land(block, source) && peer !== undefined) peer.outstandingBytes -= chunk.blockBytes(block);
+    }
+  }
+
+  #flush(): SchedulerCommand[] {
+    const commands = this.#commands;
+    this.#commands = [];
+    return commands;
+  }
+}

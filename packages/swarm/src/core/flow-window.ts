@@ -1,0 +1,96 @@
+import { LIMITS } from '@sonantica/wire';
+
+const MIN_EPOCH_MS = 50;
+const GROWTH = 2;
+/** A rise of the delivery rate below this is noise. */
+const WORTHWHILE_GAIN = 1.1;
+/** Slack over the best round trip before it counts as a queue, in milliseconds. */
+const PING_SLACK_MS = 20;
+/** How much the best rate is forgotten per epoch, so that a changed path is probed again. */
+const FORGET = 0.98;
+
+/** Bounds of a window, in bytes. */
+export interface FlowWindowBounds {
+  /** Where it starts and what it never goes below; default 64 KiB. */
+  readonly startBytes?: number;
+  /** What the implementation bears; default 1 MiB. */
+  readonly maxBytes?: number;
+}
+
+/**
+ * How many bytes may be requested from one peer and not yet received. The receiver drives: the window
+ * doubles while that raises the delivery rate and the ping does not rise, and halves when the ping shows a
+ * standing queue.
+ */
+export class FlowWindow {
+  readonly #least: number;
+  readonly #most: number;
+  #bytes: number;
+  #bestRate = 0;
+  #minPingMs = Number.POSITIVE_INFINITY;
+  #pingMs = 0;
+  #epochStartMs: number | undefined;
+  #epochBytes = 0;
+  #wasFull = false;
+  #rate = 0;
+
+  constructor({ startBytes = 65_536, maxBytes = 1_048_576 }: FlowWindowBounds = {}) {
+    this.#least = Math.min(startBytes, maxBytes);
+    this.#most = Math.min(maxBytes, LIMITS.maxOutstandingBytes);
+    this.#bytes = this.#least;
+  }
+
+  /** The window's present size in bytes. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Bytes per second delivered of late; 0 before the first epoch ended. */
+  get bytesPerSecond(): number {
+    return this.#rate;
+  }
+
+  /** Smoothed round trip of pings in milliseconds; 0 before the first. */
+  get pingMs(): number {
+    return this.#pingMs;
+  }
+
+  /** A ping was answered. */
+  pinged(roundTripMs: number): void {
+    this.#minPingMs = Math.min(this.#minPingMs, roundTripMs);
+    this.#pingMs = this.#pingMs === 0 ? roundTripMs : this.#pingMs * 0.75 + roundTripMs * 0.25;
+    if (this.#pingMs > 2 * this.#minPingMs + PING_SLACK_MS) {
+      this.#bytes = Math.max(this.#least, Math.floor(this.#bytes / 2));
+    }
+  }
+
+  /** Bytes were requested; `outstandingBytes` includes them. */
+  requested(outstandingBytes: number, nowMs: number): void {
+    this.#epochStartMs ??= nowMs;
+    if (outstandingBytes + LIMITS.blockBytes > this.#bytes) this.#wasFull = true;
+  }
+
+  /** A block arrived; `outstandingBytes` no longer includes it. */
+  delivered(bytes: number, outstandingBytes: number, nowMs: number): void {
+    const start = (this.#epochStartMs ??= nowMs);
+    this.#epochBytes += bytes;
+    const elapsedMs = nowMs - start;
+    if (elapsedMs >= MIN_EPOCH_MS && this.#epochBytes >= this.#bytes) {
+      const rate = (this.#epochBytes * 1000) / elapsedMs;
+      this.#rate = this.#rate === 0 ? rate : this.#rate * 0.5 + rate * 0.5;
+      const queued = this.#pingMs > 2 * this.#minPingMs + PING_SLACK_MS;
+      if (this.#wasFull && !queued && rate > this.#bestRate * WORTHWHILE_GAIN) {
+        this.#bytes = Math.min(this.#most, this.#bytes * GROWTH);
+      }
+      this.#bestRate = Math.max(this.#bestRate * FORGET, rate);
+      this.#epochStartMs = nowMs;
+      this.#epochBytes = 0;
+      this.#wasFull = false;
+    }
+    if (outstandingBytes === 0) {
+      if (elapsedMs > 0 && this.#rate === 0) this.#rate = (this.#epochBytes * 1000) / elapsedMs;
+      this.#epochStartMs = undefined;
+      this.#epochBytes = 0;
+    }
+  }
+}

@@ -1,0 +1,63 @@
+import { LIMITS } from '@sonantica/wire';
+import type { ClaimState } from './wanted-chunk.ts';
+
+/** How long the tracker has to answer a claim before its silence counts as leave, in milliseconds. */
+const ANSWER_WITHIN_MS = 1_000;
+/** How long to wait for somebody else's fetch before asking the tracker again, in milliseconds. */
+const ASK_AGAIN_MS = 1_500;
+
+/** What to do about a chunk that nobody in reach holds. */
+export type OriginStep = 'fetch' | 'ask' | 'wait';
+
+/**
+ * The next step towards the origin for a chunk that no peer in reach holds or is fetching. Without a
+ * tracker (`governed` false) every listener is its own judge.
+ */
+export function originStep(claim: ClaimState, governed: boolean, nowMs: number): OriginStep {
+  if (!governed) return 'fetch';
+  switch (claim.state) {
+    case 'none':
+      return 'ask';
+    case 'asked':
+      return nowMs - claim.sinceMs >= ANSWER_WITHIN_MS ? 'fetch' : 'wait';
+    case 'granted':
+      return nowMs < claim.untilMs ? 'fetch' : 'ask';
+    case 'elsewhere':
+      return nowMs < claim.untilMs ? 'wait' : 'ask';
+  }
+}
+
+/** The tracker let this listener fetch the chunk, for `ttlMs`. */
+export function granted(ttlMs: number, nowMs: number): ClaimState {
+  return { state: 'granted', untilMs: nowMs + ttlMs };
+}
+
+/** The tracker named somebody else. */
+export function elsewhere(nowMs: number): ClaimState {
+  return { state: 'elsewhere', untilMs: nowMs + ASK_AGAIN_MS };
+}
+
+/** How many further chunks may be claimed while `active` are asked for or granted. */
+export function claimsLeft(active: number): number {
+  return Math.max(0, LIMITS.maxClaims - active);
+}
+
+/**
+ * Rendezvous hashing (Thaler and Ravishankar 1998) over those connected: everybody computes the same
+ * ranking of a chunk's fetchers. Answers this listener's rank, 0 being the one to fetch.
+ */
+export function fetcherRank(own: string, others: Iterable<string>, trackAndChunk: string): number {
+  const score = fnv1a(`${own}/${trackAndChunk}`);
+  let rank = 0;
+  for (const other of others) if (fnv1a(`${other}/${trackAndChunk}`) > score) rank++;
+  return rank;
+}
+
+/** FNV-1a, 32 bits, with a final mix (MurmurHash3's) so that close inputs rank apart. */
+function fnv1a(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}

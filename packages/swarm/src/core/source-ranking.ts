@@ -1,0 +1,22 @@
+import { blockTimeoutMs } from './source-health.ts';
+import type { SourceState } from './source-state.ts';
+
+/** Time kept in hand before a deadline, in milliseconds. */
+const MARGIN_MS = 250;
+
+/** Order in which peers are asked: the Aula first where that is preferred, untried ones, then the soonest. */
+export function askedBefore(aulaFirst: boolean): (a: SourceState, b: SourceState) => number {
+  return (a, b) => {
+    if (aulaFirst && a.tier !== b.tier) return a.tier === 'aula' ? -1 : 1;
+    return a.expectedMs(0) - b.expectedMs(0);
+  };
+}
+
+/** Whether a peer that may be asked would have sent `bytes` more by `deadlineMs`. */
+export function canDeliverBy(peer: SourceState, bytes: number, deadlineMs: number, nowMs: number): boolean {
+  if (!peer.health.usable(nowMs)) return false;
+  if (deadlineMs === Number.POSITIVE_INFINITY) return true;
+  const waitedMs = peer.outstandingBytes > 0 ? nowMs - peer.lastProgressMs : 0;
+  if (waitedMs > blockTimeoutMs(peer.window.pingMs) / 2 && deadlineMs - nowMs < 1_000) return false;
+  return nowMs + peer.expectedMs(bytes) + MARGIN_MS <= Math.max(deadlineMs, nowMs + 2 * MARGIN_MS);
+}

@@ -1,0 +1,145 @@
+import { ChunkSet, LIMITS, chunkCount, chunksOf, withinChunk, type ByteRange, type Geometry } from '@sonantica/wire';
+import { randomRanks } from './chunk-order.ts';
+import type { Random } from './env.ts';
+import type { TrackKey } from './track-key.ts';
+import { WantedChunk } from './wanted-chunk.ts';
+
+/** Names one demand within a swarm. */
+export type DemandId = number;
+
+interface Demand {
+  readonly range: ByteRange;
+  readonly deadlineMs: number;
+}
+
+/**
+ * What is wanted of one version of a track and how far it has come. Readers share: two demands for the
+ * same bytes are one fetch, by the earlier deadline.
+ */
+export class TrackDemand {
+  readonly key: TrackKey;
+  readonly geometry: Geometry;
+  /** Chunks that are complete and kept. */
+  readonly held: ChunkSet;
+  /** Whether the origin can prove single blocks of this track (it has `.leaves`). */
+  originProvesBlocks = true;
+  /** Whether nobody but this listener takes part, as far as the tracker said. */
+  alone = false;
+  readonly #ranks: Uint32Array;
+  readonly #chunks = new Map<number, WantedChunk>();
+  readonly #demands = new Map<DemandId, Demand>();
+  #order: WantedChunk[] | undefined;
+
+  constructor(key: TrackKey, geometry: Geometry, held: ChunkSet, random: Random) {
+    this.key = key;
+    this.geometry = geometry;
+    this.held = held;
+    this.#ranks = randomRanks(chunkCount(geometry), random);
+  }
+
+  demand(id: DemandId, range: ByteRange, deadlineMs: number): void {
+    this.#demands.set(id, { range, deadlineMs });
+    this.#order = undefined;
+  }
+
+  drop(id: DemandId): boolean {
+    this.#order = undefined;
+    return this.#demands.delete(id);
+  }
+
+  /** The demands that need a chunk. */
+  demandsOf(chunk: number): DemandId[] {
+    const ids: DemandId[] = [];
+    for (const [id, { range }] of this.#demands) {
+      const { first, end } = chunksOf(this.geometry, range);
+      if (chunk >= first && chunk < end) ids.push(id);
+    }
+    return ids;
+  }
+
+  /** Rank of a chunk among those that nobody waits for. */
+  rank(chunk: number): number {
+    return this.#ranks[chunk] ?? 0;
+  }
+
+  /** A chunk that was begun or is wanted. */
+  chunk(index: number): WantedChunk | undefined {
+    return this.#chunks.get(index);
+  }
+
+  /** All chunks begun or wanted and not complete. */
+  get begun(): IterableIterator<WantedChunk> {
+    return this.#chunks.values();
+  }
+
+  /** A chunk became complete and kept. */
+  complete(index: number): void {
+    this.held.add(index);
+    this.#forget(index);
+  }
+
+  /** A chunk is no longer kept; it is fetched again if it is wanted. */
+  lost(index: number): void {
+    this.held.delete(index);
+    this.#order = undefined;
+  }
+
+  /** A begun chunk is thrown away: what was proven of it is no longer in memory. */
+  abandon(index: number): void {
+    this.#chunks.delete(index);
+    this.#order = undefined;
+  }
+
+  /** Wanted chunks, earliest deadline first; those without one in this listener's own order. */
+  inOrder(): readonly WantedChunk[] {
+    this.#order ??= this.#arrange();
+    return this.#order;
+  }
+
+  #forget(index: number): void {
+    const chunk = this.#chunks.get(index);
+    this.#chunks.delete(index);
+    if (chunk !== undefined && this.#order !== undefined) {
+      const at = this.#order.indexOf(chunk);
+      if (at >= 0) this.#order.splice(at, 1);
+    }
+  }
+
+  #arrange(): WantedChunk[] {
+    for (const chunk of this.#chunks.values()) {
+      chunk.deadlineMs = Number.POSITIVE_INFINITY;
+      chunk.wanted = { first: 0, end: 0 };
+    }
+    for (const { range, deadlineMs } of this.#demands.values()) {
+      const { first, end } = chunksOf(this.geometry, range);
+      for (let index = first; index < end; index++) {
+        if (this.held.has(index)) continue;
+        const chunk = this.#chunks.get(index) ?? this.#begin(index);
+        const bytes = withinChunk(this.geometry, index, range);
+        const span = {
+          first: Math.floor(bytes.start / LIMITS.blockBytes),
+          end: Math.ceil(bytes.end / LIMITS.blockBytes),
+        };
+        const before = chunk.wanted;
+        chunk.wanted = chunk.isWanted
+          ? { first: Math.min(before.first, span.first), end: Math.max(before.end, span.end) }
+          : span;
+        chunk.deadlineMs = Math.min(chunk.deadlineMs, deadlineMs);
+      }
+    }
+    return [...this.#chunks.values()]
+      .filter((chunk) => chunk.isWanted)
+      .sort((a, b) => {
+        if (a.deadlineMs !== b.deadlineMs) return a.deadlineMs < b.deadlineMs ? -1 : 1;
+        return a.deadlineMs === Number.POSITIVE_INFINITY
+          ? this.rank(a.chunk) - this.rank(b.chunk)
+          : a.chunk - b.chunk;
+      });
+  }
+
+  #begin(index: number): WantedChunk {
+    const chunk = new WantedChunk(this.geometry, index);
+    this.#chunks.set(index, chunk);
+    return chunk;
+  }
+}

@@ -1,0 +1,276 @@
+import type { BlockRun, ByteRange, ChunkSet } from '@sonantica/wire';
+import type { ChunkKeeper } from './chunk-keeper.ts';
+import { ChunkScheduler, type SchedulerCommand, type SourcePolicy } from './core/chunk-scheduler.ts';
+import type { Clock, Random } from './core/env.ts';
+import type { FlowWindowBounds } from './core/flow-window.ts';
+import { ORIGIN, type SourceId, type Tier } from './core/source-state.ts';
+import type { DemandId } from './core/track-demand.ts';
+import type { TrackKey } from './core/track-key.ts';
+import type { Logger } from './log.ts';
+import type { PeerSource } from './sources/peer-source.ts';
+import type { RefusalReason, Source, SourceSink } from './sources/source.ts';
+import type { TrackVersion, TrackVersionHandler } from './track-version.ts';
+
+/** How often the scheduler is told the time while something is wanted, in milliseconds. */
+const TICK_MS = 100;
+
+/** What a delivery tells those around it. */
+export interface DeliveryHandler {
+  /** Ask the tracker for leave to fetch chunks from the origin. */
+  claim(track: TrackKey, chunks: readonly number[]): void;
+  connect(peerId: string): void;
+  /** Peers of the track may wait for this chunk. */
+  fetching(track: TrackKey, chunk: number, etaMs: number): void;
+  /** A chunk is complete and proven. */
+  chunk(version: TrackVersion, chunk: number, bytes: number, source: SourceId): void;
+  /** A chunk is no longer held. */
+  lost(version: TrackVersion, chunk: number): void;
+  block(version: TrackVersion, source: SourceId, bytes: number): void;
+  /** A source sent what the manifest disproves. */
+  rejected(version: TrackVersion, chunk: number, source: SourceId): void;
+  unavailable(demands: readonly DemandId[]): void;
+}
+
+/** The origin as a source that can be told off. */
+export interface OriginLike extends Source {
+  distrust(track: TrackKey, chunk: number): void;
+  /** Its leaf hashes of a track are wrong: they are not asked for again. */
+  distrustLeaves(track: TrackKey): void;
+}
+
+/** What a delivery is made of. */
+export interface DeliveryParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** This instance's link nonce. */
+  readonly nonce: string;
+  readonly policy: SourcePolicy;
+  readonly keeper: ChunkKeeper;
+  readonly handler: DeliveryHandler;
+  readonly log: Logger;
+}
+
+/**
+ * Performs what the scheduler decides, and tells it what became of it: the way of a byte from a source,
+ * through its proof, to the keeper.
+ */
+export class Delivery implements SourceSink, TrackVersionHandler {
+  readonly #clock: Clock;
+  readonly #keeper: ChunkKeeper;
+  readonly #handler: DeliveryHandler;
+  readonly #log: Logger;
+  readonly #scheduler: ChunkScheduler;
+  readonly #sources = new Map<SourceId, Source>();
+  readonly #versions = new Map<TrackKey, TrackVersion>();
+  #origin: OriginLike | undefined;
+  #nextDemand: DemandId = 1;
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  constructor({ clock, random, nonce, policy, keeper, handler, log }: DeliveryParts) {
+    this.#clock = clock;
+    this.#keeper = keeper;
+    this.#handler = handler;
+    this.#log = log;
+    this.#scheduler = new ChunkScheduler(nonce, policy, random);
+  }
+
+  setOrigin(origin: OriginLike): void {
+    this.#origin = origin;
+    this.#sources.set(ORIGIN, origin);
+  }
+
+  setPolicy(policy: SourcePolicy): void {
+    this.#perform(this.#scheduler.setPolicy(policy, this.#clock.nowMs()));
+  }
+
+  setGoverned(governed: boolean): void {
+    this.#perform(this.#scheduler.setGoverned(governed, this.#clock.nowMs()));
+  }
+
+  setAlone(track: TrackKey, alone: boolean): void {
+    this.#perform(this.#scheduler.setAlone(track, alone, this.#clock.nowMs()));
+  }
+
+  originHasNoLeaves(track: TrackKey): void {
+    this.#scheduler.setOriginProvesBlocks(track, false);
+    this.#perform(this.#scheduler.tick(this.#clock.nowMs()));
+  }
+
+  add(version: TrackVersion): void {
+    this.#versions.set(version.key, version);
+    this.#scheduler.openTrack(version.key, version.manifest, version.held.clone());
+  }
+
+  remove(track: TrackKey): void {
+    this.#perform(this.#scheduler.closeTrack(track, this.#clock.nowMs()));
+    this.#versions.delete(track);
+  }
+
+  /** Wants bytes by `deadlineMs` from now, or some day when infinite. Ends with {@link unwant}. */
+  want(version: TrackVersion, range: ByteRange, dueInMs: number): DemandId {
+    const id = this.#nextDemand++;
+    const now = this.#clock.nowMs();
+    this.#perform(this.#scheduler.want(version.key, id, range, now + dueInMs, now));
+    this.#keepTime();
+    return id;
+  }
+
+  unwant(version: TrackVersion, id: DemandId): void {
+    this.#perform(this.#scheduler.unwant(version.key, id, this.#clock.nowMs()));
+  }
+
+  // --- Peers ---
+
+  addPeer(peer: PeerSource, tier: Tier, bounds: FlowWindowBounds): void {
+    this.#sources.set(peer.id, peer);
+    this.#scheduler.addPeer(peer.id, tier, bounds);
+  }
+
+  setTier(peer: PeerSource, tier: Tier): void {
+    this.#scheduler.setTier(peer.id, tier);
+  }
+
+  removePeer(peer: PeerSource): void {
+    if (this.#sources.get(peer.id) !== peer) return;
+    this.#sources.delete(peer.id);
+    for (const version of this.#versions.values()) version.dropUnproven(peer.id);
+    this.#perform(this.#scheduler.removePeer(peer.id, this.#clock.nowMs()));
+  }
+
+  peerOpened(peer: PeerSource, track: TrackKey, held: ChunkSet): void {
+    this.#perform(this.#scheduler.peerOpened(peer.id, track, held, this.#clock.nowMs()));
+  }
+
+  peerShut(peer: PeerSource, track: TrackKey): void {
+    this.#perform(this.#scheduler.peerShut(peer.id, track, this.#clock.nowMs()));
+  }
+
+  peerHas(peer: PeerSource, track: TrackKey, chunks: readonly number[], lost: readonly number[]): void {
+    this.#perform(this.#scheduler.peerHas(peer.id, track, chunks, lost, this.#clock.nowMs()));
+  }
+
+  peerFetching(peer: PeerSource, track: TrackKey, chunks: readonly { chunk: number; etaMs: number }[]): void {
+    this.#scheduler.peerFetching(peer.id, track, chunks, this.#clock.nowMs());
+  }
+
+  pinged(peer: PeerSource, roundTripMs: number): void {
+    this.#scheduler.pinged(peer.id, roundTripMs);
+  }
+
+  claimed(track: TrackKey, granted: readonly number[], heldBy: ReadonlyMap<number, string>, ttlMs: number): void {
+    this.#perform(this.#scheduler.claimed(track, granted, heldBy, ttlMs, this.#clock.nowMs()));
+  }
+
+  /** A chunk is held no longer: evicted, dropped from memory, or found damaged. */
+  chunkLost(track: TrackKey, chunk: number): void {
+    const version = this.#versions.get(track);
+    if (version === undefined || !version.held.has(chunk)) return;
+    version.lost(chunk);
+    this.#handler.lost(version, chunk);
+    this.#perform(this.#scheduler.chunkLost(track, chunk, this.#clock.nowMs()));
+    this.#keepTime();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  // --- SourceSink: what sources send ---
+
+  block(source: SourceId, track: TrackKey, chunk: number, block: number, bytes: Uint8Array): void {
+    this.#versions.get(track)?.acceptBlock(source, chunk, block, bytes);
+  }
+
+  proof(source: SourceId, track: TrackKey, chunk: number, leaves: Uint8Array): void {
+    this.#versions.get(track)?.acceptProof(source, chunk, leaves);
+  }
+
+  refused(source: SourceId, track: TrackKey, run: BlockRun, reason: RefusalReason): void {
+    const span = { first: run.first, end: run.first + run.count };
+    const now = this.#clock.nowMs();
+    this.#perform(
+      source === ORIGIN
+        ? this.#scheduler.originFailed(track, run.chunk, span, now)
+        : this.#scheduler.refused(source, track, run.chunk, span, reason, now),
+    );
+  }
+
+  // --- TrackVersionHandler: what proofs say ---
+
+  proven(version: TrackVersion, chunk: number, block: number, source: SourceId, bytes: number): void {
+    this.#handler.block(version, source, bytes);
+    this.#perform(this.#scheduler.blockProven(version.key, chunk, block, source, this.#clock.nowMs()));
+  }
+
+  disproved(version: TrackVersion, chunk: number, block: number, source: SourceId): void {
+    this.#log(`${source} sent wrong ${block < 0 ? 'leaf hashes' : `bytes of block ${block}`} of chunk ${chunk}`);
+    this.#handler.rejected(version, chunk, source);
+    const now = this.#clock.nowMs();
+    if (source === ORIGIN && block < 0) {
+      this.#origin?.distrustLeaves(version.key);
+    } else if (source === ORIGIN) {
+      this.#origin?.distrust(version.key, chunk);
+      this.#perform(this.#scheduler.originFailed(version.key, chunk, { first: block, end: block + 1 }, now));
+    } else {
+      this.#perform(this.#scheduler.lied(version.key, chunk, block, source, now));
+    }
+  }
+
+  wasted(version: TrackVersion, source: SourceId, bytes: number): void {
+    this.#log(`${bytes} bytes of ${version.manifest.trackId} came twice, the second time from ${source}`);
+  }
+
+  complete(version: TrackVersion, chunk: number, bytes: Uint8Array, source: SourceId): void {
+    this.#keeper.keep(version, chunk, bytes);
+    this.#handler.chunk(version, chunk, bytes.length, source);
+  }
+
+  async load(version: TrackVersion, chunk: number): Promise<Uint8Array | undefined> {
+    return this.#keeper.load(version, chunk);
+  }
+
+  // ---
+
+  #perform(commands: readonly SchedulerCommand[]): void {
+    const now = this.#clock.nowMs();
+    for (const command of commands) {
+      switch (command.type) {
+        case 'fetch': {
+          const version = this.#versions.get(command.track);
+          if (version === undefined) break;
+          const { track, chunk, first, count } = command;
+          const leavesKnown = version.leavesKnown(chunk);
+          const dueInMs = command.deadlineMs - now;
+          this.#sources.get(command.source)?.fetch({ track, manifest: version.manifest, chunk, first, count, dueInMs, leavesKnown });
+          break;
+        }
+        case 'cancel':
+          this.#sources.get(command.source)?.cancel(command.track, command);
+          break;
+        case 'claim':
+          this.#handler.claim(command.track, command.chunks);
+          break;
+        case 'connect':
+          this.#handler.connect(command.peerId);
+          break;
+        case 'fetching':
+          this.#handler.fetching(command.track, command.chunk, command.etaMs);
+          break;
+        case 'unavailable':
+          this.#handler.unavailable(command.demands);
+          break;
+      }
+    }
+  }
+
+  #keepTime(): void {
+    if (this.#timer !== undefined || !this.#scheduler.isBusy) return;
+    this.#timer = setInterval(() => {
+      this.#perform(this.#scheduler.tick(this.#clock.nowMs()));
+      if (this.#scheduler.isBusy) return;
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    }, TICK_MS);
+  }
+}

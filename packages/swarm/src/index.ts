@@ -1,0 +1,15 @@
+export { createSwarm, type Swarm } from './swarm.ts';
+export type { Track, ReadOptions } from './track.ts';
+export { DEFAULT_CONTRIBUTION, SERVER_ONLY, type Contribution } from './contribution.ts';
+export { SwarmError, type SwarmErrorCode } from './errors.ts';
+export type * from './options.ts';
+export type { Unsubscribe } from './events.ts';
+export type { Logger } from './log.ts';
+export type { ChunkReader } from './chunk-keeper.ts';
+export type { OriginLocation, Fetch } from './sources/origin-http.ts';
+export type { TokenSource } from './tracker/tracker-client.ts';
+export type { ChunkStore, StoredTrack, StoredTrackKey } from './store/chunk-store.ts';
+export { openMemoryStore } from './store/memory-store.ts';
+export type { Lane, PeerLink, PeerLinkHandler } from './links/peer-link.ts';
+export type { LinkConnector } from './links/link-connector.ts';
+export type * from './links/rtc-types.ts';

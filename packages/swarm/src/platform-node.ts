@@ -1,0 +1,23 @@
+import { LIMITS } from '@sonantica/wire';
+import { WebSocket } from 'ws';
+import { loadNodeRtc } from './links/node-rtc.ts';
+import type { Platform } from './platform.ts';
+import { nodeHasher } from './verify/sha256-node.ts';
+import { nodeVerifySignature } from './verify/signature-node.ts';
+
+export const platform: Platform = {
+  hasher: nodeHasher,
+  verifySignature: nodeVerifySignature,
+  openWebSocket: (url, protocol) => {
+    const socket = new WebSocket(url, protocol, { perMessageDeflate: false, maxPayload: 4 * LIMITS.maxTrackerMessageBytes });
+    return {
+      get readyState() {
+        return socket.readyState;
+      },
+      send: (text) => socket.send(text),
+      close: (code, reason) => socket.close(code, reason),
+      addEventListener: (type: string, listener: (event: never) => void) => socket.addEventListener(type as 'open', listener as () => void),
+    };
+  },
+  loadRtc: () => loadNodeRtc(),
+};

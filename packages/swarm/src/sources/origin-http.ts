@@ -1,0 +1,151 @@
+import { LIMITS, type TrackId } from '@sonantica/wire';
+import { SwarmError } from '../errors.ts';
+
+/** Where the origin is: a base URL, mirrors in order of preference, or a function of the track. */
+export type OriginLocation = string | readonly string[] | ((trackId: TrackId) => string | readonly string[]);
+
+/** `fetch`, the platform's or the author's own with headers and signed URLs. */
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+/** A mirror that says nothing for this long is given up, in milliseconds. */
+export const ORIGIN_SILENCE_MS = 4_000;
+
+/** The base URLs of a track's mirrors, without a slash at the end. */
+export function mirrorsOf(location: OriginLocation, trackId: TrackId): string[] {
+  const given = typeof location === 'function' ? location(trackId) : location;
+  return (typeof given === 'string' ? [given] : [...given]).map((base) => base.replace(/\/+$/, ''));
+}
+
+/** What a mirror answered. */
+export class MirrorError extends Error {
+  override readonly name = 'MirrorError';
+  /** HTTP status, or 0 when none came. */
+  readonly status: number;
+
+  constructor(message: string, status = 0, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.status = status;
+  }
+}
+
+/**
+ * One GET whose silence is bounded: the answer's head, and each piece of its body, comes within
+ * {@link ORIGIN_SILENCE_MS}. Throws `MirrorError`; an abort of `signal` ends it with one too.
+ */
+export async function* getPieces(
+  fetch: Fetch,
+  url: string,
+  headers: Record<string, string>,
+  signal: AbortSignal,
+  accept: (response: Response) => void,
+): AsyncGenerator<Uint8Array, void, void> {
+  const silence = new AbortController();
+  let timer = setTimeout(() => silence.abort(), ORIGIN_SILENCE_MS);
+  const stop = () => silence.abort();
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  try {
+    const response = await fetch(url, { headers, signal: silence.signal });
+    try {
+      accept(response);
+    } catch (error) {
+      void response.body?.cancel().catch(() => undefined);
+      throw error;
+    }
+    if (response.body === null) return;
+    const reader = response.body.getReader();
+    try {
+      for (;;) {
+        clearTimeout(timer);
+        timer = setTimeout(() => silence.abort(), ORIGIN_SILENCE_MS);
+        const { done, value } = await reader.read();
+        if (done) return;
+        clearTimeout(timer);
+        yield value;
+      }
+    } finally {
+      void reader.cancel().catch(() => undefined);
+    }
+  } catch (error) {
+    if (error instanceof MirrorError) throw error;
+    const why = signal.aborted ? 'was aborted' : silence.signal.aborted ? `was silent for ${ORIGIN_SILENCE_MS} ms` : reasonOf(error);
+    throw new MirrorError(`${url} ${why}`, 0, error);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+/** What {@link getWhole} asks for and bears. */
+export interface WholeRequest {
+  readonly headers?: Record<string, string>;
+  /** More than this is refused before it is kept. */
+  readonly mostBytes: number;
+  readonly signal: AbortSignal;
+}
+
+/** A whole body and the status it came with, 200 to 299. Throws `MirrorError`. */
+export async function getWhole(
+  fetch: Fetch,
+  url: string,
+  { headers = {}, mostBytes, signal }: WholeRequest,
+): Promise<{ status: number; bytes: Uint8Array }> {
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  let status = 0;
+  const accept = (response: Response) => {
+    status = response.status;
+    if (!response.ok) throw new MirrorError(`${url} answered ${response.status}`, response.status);
+  };
+  for await (const piece of getPieces(fetch, url, headers, signal, accept)) {
+    bytes += piece.length;
+    if (bytes > mostBytes) throw new MirrorError(`${url} sent more than ${mostBytes} bytes`);
+    pieces.push(piece);
+  }
+  const whole = new Uint8Array(bytes);
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return { status, bytes: whole };
+}
+
+/**
+ * The manifest document of a track from the first mirror that has it. Throws `SwarmError`:
+ * `track-not-found` when every mirror that answered says so, `origin-unavailable`, or `manifest-invalid` for what is
+ * not JSON.
+ */
+export async function fetchManifestDocument(
+  fetch: Fetch,
+  mirrors: readonly string[],
+  trackId: TrackId,
+  signal: AbortSignal,
+): Promise<unknown> {
+  let last: unknown = new MirrorError('no origin is configured');
+  let answered = 0;
+  let missing = 0;
+  for (const mirror of mirrors) {
+    try {
+      const url = `${mirror}/${trackId}.manifest.json`;
+      const { bytes } = await getWhole(fetch, url, { mostBytes: LIMITS.maxManifestBytes, signal });
+      try {
+        return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+      } catch (error) {
+        last = new SwarmError('manifest-invalid', `the manifest of ${trackId} at ${mirror} is not JSON`, error);
+      }
+    } catch (error) {
+      last = error;
+      if (error instanceof MirrorError && error.status !== 0) answered++;
+      if (error instanceof MirrorError && (error.status === 404 || error.status === 410)) missing++;
+    }
+  }
+  if (missing > 0 && missing === answered) throw new SwarmError('track-not-found', `the origin has no track ${trackId}`, last);
+  if (last instanceof SwarmError) throw last;
+  throw new SwarmError('origin-unavailable', `no origin gave the manifest of ${trackId}: ${reasonOf(last)}`, last);
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message;
+}

@@ -1,0 +1,176 @@
+import type { BlockRun, ChunkSet, CloseReason, Manifest, RefuseReason } from '@sonantica/wire';
+import type { IncomingRequest, PeerSession, SessionEffect } from '../core/peer-session.ts';
+import type { TrackKey } from '../core/track-key.ts';
+import type { PeerLink } from '../links/peer-link.ts';
+import type { BlockRequest, RefusalReason, Source, SourceSink } from './source.ts';
+
+/** What a peer tells beside the blocks it sends. */
+export interface PeerSourceHandler {
+  /** The peer introduced itself: from here on it is a source, named by its nonce. */
+  greeted(peer: PeerSource): void;
+  opened(peer: PeerSource, track: TrackKey, held: ChunkSet): void;
+  shut(peer: PeerSource, track: TrackKey): void;
+  have(peer: PeerSource, track: TrackKey, chunks: readonly number[], lost: readonly number[]): void;
+  fetching(peer: PeerSource, track: TrackKey, chunks: readonly { chunk: number; etaMs: number }[]): void;
+  pinged(peer: PeerSource, roundTripMs: number): void;
+  /** It asks for blocks; whoever gives takes them from {@link PeerSource.nextRequest}. */
+  asked(peer: PeerSource): void;
+  /** The link has room again. */
+  drained(peer: PeerSource): void;
+  /** The link ended; called once. `fault`: the peer broke the protocol. */
+  ended(peer: PeerSource, reason: string, fault: boolean): void;
+}
+
+/** A linked peer: gives blocks like any source, and asks for some. Joins a link to its session. */
+export class PeerSource implements Source {
+  /** As the tracker named the peer when the link was made. */
+  readonly peerId: string;
+  readonly #link: PeerLink;
+  readonly #session: PeerSession;
+  readonly #sink: SourceSink;
+  readonly #handler: PeerSourceHandler;
+  readonly #nowMs: () => number;
+  #ended = false;
+
+  constructor(peerId: string, link: PeerLink, session: PeerSession, sink: SourceSink, handler: PeerSourceHandler, nowMs: () => number) {
+    this.peerId = peerId;
+    this.#link = link;
+    this.#session = session;
+    this.#sink = sink;
+    this.#handler = handler;
+    this.#nowMs = nowMs;
+  }
+
+  /** The peer's own nonce: the same whatever link leads to it. Empty until it introduced itself. */
+  get id(): string {
+    return this.#session.remoteNonce ?? '';
+  }
+
+  /** Whether both ends have the track open. */
+  shares(track: TrackKey): boolean {
+    return this.#session.sharedTracks.includes(track);
+  }
+
+  start(): void {
+    this.#link.start({
+      frame: (bytes) => this.#perform(this.#session.receive(bytes, this.#nowMs())),
+      drain: () => this.#handler.drained(this),
+      closed: (reason) => this.#end(reason, false),
+    });
+    this.#perform(this.#session.start());
+  }
+
+  fetch({ track, chunk, first, count, dueInMs, leavesKnown }: BlockRequest): void {
+    this.#perform(this.#session.request(track, { chunk, first, count }, dueInMs, leavesKnown));
+  }
+
+  cancel(track: TrackKey, run: BlockRun): void {
+    this.#perform(this.#session.cancel(track, run));
+  }
+
+  open({ trackId, root, size, chunkSize }: Manifest, held: ChunkSet): void {
+    this.#perform(this.#session.open(trackId, root, { size, chunkSize }, held));
+  }
+
+  shut(track: TrackKey): void {
+    this.#perform(this.#session.shut(track));
+  }
+
+  tellHave(track: TrackKey, chunks: readonly number[], lost: readonly number[] = []): void {
+    this.#perform(this.#session.have(track, chunks, lost));
+  }
+
+  tellFetching(track: TrackKey, chunk: number, etaMs: number): void {
+    this.#perform(this.#session.fetching(track, chunk, etaMs));
+  }
+
+  /** The peer's request that is due first, or `undefined`. */
+  get nextRequest(): IncomingRequest | undefined {
+    let next: IncomingRequest | undefined;
+    for (const request of this.#session.incoming) {
+      if (next === undefined || request.deadlineMs < next.deadlineMs) next = request;
+    }
+    return next;
+  }
+
+  /** Whether blocks may be sent now. */
+  get sendable(): boolean {
+    return !this.#ended && this.#link.sendable();
+  }
+
+  get isEnded(): boolean {
+    return this.#ended;
+  }
+
+  sendProof(request: IncomingRequest, leaves: Uint8Array): void {
+    this.#perform(this.#session.sendProof(request, leaves));
+  }
+
+  sendBlock(request: IncomingRequest, block: number, bytes: Uint8Array): void {
+    this.#perform(this.#session.sendBlock(request, block, bytes));
+  }
+
+  served(request: IncomingRequest): void {
+    this.#session.served(request);
+  }
+
+  refuse(request: IncomingRequest, reason: RefuseReason): void {
+    this.#perform(this.#session.refuse(request, reason));
+  }
+
+  tick(): void {
+    this.#perform(this.#session.tick(this.#nowMs()));
+  }
+
+  close(reason: CloseReason): void {
+    this.#perform(this.#session.close(reason));
+  }
+
+  #perform(effects: readonly SessionEffect[]): void {
+    for (const effect of effects) {
+      if (this.#ended) return;
+      this.#performOne(effect);
+    }
+  }
+
+  #performOne(effect: SessionEffect): void {
+    switch (effect.type) {
+      case 'send':
+        return this.#link.send(effect.frame, effect.lane);
+      case 'close':
+        return this.#end(effect.reason, effect.fault);
+      case 'greeted':
+        return this.#handler.greeted(this);
+      case 'opened':
+        return this.#handler.opened(this, effect.track, effect.held);
+      case 'shut':
+        return this.#handler.shut(this, effect.track);
+      case 'have':
+        return this.#handler.have(this, effect.track, effect.chunks, effect.lost);
+      case 'fetching':
+        return this.#handler.fetching(this, effect.track, effect.chunks);
+      case 'proof':
+        return this.#sink.proof(this.id, effect.track, effect.chunk, effect.leaves);
+      case 'block':
+        return this.#sink.block(this.id, effect.track, effect.chunk, effect.block, effect.bytes);
+      case 'refused':
+        return this.#sink.refused(this.id, effect.track, effect, refusalOf(effect.reason));
+      case 'asked':
+        return this.#handler.asked(this);
+      case 'pinged':
+        return this.#handler.pinged(this, effect.roundTripMs);
+    }
+  }
+
+  #end(reason: string, fault: boolean): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#link.close(reason);
+    this.#handler.ended(this, reason, fault);
+  }
+}
+
+function refusalOf(reason: RefuseReason): RefusalReason {
+  if (reason === 'not-held' || reason === 'busy') return reason;
+  return 'not-giving';
+}

@@ -1,0 +1,202 @@
+import { ChunkSet, LIMITS, blockCount, withinChunk, type ByteRange, type Manifest } from '@sonantica/wire';
+import { ChunkAssembly, type UnprovenBlock } from './core/chunk-assembly.ts';
+import type { SourceId } from './core/source-state.ts';
+import { trackKey, type TrackKey } from './core/track-key.ts';
+import { SwarmError } from './errors.ts';
+import type { BlockVerifier } from './verify/block-verifier.ts';
+
+/** What becomes of what sources send. */
+export interface TrackVersionHandler {
+  /** A block was proven and put in its place. */
+  proven(version: TrackVersion, chunk: number, block: number, source: SourceId, bytes: number): void;
+  /** A block or proof of `source` is disproved; `block` is −1 for a proof. */
+  disproved(version: TrackVersion, chunk: number, block: number, source: SourceId): void;
+  /** Something came that was here already. */
+  wasted(version: TrackVersion, source: SourceId, bytes: number): void;
+  /** Every block of a chunk is proven. The bytes are the handler's; nobody changes them. */
+  complete(version: TrackVersion, chunk: number, bytes: Uint8Array, source: SourceId): void;
+  /** A complete chunk from memory or store, proven; `undefined` when it is lost or damaged. */
+  load(version: TrackVersion, chunk: number): Promise<Uint8Array | undefined>;
+}
+
+interface Waiter {
+  readonly chunk: number;
+  readonly first: number;
+  readonly end: number;
+  readonly resolve: (chunkBytes: Uint8Array) => void;
+}
+
+/** Either a value now or a promise of it: hashing is synchronous in Node and not in browsers. */
+function then<T>(value: T | Promise<T>, next: (value: T) => void): void {
+  if (value instanceof Promise) void value.then(next);
+  else next(value);
+}
+
+/**
+ * One version of a track as it comes together: what is held, what is being assembled, and who waits for
+ * which bytes. Nothing leaves here that was not proven against the manifest.
+ */
+export class TrackVersion {
+  readonly key: TrackKey;
+  readonly manifest: Manifest;
+  /** Complete chunks, in memory or store. */
+  readonly held: ChunkSet;
+  readonly #verifier: BlockVerifier;
+  readonly #handler: TrackVersionHandler;
+  readonly #assemblies = new Map<number, ChunkAssembly>();
+  readonly #waiters = new Set<Waiter>();
+
+  constructor(manifest: Manifest, held: ChunkSet, verifier: BlockVerifier, handler: TrackVersionHandler) {
+    this.key = trackKey(manifest.trackId, manifest.root);
+    this.manifest = manifest;
+    this.held = held;
+    this.#verifier = verifier;
+    this.#handler = handler;
+  }
+
+  get isComplete(): boolean {
+    return this.held.isFull;
+  }
+
+  leavesKnown(chunk: number): boolean {
+    return this.#verifier.hasLeaves(chunk);
+  }
+
+  /** The packed leaf hashes of a chunk that is held; computes them if need be. */
+  async leavesOf(chunk: number, bytes: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.#verifier.leavesOf(chunk) ?? (await this.#verifier.proveChunk(chunk, bytes));
+  }
+
+  /** Whether `bytes` are the chunk; whoever loads one from a store asks. */
+  async proves(chunk: number, bytes: Uint8Array): Promise<boolean> {
+    return (await this.#verifier.proveChunk(chunk, bytes)) !== undefined;
+  }
+
+  /** A source sent a block. Takes over the bytes. */
+  acceptBlock(source: SourceId, chunk: number, block: number, bytes: Uint8Array): void {
+    if (this.held.has(chunk) || block >= blockCount(this.manifest, chunk)) return this.#handler.wasted(this, source, bytes.length);
+    const assembly = this.#assemblies.get(chunk) ?? new ChunkAssembly(this.manifest, chunk);
+    this.#assemblies.set(chunk, assembly);
+    if (assembly.isPlaced(block)) return this.#handler.wasted(this, source, bytes.length);
+    const held: UnprovenBlock = { block, bytes, source };
+    if (this.#verifier.hasLeaves(chunk)) return this.#prove(assembly, held);
+    if (!assembly.hold(held)) return this.#handler.wasted(this, source, bytes.length);
+    this.#tryWholeChunk(assembly, source);
+  }
+
+  /** A source sent the leaf hashes of a chunk. Takes over the bytes. */
+  acceptProof(source: SourceId, chunk: number, leaves: Uint8Array): void {
+    if (this.held.has(chunk) || this.#verifier.hasLeaves(chunk)) return;
+    then(this.#verifier.acceptLeaves(chunk, leaves), (right) => {
+      const assembly = this.#assemblies.get(chunk);
+      if (right) {
+        for (const held of assembly?.release() ?? []) if (assembly !== undefined) this.#prove(assembly, held);
+        return;
+      }
+      this.#handler.disproved(this, chunk, -1, source);
+      if (assembly !== undefined) this.#tryWholeChunk(assembly, source);
+    });
+  }
+
+  /** Forgets unproven blocks of a source that left or was banned. */
+  dropUnproven(source: SourceId): void {
+    for (const assembly of this.#assemblies.values()) assembly.release(source);
+  }
+
+  /** A complete chunk is no longer held. */
+  lost(chunk: number): void {
+    this.held.delete(chunk);
+  }
+
+  /** Whether a range can be read without anybody sending anything. */
+  covers(range: ByteRange, chunk: number): boolean {
+    if (this.held.has(chunk)) return true;
+    const { first, end } = this.#blocksOf(range, chunk);
+    return this.#assemblies.get(chunk)?.covers(first, end) ?? false;
+  }
+
+  /**
+   * The part of a range that lies in one chunk, as soon as it is proven; bytes of the caller's own.
+   * Rejects with the reason of `signal` when that fires.
+   */
+  async read(range: ByteRange, chunk: number, signal: AbortSignal): Promise<Uint8Array> {
+    const part = withinChunk(this.manifest, chunk, range);
+    for (;;) {
+      signal.throwIfAborted();
+      if (this.held.has(chunk)) {
+        const loaded = await this.#handler.load(this, chunk);
+        if (loaded !== undefined) return loaded.slice(part.start, part.end);
+        continue;
+      }
+      const { first, end } = this.#blocksOf(range, chunk);
+      const assembly = this.#assemblies.get(chunk);
+      if (assembly?.covers(first, end) === true) return assembly.bytes.slice(part.start, part.end);
+      return (await this.#wait(chunk, first, end, signal)).slice(part.start, part.end);
+    }
+  }
+
+  #blocksOf(range: ByteRange, chunk: number): { first: number; end: number } {
+    const part = withinChunk(this.manifest, chunk, range);
+    return { first: Math.floor(part.start / LIMITS.blockBytes), end: Math.ceil(part.end / LIMITS.blockBytes) };
+  }
+
+  #wait(chunk: number, first: number, end: number, signal: AbortSignal): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      const give = () => {
+        this.#waiters.delete(waiter);
+        reject(signal.reason instanceof Error ? signal.reason : new SwarmError('aborted', 'the read was aborted'));
+      };
+      const waiter: Waiter = {
+        chunk, first, end,
+        resolve: (bytes) => {
+          signal.removeEventListener('abort', give);
+          resolve(bytes);
+        },
+      };
+      this.#waiters.add(waiter);
+      signal.addEventListener('abort', give, { once: true });
+    });
+  }
+
+  #prove(assembly: ChunkAssembly, { block, bytes, source }: UnprovenBlock): void {
+    then(this.#verifier.proveBlock(assembly.chunk, block, bytes), (right) => {
+      if (!right) return this.#handler.disproved(this, assembly.chunk, block, source);
+      this.#place(assembly, block, bytes, source);
+    });
+  }
+
+  /** A source without leaf hashes: once all blocks of a chunk came from it, they are proven together. */
+  #tryWholeChunk(assembly: ChunkAssembly, source: SourceId): void {
+    const own = assembly.unproven.filter((held) => held.source === source);
+    if (own.length < assembly.blocks) return;
+    const whole = new Uint8Array(assembly.bytes.length);
+    for (const { block, bytes } of own) {
+      const at = block * LIMITS.blockBytes;
+      if (at + bytes.length <= whole.length) whole.set(bytes, at);
+    }
+    then(this.#verifier.proveChunk(assembly.chunk, whole), (leaves) => {
+      for (const { block, bytes } of assembly.release(source)) {
+        if (leaves !== undefined) this.#place(assembly, block, bytes, source);
+        else this.#handler.disproved(this, assembly.chunk, block, source);
+      }
+    });
+  }
+
+  #place(assembly: ChunkAssembly, block: number, bytes: Uint8Array, source: SourceId): void {
+    const { chunk } = assembly;
+    if (this.#assemblies.get(chunk) !== assembly || !assembly.place(block, bytes)) {
+      return this.#handler.wasted(this, source, bytes.length);
+    }
+    if (assembly.isComplete) {
+      this.#assemblies.delete(chunk);
+      this.held.add(chunk);
+      this.#handler.complete(this, chunk, assembly.bytes, source);
+    }
+    this.#handler.proven(this, chunk, block, source, bytes.length);
+    for (const waiter of this.#waiters) {
+      if (waiter.chunk !== chunk || !assembly.covers(waiter.first, waiter.end)) continue;
+      this.#waiters.delete(waiter);
+      waiter.resolve(assembly.bytes);
+    }
+  }
+}

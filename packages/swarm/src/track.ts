@@ -1,0 +1,140 @@
+import type { ByteRange, Manifest } from '@sonantica/wire';
+import { SwarmError } from './errors.ts';
+import { Emitter, type Unsubscribe } from './events.ts';
+import type { TrackEvents, TrackStats } from './options.ts';
+import type { TrackVersion } from './track-version.ts';
+
+/** How a read is hurried or given up. */
+export interface ReadOptions {
+  readonly signal?: AbortSignal;
+  /** When the bytes are needed, in milliseconds from now. Without it nobody is in a hurry. */
+  readonly deadlineMs?: number;
+}
+
+/** What a track needs of its swarm. */
+export interface TrackHost {
+  /** The verified manifest and what is held of that version. */
+  open(signal: AbortSignal): Promise<TrackVersion>;
+  /** Bytes, proven, into memory of the caller's own. */
+  read(version: TrackVersion, range: ByteRange, dueInMs: number, signal: AbortSignal): Promise<Uint8Array>;
+  /** Resolves once every chunk is held and proven. */
+  download(version: TrackVersion, signal: AbortSignal): Promise<void>;
+  stats(version: TrackVersion | undefined): TrackStats;
+  closed(track: Track): void;
+}
+
+/** A read without a deadline is wanted about this soon, in milliseconds. */
+const UNHURRIED_MS = 15_000;
+/** Bytes read at a time by a stream. */
+const STREAM_BYTES = 262_144;
+
+/** A track as a player sees it: bytes by range, as a stream, as a Blob. Opened with `swarm.open`. */
+export class Track {
+  readonly trackId: string;
+  readonly #host: TrackHost;
+  readonly #events = new Emitter<TrackEvents>();
+  readonly #closing = new AbortController();
+  #opening: Promise<TrackVersion> | undefined;
+  #version: TrackVersion | undefined;
+
+  /** Tracks are made by `swarm.open`. */
+  constructor(trackId: string, host: TrackHost) {
+    this.trackId = trackId;
+    this.#host = host;
+  }
+
+  /** The verified manifest. Rejects with `track-not-found`, `manifest-invalid` or `origin-unavailable`. */
+  async manifest(): Promise<Manifest> {
+    return (await this.#open()).manifest;
+  }
+
+  /**
+   * The bytes of a range, the end exclusive, in memory of the caller's own; proven. Rejects with
+   * `invalid-argument` for a range beyond the track, `origin-unavailable` when nobody gives the bytes,
+   * `aborted` or `closed`.
+   */
+  async read(range: ByteRange, { signal, deadlineMs = UNHURRIED_MS }: ReadOptions = {}): Promise<Uint8Array> {
+    const version = await this.#open();
+    const { start, end } = range;
+    if (!Number.isInteger(start) || !Number.isInteger(end) || start < 0 || end < start || end > version.manifest.size) {
+      throw new SwarmError('invalid-argument', `bytes ${start}–${end} of a track of ${version.manifest.size} bytes`);
+    }
+    return this.#host.read(version, range, deadlineMs, this.#signal(signal));
+  }
+
+  /** The track, or a range of it, in order. Cancelling the stream stops what it asked for. */
+  stream(range?: ByteRange): ReadableStream<Uint8Array> {
+    let at = range?.start ?? 0;
+    const stop = new AbortController();
+    return new ReadableStream<Uint8Array>(
+      {
+        pull: async (controller) => {
+          const { size } = await this.manifest();
+          const end = Math.min(range?.end ?? size, size);
+          if (at < end) {
+            const next = Math.min(end, at + STREAM_BYTES);
+            controller.enqueue(await this.read({ start: at, end: next }, { signal: stop.signal }));
+            at = next;
+          }
+          if (at >= end) controller.close();
+        },
+        cancel: () => stop.abort(new SwarmError('aborted', 'the stream was cancelled')),
+      },
+      { highWaterMark: 1 },
+    );
+  }
+
+  /** The whole track in memory, with its media type. */
+  async blob(): Promise<Blob> {
+    const { mime, size } = await this.manifest();
+    const bytes = await this.read({ start: 0, end: size });
+    return new Blob([bytes as Uint8Array<ArrayBuffer>], { type: mime });
+  }
+
+  /** Resolves once every chunk is verified and stored. */
+  async download({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
+    await this.#host.download(await this.#open(), this.#signal(signal));
+  }
+
+  stats(): TrackStats {
+    return this.#host.stats(this.#version);
+  }
+
+  on<Name extends keyof TrackEvents>(name: Name, listener: (event: TrackEvents[Name]) => void): Unsubscribe {
+    return this.#events.on(name, listener);
+  }
+
+  /** Tells this track's listeners; called by the swarm. */
+  emit<Name extends keyof TrackEvents>(name: Name, event: TrackEvents[Name]): void {
+    this.#events.emit(name, event);
+  }
+
+  /** Whether this handle reads that version. */
+  isOf(version: TrackVersion): boolean {
+    return this.#version === version;
+  }
+
+  /** Ends this handle: reads under way reject with `closed`. What is held stays and is given on. Idempotent. */
+  close(): void {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort(new SwarmError('closed', `${this.trackId} was closed`));
+    this.#events.clear();
+    this.#host.closed(this);
+  }
+
+  #open(): Promise<TrackVersion> {
+    if (this.#closing.signal.aborted) return Promise.reject(this.#closing.signal.reason as Error);
+    this.#opening ??= this.#host.open(this.#closing.signal).then(
+      (version) => (this.#version = version),
+      (error: unknown) => {
+        this.#opening = undefined;
+        throw error;
+      },
+    );
+    return this.#opening;
+  }
+
+  #signal(signal: AbortSignal | undefined): AbortSignal {
+    return signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]);
+  }
+}
