@@ -1,0 +1,169 @@
+import type { PeerId } from '@sonantica/wire';
+import { SwarmError } from '../errors.ts';
+import type { PeerLink } from './peer-link.ts';
+import { RtcNegotiation } from './rtc-negotiation.ts';
+import { readSignal, type ReadSignal, type SignalItem } from './rtc-signals.ts';
+import { scheduleTimeout, type RtcIceServer, type RtcImplementation, type Schedule } from './rtc-types.ts';
+
+/** How long a connection may take, slow networks and TURN included. */
+const CONNECT_TIMEOUT_MS = 15_000;
+/** Connections at once: strangers cannot make us open without end. */
+const MAX_CONNECTIONS = 100;
+
+/** Whom an {@link RtcConnector} tells. */
+export interface RtcConnectorHandler {
+  /** Carries a signal to a peer: JSON, at most 16 KiB. Best effort; what is lost ends in a time-out. */
+  send(to: PeerId, data: SignalItem[]): void;
+  /** A link is open, whoever began it. It is the handler's now: `start` it before this returns. */
+  link(peerId: PeerId, link: PeerLink): void;
+  /** An attempt, ours or theirs, came to nothing. `link-failed`. */
+  failed(peerId: PeerId, error: SwarmError): void;
+  /** Whether a stranger's offer is welcome. Missing: always, within `maxConnections`. */
+  accepts?(peerId: PeerId): boolean;
+}
+
+/** What an {@link RtcConnector} needs. */
+export interface RtcConnectorOptions {
+  readonly rtc: RtcImplementation;
+  readonly handler: RtcConnectorHandler;
+  /** Our own id at the tracker as it is now; of two offers that cross, the lower id's stands. */
+  readonly selfId: () => PeerId | undefined;
+  /** Asked for each new connection, for the tracker may tell of them later. */
+  readonly iceServers?: () => readonly RtcIceServer[];
+  readonly iceTransportPolicy?: 'all' | 'relay';
+  readonly timeoutMs?: number;
+  readonly maxConnections?: number;
+  readonly schedule?: Schedule;
+}
+
+/**
+ * Makes links by WebRTC, the signals travelling by whatever the handler has. A peer is named by its id at
+ * the tracker, which only counts while a link is being made: an open link outlives the ids of both ends.
+ * One connection to a peer id at a time.
+ */
+export class RtcConnector {
+  readonly #options: RtcConnectorOptions;
+  readonly #byPeer = new Map<PeerId, RtcNegotiation>();
+  /** All whose resources are still held, those being closed included. */
+  readonly #held = new Set<RtcNegotiation>();
+  #closed = false;
+  #whenReleased: (() => void) | undefined;
+
+  constructor(options: RtcConnectorOptions) {
+    this.#options = options;
+  }
+
+  /** Connections open, being made or being closed. */
+  get size(): number {
+    return this.#held.size;
+  }
+
+  /** Whether a link to this peer is open or being made. */
+  has(peerId: PeerId): boolean {
+    return this.#byPeer.has(peerId);
+  }
+
+  /** Begins a connection, unless there is one to this peer. Ends in the handler's `link` or `failed`. */
+  connect(peerId: PeerId): void {
+    if (this.#closed || this.#byPeer.has(peerId)) return;
+    if (this.#held.size >= this.#maxConnections) {
+      queueMicrotask(() =>
+        this.#options.handler.failed(peerId, new SwarmError('link-failed', 'too many connections')),
+      );
+      return;
+    }
+    this.#begin(peerId)?.offer();
+  }
+
+  /** Takes a signal that the tracker says is from `from`. Whatever it holds, nothing is thrown. */
+  signal(from: PeerId, data: unknown): void {
+    if (this.#closed) return;
+    const current = this.#byPeer.get(from);
+    let signal: ReadSignal;
+    try {
+      signal = readSignal(data);
+    } catch (error) {
+      if (current !== undefined && !current.isOpen) {
+        current.end(`bad signal: ${error instanceof Error ? error.message : String(error)}`);
+      }
+      return;
+    }
+    const { description } = signal;
+    if (description?.type !== 'offer' || current?.knows(description)) {
+      current?.receive(signal);
+      return;
+    }
+    if (current?.awaitsAnswer) {
+      const self = this.#options.selfId();
+      if (self !== undefined && self < from) return;
+    }
+    if (current === undefined && !this.#welcomes(from)) return;
+    // Their offer stands, or they began anew: whatever we had with them is over.
+    this.#byPeer.delete(from);
+    current?.end('the other end began anew');
+    this.#begin(from)?.receive(signal);
+  }
+
+  /** Gives up an attempt, for instance when the tracker cannot reach the peer. An open link stays. */
+  abandon(peerId: PeerId, reason: string): void {
+    const current = this.#byPeer.get(peerId);
+    if (current !== undefined && !current.isOpen) current.end(reason);
+  }
+
+  /**
+   * Closes every link and attempt. Resolves when all their resources are free, within about a second: a
+   * process that holds a connection does not exit.
+   */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const released = new Promise<void>((resolve) => {
+      this.#whenReleased = resolve;
+    });
+    for (const negotiation of this.#held) negotiation.end('closed here');
+    if (this.#held.size > 0) await released;
+  }
+
+  get #maxConnections(): number {
+    return this.#options.maxConnections ?? MAX_CONNECTIONS;
+  }
+
+  #welcomes(peerId: PeerId): boolean {
+    return this.#held.size < this.#maxConnections && (this.#options.handler.accepts?.(peerId) ?? true);
+  }
+
+  #begin(peerId: PeerId): RtcNegotiation | undefined {
+    const { rtc, handler, iceServers, iceTransportPolicy, timeoutMs, schedule } = this.#options;
+    const servers = [...(iceServers?.() ?? [])];
+    let negotiation: RtcNegotiation;
+    try {
+      negotiation = new RtcNegotiation({
+        rtc,
+        configuration: {
+          iceServers: servers,
+          ...(iceTransportPolicy === undefined ? {} : { iceTransportPolicy }),
+        },
+        timeoutMs: timeoutMs ?? CONNECT_TIMEOUT_MS,
+        schedule: schedule ?? scheduleTimeout,
+        send: (signal) => handler.send(peerId, signal),
+        opened: (link) => handler.link(peerId, link),
+        ended: (error) => {
+          if (this.#byPeer.get(peerId) !== negotiation) return;
+          this.#byPeer.delete(peerId);
+          if (error !== undefined && !this.#closed) handler.failed(peerId, error);
+        },
+        released: () => {
+          this.#held.delete(negotiation);
+          if (this.#held.size === 0) this.#whenReleased?.();
+        },
+      });
+    } catch (error) {
+      // A server's address that the implementation refuses, or no more file descriptors.
+      const failure = new SwarmError('link-failed', 'the connection could not be made', error);
+      queueMicrotask(() => handler.failed(peerId, failure));
+      return undefined;
+    }
+    this.#byPeer.set(peerId, negotiation);
+    this.#held.add(negotiation);
+    return negotiation;
+  }
+}

@@ -1,0 +1,247 @@
+import { LIMITS } from '@sonantica/wire';
+import type { Lane, PeerLink, PeerLinkHandler } from './peer-link.ts';
+import { scheduleTimeout, type RtcDataChannel, type RtcPeerConnection, type Schedule } from './rtc-types.ts';
+
+/** Bytes waiting in the channels at which a link says that it is full: a ceiling, not the flow control. */
+const CEILING_BYTES = 1024 * 1024;
+/** How often a full link looks again, where the implementation has no low-water event (wrtc). */
+const POLL_MS = 4;
+/** How long closing waits for the other end to take what was sent, before the connection is cut. */
+const LINGER_MS = 1_000;
+/** Bytes kept for an owner that has not called `start` yet; a peer that sends more is cut off. */
+const MAX_EARLY_BYTES = 1024 * 1024;
+/** RFC 8841, section 6.1: what an absent `max-message-size` means. */
+const DEFAULT_MAX_MESSAGE_BYTES = 65_536;
+/** A link that cannot carry one block in one frame is of no use. */
+const LEAST_FRAME_BYTES = LIMITS.blockBytes + 256;
+
+/** What an {@link RtcLink} needs and whom it tells. */
+export interface RtcLinkOptions {
+  /** A connection on which no channel was made yet and no offer either. The link closes it in the end. */
+  readonly connection: RtcPeerConnection;
+  /** Both channels are open: frames can be sent. Called at most once. */
+  readonly onOpen?: () => void;
+  /** The link ended, whether or not it had opened. Called exactly once. */
+  readonly onEnd?: (reason: string) => void;
+  /** The connection is closed and its resources are free. Called exactly once, the last call. */
+  readonly onReleased?: () => void;
+  readonly schedule?: Schedule;
+}
+
+/**
+ * A link over two negotiated data channels of one `RTCPeerConnection`: id 0 `control`, ordered, and id 1
+ * `blocks`, unordered; both reliable. Make it before the offer or answer, so that the channels are part of
+ * it; hand it on once `onOpen` was called.
+ *
+ * A connection that fails or closes ends the link at its channels' `close`; whether a silent connection is
+ * worth another try is up to the owner, who calls `close` when it is not.
+ */
+export class RtcLink implements PeerLink {
+  readonly #connection: RtcPeerConnection;
+  readonly #control: RtcDataChannel;
+  readonly #blocks: RtcDataChannel;
+  readonly #options: RtcLinkOptions;
+  readonly #schedule: Schedule;
+  #state: 'opening' | 'open' | 'ended' = 'opening';
+  #maxFrameBytes: number = LIMITS.maxFrameBytes;
+  #handler: PeerLinkHandler | undefined;
+  #early: Uint8Array[] = [];
+  #earlyBytes = 0;
+  #endReason = '';
+  #toldClosed = false;
+  #full = false;
+  #cancelPoll: (() => void) | undefined;
+
+  constructor(options: RtcLinkOptions) {
+    this.#options = options;
+    this.#connection = options.connection;
+    this.#schedule = options.schedule ?? scheduleTimeout;
+    this.#control = this.#channel('control', 0, true);
+    this.#blocks = this.#channel('blocks', 1, false);
+    this.#connection.addEventListener('connectionstatechange', () => {
+      if (this.#connection.connectionState === 'closed') this.#finish('the connection was closed', 'at once');
+    });
+  }
+
+  get maxFrameBytes(): number {
+    return this.#maxFrameBytes;
+  }
+
+  start(handler: PeerLinkHandler): void {
+    this.#handler = handler;
+    queueMicrotask(() => {
+      for (let frame = this.#early.shift(); frame !== undefined; frame = this.#early.shift()) {
+        handler.frame(frame);
+      }
+      if (this.#state === 'ended') this.#tellClosed();
+    });
+  }
+
+  sendable(): boolean {
+    if (this.#state !== 'open') return false;
+    if (this.#bufferedBytes() < CEILING_BYTES) return true;
+    this.#full = true;
+    this.#pollWhileFull();
+    return false;
+  }
+
+  send(frame: Uint8Array, lane: Lane): void {
+    if (this.#state !== 'open') return;
+    // An oversize send appears to succeed in wrtc, and then the channel dies without a word.
+    if (frame.byteLength === 0 || frame.byteLength > this.#maxFrameBytes) {
+      this.#finish(`a frame of ${frame.byteLength} bytes cannot be sent`, 'at once');
+      return;
+    }
+    try {
+      (lane === 'control' ? this.#control : this.#blocks).send(plainView(frame));
+    } catch (error) {
+      this.#finish(`sending failed: ${describe(error)}`, 'at once');
+    }
+  }
+
+  close(reason: string): void {
+    this.#early = [];
+    const reachable = this.#state === 'open' && this.#connection.connectionState === 'connected';
+    this.#finish(reason, reachable ? 'after what was sent' : 'at once');
+  }
+
+  #channel(label: Lane, id: number, ordered: boolean): RtcDataChannel {
+    const channel = this.#connection.createDataChannel(label, { negotiated: true, id, ordered });
+    channel.binaryType = 'arraybuffer';
+    if (channel.bufferedAmountLowThreshold !== undefined) {
+      channel.bufferedAmountLowThreshold = CEILING_BYTES / 2;
+      channel.addEventListener('bufferedamountlow', () => this.#drainIfRoom());
+    }
+    channel.addEventListener('open', () => this.#openIfBoth());
+    channel.addEventListener('message', (event) => this.#receive(event));
+    channel.addEventListener('close', () => this.#finish('the other end closed the link', 'at once'));
+    return channel;
+  }
+
+  #openIfBoth(): void {
+    if (this.#state !== 'opening') return;
+    if (this.#control.readyState !== 'open' || this.#blocks.readyState !== 'open') return;
+    this.#maxFrameBytes = Math.min(LIMITS.maxFrameBytes, remoteMaxMessageBytes(this.#connection));
+    if (this.#maxFrameBytes < LEAST_FRAME_BYTES) {
+      this.#finish(`the other end takes frames of ${this.#maxFrameBytes} bytes at most`, 'at once');
+      return;
+    }
+    this.#state = 'open';
+    this.#options.onOpen?.();
+  }
+
+  #receive(event: unknown): void {
+    if (this.#state === 'ended') return;
+    const frame = frameOf(event);
+    if (frame === undefined || frame.byteLength > LIMITS.maxFrameBytes) {
+      this.#finish('the other end sent something that is no frame', 'at once');
+      return;
+    }
+    if (this.#handler !== undefined && this.#early.length === 0) this.#handler.frame(frame);
+    else this.#keep(frame);
+    this.#drainIfRoom();
+  }
+
+  #keep(frame: Uint8Array): void {
+    this.#early.push(frame);
+    this.#earlyBytes += frame.byteLength;
+    if (this.#earlyBytes > MAX_EARLY_BYTES) this.#finish('the other end sent too much too early', 'at once');
+  }
+
+  #bufferedBytes(): number {
+    return this.#control.bufferedAmount + this.#blocks.bufferedAmount;
+  }
+
+  #drainIfRoom(): void {
+    if (!this.#full || this.#state !== 'open' || this.#bufferedBytes() >= CEILING_BYTES) return;
+    this.#full = false;
+    this.#cancelPoll?.();
+    this.#cancelPoll = undefined;
+    this.#handler?.drain();
+  }
+
+  #pollWhileFull(): void {
+    if (this.#blocks.bufferedAmountLowThreshold !== undefined || this.#cancelPoll !== undefined) return;
+    this.#cancelPoll = this.#schedule(POLL_MS, () => {
+      this.#cancelPoll = undefined;
+      this.#drainIfRoom();
+      if (this.#full && this.#state === 'open') this.#pollWhileFull();
+    });
+  }
+
+  #finish(reason: string, cut: 'at once' | 'after what was sent'): void {
+    if (this.#state === 'ended') return;
+    this.#state = 'ended';
+    this.#endReason = reason;
+    this.#cancelPoll?.();
+    if (this.#early.length === 0) queueMicrotask(() => this.#tellClosed());
+    this.#options.onEnd?.(reason);
+    if (cut === 'at once') this.#cut();
+    else this.#closeChannels();
+  }
+
+  #tellClosed(): void {
+    if (this.#handler === undefined || this.#toldClosed) return;
+    this.#toldClosed = true;
+    this.#handler.closed(this.#endReason);
+  }
+
+  /**
+   * Closing a channel sends what waits in it and tells the other end; cutting the connection does neither
+   * (in werift the other end would not notice for half a minute).
+   */
+  #closeChannels(): void {
+    let cut = false;
+    const cutOnce = () => {
+      if (cut) return;
+      cut = true;
+      cancelLinger();
+      this.#cut();
+    };
+    const cancelLinger = this.#schedule(LINGER_MS, cutOnce);
+    const channels = [this.#control, this.#blocks];
+    for (const channel of channels) {
+      channel.addEventListener('close', () => {
+        if (channels.every((each) => each.readyState === 'closed')) cutOnce();
+      });
+      channel.close();
+    }
+  }
+
+  #cut(): void {
+    const told = () => this.#options.onReleased?.();
+    // werift closes in steps; one that fails leaves nothing behind that could be closed otherwise.
+    Promise.resolve(this.#connection.close()).then(told, told);
+  }
+}
+
+/** The bytes of a message event, the receiver's to keep; `undefined` for text. */
+function frameOf(event: unknown): Uint8Array | undefined {
+  if (typeof event !== 'object' || event === null || !('data' in event)) return undefined;
+  const { data } = event;
+  if (data instanceof ArrayBuffer) return new Uint8Array(data);
+  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return undefined;
+}
+
+/**
+ * The same bytes as a bare `Uint8Array` on unshared memory: channels refuse shared memory, and werift keeps
+ * a reference to a `Buffer` where it copies any other view.
+ */
+function plainView(frame: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { buffer, byteOffset, byteLength } = frame;
+  return buffer instanceof ArrayBuffer
+    ? new Uint8Array(buffer, byteOffset, byteLength)
+    : new Uint8Array(frame);
+}
+
+/** What the other end's description says it takes in one message; 0 there means any size. */
+function remoteMaxMessageBytes(connection: RtcPeerConnection): number {
+  const stated = /^a=max-message-size:(\d{1,15})\s*$/m.exec(connection.remoteDescription?.sdp ?? '')?.[1];
+  if (stated === undefined) return DEFAULT_MAX_MESSAGE_BYTES;
+  return Number(stated) || Number.POSITIVE_INFINITY;
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
