@@ -1,0 +1,115 @@
+import type { PeerId } from '@sonantica/wire';
+import { isShownTo } from './peer-registry.ts';
+import type { Lease, Member, Peer } from './roster.ts';
+
+/** What a `claim` is answered with. */
+export interface Claimed {
+  readonly granted: readonly number[];
+  readonly heldBy: ReadonlyMap<number, PeerId>;
+}
+
+/**
+ * Who fetches from the origin what nobody holds. A lease lasts `ttlMs` and ends earlier with the chunk, the
+ * swarm or the socket. What a peer shows to its Aula alone, its leases too, others do not see: they are
+ * granted the same chunk.
+ */
+export class Claims {
+  readonly ttlMs: number;
+  readonly #maxLeases: number;
+  /** Oldest first, and so in the order in which they expire. */
+  readonly #leases = new Set<Lease>();
+
+  constructor(ttlMs: number, maxLeases: number) {
+    this.ttlMs = ttlMs;
+    this.#maxLeases = maxLeases;
+  }
+
+  /** Leases that have not ended; expired ones until the next sweep. */
+  get size(): number {
+    return this.#leases.size;
+  }
+
+  /**
+   * Grants what it can. `holderOf` names somebody the claimer may see who holds a chunk. A lease of the
+   * claimer's own is granted again without lasting longer: silence cannot keep a chunk for ever.
+   */
+  claim(
+    claimer: Member,
+    chunks: readonly number[],
+    holderOf: (chunk: number) => Peer | undefined,
+    nowMs: number,
+  ): Claimed {
+    this.#endExpired(claimer.peer, nowMs);
+    const granted: number[] = [];
+    const heldBy = new Map<number, PeerId>();
+    for (const chunk of new Set(chunks)) {
+      if (claimer.has(chunk)) continue;
+      const holder = holderOf(chunk) ?? this.#fetcher(claimer, chunk, nowMs);
+      if (holder === claimer.peer) granted.push(chunk);
+      else if (holder !== undefined) heldBy.set(chunk, holder.id);
+      else if (claimer.peer.leases.length < this.#maxLeases) {
+        this.#grant({ member: claimer, chunk, expiresMs: nowMs + this.ttlMs });
+        granted.push(chunk);
+      }
+    }
+    return { granted, heldBy };
+  }
+
+  /** Ends a member's leases on chunks it now holds. */
+  endHeld(member: Member): void {
+    for (const lease of member.peer.leases) {
+      if (lease.member === member && member.has(lease.chunk)) this.#end(lease);
+    }
+  }
+
+  /** Ends all leases of a member that leaves its swarm. */
+  endMember(member: Member): void {
+    for (const lease of member.peer.leases) if (lease.member === member) this.#end(lease);
+  }
+
+  /** Ends all leases of a peer that is gone. */
+  endPeer(peer: Peer): void {
+    for (const lease of peer.leases) this.#end(lease);
+  }
+
+  /** Ends what expired. */
+  sweep(nowMs: number): void {
+    for (const lease of this.#leases) {
+      if (lease.expiresMs > nowMs) return;
+      this.#end(lease);
+    }
+  }
+
+  /** Who is fetching a chunk, the claimer itself before others. */
+  #fetcher(claimer: Member, chunk: number, nowMs: number): Peer | undefined {
+    let fetcher: Peer | undefined;
+    for (const { member, expiresMs } of claimer.swarm.leases.get(chunk) ?? []) {
+      if (expiresMs <= nowMs) continue;
+      if (member === claimer) return claimer.peer;
+      if (isShownTo(claimer.peer, member)) fetcher = member.peer;
+    }
+    return fetcher;
+  }
+
+  #grant(lease: Lease): void {
+    const { swarm, peer } = lease.member;
+    this.#leases.add(lease);
+    peer.leases = [...peer.leases, lease];
+    const others = swarm.leases.get(lease.chunk);
+    if (others === undefined) swarm.leases.set(lease.chunk, [lease]);
+    else others.push(lease);
+  }
+
+  #end(lease: Lease): void {
+    const { swarm, peer } = lease.member;
+    this.#leases.delete(lease);
+    peer.leases = peer.leases.filter((other) => other !== lease);
+    const left = swarm.leases.get(lease.chunk)?.filter((other) => other !== lease) ?? [];
+    if (left.length === 0) swarm.leases.delete(lease.chunk);
+    else swarm.leases.set(lease.chunk, left);
+  }
+
+  #endExpired(peer: Peer, nowMs: number): void {
+    for (const lease of peer.leases) if (lease.expiresMs <= nowMs) this.#end(lease);
+  }
+}

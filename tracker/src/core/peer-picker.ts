@@ -1,0 +1,157 @@
+import type { Aula, Member, MemberList, Peer } from './roster.ts';
+import { HOLDS_ALL, HOLDS_NONE } from './roster.ts';
+
+/** What a choice of peers depends on besides the swarm. */
+export interface PickContext {
+  readonly nowMs: number;
+  /** Peers not heard of for this long are never offered. */
+  readonly staleAfterMs: number;
+  /** At least 0, below 1. */
+  readonly random: () => number;
+}
+
+/** Members looked at for one answer, however large the swarm; twice the number wanted where that is more. */
+const SAMPLE = 32;
+/** Round trips to the tracker are a coarse measure: peers in one of these steps, in milliseconds, are equal. */
+const ROUND_TRIP_STEPS_MS = [60, 180, 450];
+/** The step of those not measured: neither favoured nor avoided. */
+const UNKNOWN_STEP = 1;
+const STEPS = ROUND_TRIP_STEPS_MS.length + 1;
+
+/**
+ * Chooses up to `want` members to introduce to one of their swarm: those of its Aula, then others; of each,
+ * the useful ones are chosen first, and the answer is ordered by round trip and then by use. Useful is who
+ * holds something of `needs` (a bitmap of the swarm's chunks) or, without, something the asker lacks; to a
+ * complete asker, who lacks something. It looks at a bounded sample, spread over the swarm by chance.
+ */
+export function pickMembers(
+  asker: Member,
+  want: number,
+  needs: Uint8Array | undefined,
+  context: PickContext,
+): Member[] {
+  const { aula } = asker.peer;
+  const picked: Member[] = [];
+  const room = aula && asker.swarm.rooms.get(aula);
+  if (room !== undefined) pickFrom(room.members, asker, want, needs, context, false, picked);
+  if (picked.length < want) pickFrom(asker.swarm.open, asker, want, needs, context, true, picked);
+  return picked;
+}
+
+/** Chooses up to `want` members of an asker's Aula by chance, nearer ones first. */
+export function pickAulaMembers(asker: Peer, aula: Aula, want: number, context: PickContext): Peer[] {
+  const sample: Peer[] = [];
+  drawFrom(aula.listed, Math.max(SAMPLE, want * 2), context.random, (peer) => {
+    if (peer !== asker && isFresh(peer, context)) sample.push(peer);
+  });
+  sample.sort((a, b) => roundTripStep(a) - roundTripStep(b));
+  return sample.slice(0, want);
+}
+
+/** Somebody a member may see who holds a chunk, of its Aula where possible; chosen by chance. */
+export function pickHolder(asker: Member, chunk: number, context: PickContext): Peer | undefined {
+  const { aula } = asker.peer;
+  const room = aula && asker.swarm.rooms.get(aula);
+  return (
+    (room && holderIn(room.members, asker, chunk, context)) ??
+    holderIn(asker.swarm.open, asker, chunk, context)
+  );
+}
+
+function holderIn(list: MemberList, asker: Member, chunk: number, context: PickContext): Peer | undefined {
+  for (const holders of [list.complete, list.partial]) {
+    const first = Math.floor(context.random() * holders.length);
+    for (let i = 0; i < holders.length; i++) {
+      const member = holders[(first + i) % holders.length];
+      if (member === undefined || member === asker || !member.has(chunk)) continue;
+      if (isFresh(member.peer, context)) return member.peer;
+    }
+  }
+  return undefined;
+}
+
+function pickFrom(
+  list: MemberList,
+  asker: Member,
+  want: number,
+  needs: Uint8Array | undefined,
+  context: PickContext,
+  isOpen: boolean,
+  picked: Member[],
+): void {
+  /** By use first and round trip second: a peer with nothing to give is no source, however near. */
+  const ranks: Member[][] = Array.from({ length: 2 * STEPS }, () => []);
+  const take = (member: Member): void => {
+    if (member === asker || !isFresh(member.peer, context)) return;
+    if (isOpen && member.peer.aula !== undefined && member.peer.aula === asker.peer.aula) return;
+    const step = roundTripStep(member.peer);
+    ranks[isUseful(member, asker, needs) ? step : STEPS + step]?.push(member);
+  };
+  let left = Math.max(SAMPLE, want * 2);
+  const [first, second, last] = asker.isComplete
+    ? [list.partial, list.empty, list.complete]
+    : [list.complete, list.partial, list.empty];
+  const half = Math.max(left >> 1, left - second.length);
+  left -= drawFrom(first, half, context.random, take);
+  left -= drawFrom(second, left, context.random, take);
+  drawFrom(last, left, context.random, take);
+
+  const chosen: { member: Member; order: number }[] = [];
+  for (const [rank, members] of ranks.entries()) {
+    const order = rank < STEPS ? rank * 2 : (rank - STEPS) * 2 + 1;
+    for (const member of members) {
+      if (picked.length + chosen.length === want) break;
+      chosen.push({ member, order });
+    }
+  }
+  chosen.sort((a, b) => a.order - b.order);
+  for (const { member } of chosen) picked.push(member);
+}
+
+function isUseful(member: Member, asker: Member, needs: Uint8Array | undefined): boolean {
+  if (asker.row === HOLDS_ALL) return member.row !== HOLDS_ALL;
+  if (member.row === HOLDS_ALL) return true;
+  if (member.row === HOLDS_NONE) return false;
+  const { bitmaps } = asker.swarm;
+  if (needs !== undefined) return bitmaps.hasAnyOf(member.row, needs);
+  return asker.row === HOLDS_NONE || bitmaps.hasAnyNotIn(member.row, asker.row);
+}
+
+function isFresh(peer: Peer, { nowMs, staleAfterMs }: PickContext): boolean {
+  return nowMs - peer.heardMs < staleAfterMs;
+}
+
+function roundTripStep({ rttMs }: Peer): number {
+  if (rttMs === null) return UNKNOWN_STEP;
+  const step = ROUND_TRIP_STEPS_MS.findIndex((belowMs) => rttMs < belowMs);
+  return step < 0 ? STEPS - 1 : step;
+}
+
+/**
+ * Visits up to `count` different elements, all where there are no more, in an order that differs from call to
+ * call: a random start and a random stride that shares no factor with the length. Answers how many.
+ */
+function drawFrom<T>(
+  list: readonly T[],
+  count: number,
+  random: () => number,
+  visit: (element: T) => void,
+): number {
+  const { length } = list;
+  const draws = Math.min(count, length);
+  if (draws <= 0) return 0;
+  let at = Math.floor(random() * length);
+  let stride = 1 + Math.floor(random() * (length - 1));
+  while (greatestCommonDivisor(stride, length) !== 1) stride = (stride % length) + 1;
+  for (let drawn = 0; drawn < draws; drawn++) {
+    const element = list[at];
+    if (element !== undefined) visit(element);
+    at = (at + stride) % length;
+  }
+  return draws;
+}
+
+function greatestCommonDivisor(a: number, b: number): number {
+  while (b > 0) [a, b] = [b, a % b];
+  return a;
+}

@@ -1,0 +1,173 @@
+import type { AulaId, PeerId, RootHash, Scope, TrackId } from '@sonantica/wire';
+import { BitmapSlab } from './bitmap-slab.ts';
+import type { TrackerSocket } from './env.ts';
+import { PeerMeter } from './rate-limit.ts';
+
+/** `Member.row` of one who holds nothing; no bitmap is kept. */
+export const HOLDS_NONE = -1;
+/** `Member.row` of one who holds every chunk; no bitmap is kept. */
+export const HOLDS_ALL = -2;
+
+const NO_LEASES: readonly Lease[] = [];
+
+/** A connected client that was welcomed. */
+export class Peer {
+  readonly id: PeerId;
+  /** A small number of its own: names it where keeping the object would keep it alive. */
+  readonly serial: number;
+  readonly socket: TrackerSocket;
+  /** When its last message came. */
+  heardMs: number;
+  /** Not heard of for long: in no list, until its next message. */
+  isParked = false;
+  /** Round trip between it and the tracker, in milliseconds. */
+  rttMs: number | null = null;
+  uploadKbps: number | null = null;
+  aula: Aula | undefined = undefined;
+  /** Its place in `aula.listed`, or −1. */
+  aulaAt = -1;
+  /** The swarms it announced, one for each version of a track. */
+  readonly memberships = new Map<Version, Member>();
+  /** Leases it holds, over all swarms; expired ones until the next sweep or claim. */
+  leases: readonly Lease[] = NO_LEASES;
+  /** Serials of peers whose signals it was sent, with the time of the last one. */
+  signalledBy: Map<number, number> | undefined = undefined;
+  readonly meter = new PeerMeter();
+
+  constructor(id: PeerId, serial: number, socket: TrackerSocket, nowMs: number) {
+    this.id = id;
+    this.serial = serial;
+    this.socket = socket;
+    this.heardMs = nowMs;
+  }
+}
+
+/** A listening room. */
+export class Aula {
+  readonly id: AulaId;
+  /** Members that may be offered, in no order. */
+  readonly listed: Peer[] = [];
+  /** All members, parked ones included. */
+  size = 0;
+
+  constructor(id: AulaId) {
+    this.id = id;
+  }
+}
+
+/** One version of a track: what `find`, `have`, `claim` and `leave` name. */
+export class Version {
+  readonly trackId: TrackId;
+  readonly root: RootHash;
+  readonly swarms = new Map<number, Swarm>();
+
+  constructor(trackId: TrackId, root: RootHash) {
+    this.trackId = trackId;
+    this.root = root;
+  }
+}
+
+/** The peers of one version that agree on its number of chunks. */
+export class Swarm {
+  readonly version: Version;
+  readonly chunkCount: number;
+  readonly bitmaps: BitmapSlab;
+  /** Members shown to everyone. */
+  readonly open = new MemberList('openAt');
+  /** Members of each Aula, whatever their scope. */
+  readonly rooms = new Map<Aula, Room>();
+  /** All members, listed or not. */
+  size = 0;
+  readonly leases = new Map<number, Lease[]>();
+
+  constructor(version: Version, chunkCount: number) {
+    this.version = version;
+    this.chunkCount = chunkCount;
+    this.bitmaps = new BitmapSlab(chunkCount);
+  }
+}
+
+/** The part of a swarm that sits in one Aula. */
+export class Room {
+  readonly members = new MemberList('roomAt');
+  /** How many of them are shown to this Aula alone. */
+  scopedComplete = 0;
+  scopedIncomplete = 0;
+}
+
+/** A peer in a swarm. */
+export class Member {
+  readonly peer: Peer;
+  readonly swarm: Swarm;
+  /** Its row of `swarm.bitmaps`, or {@link HOLDS_NONE} or {@link HOLDS_ALL}. */
+  row = HOLDS_NONE;
+  scope: Scope;
+  /** Its place in `swarm.open` and in its room, or −1. */
+  openAt = -1;
+  roomAt = -1;
+  /** The rate limit of its announcements. */
+  announcesUntilMs = 0;
+
+  constructor(peer: Peer, swarm: Swarm, scope: Scope) {
+    this.peer = peer;
+    this.swarm = swarm;
+    this.scope = scope;
+  }
+
+  get isComplete(): boolean {
+    return this.row === HOLDS_ALL;
+  }
+
+  /** Whether it holds a chunk. */
+  has(chunk: number): boolean {
+    return this.row === HOLDS_ALL || (this.row >= 0 && this.swarm.bitmaps.has(this.row, chunk));
+  }
+}
+
+/** Leave to fetch one chunk from the origin. */
+export interface Lease {
+  readonly member: Member;
+  readonly chunk: number;
+  readonly expiresMs: number;
+}
+
+/**
+ * Members sorted by what they hold, in no order within: added, removed and sampled in constant time. A member
+ * changes what it holds only while it is out of its lists.
+ */
+export class MemberList {
+  readonly complete: Member[] = [];
+  readonly partial: Member[] = [];
+  readonly empty: Member[] = [];
+  readonly #place: 'openAt' | 'roomAt';
+
+  constructor(place: 'openAt' | 'roomAt') {
+    this.#place = place;
+  }
+
+  get size(): number {
+    return this.complete.length + this.partial.length + this.empty.length;
+  }
+
+  add(member: Member): void {
+    const list = this.#listOf(member);
+    member[this.#place] = list.length;
+    list.push(member);
+  }
+
+  remove(member: Member): void {
+    const list = this.#listOf(member);
+    const at = member[this.#place];
+    const last = list.pop();
+    if (last !== undefined && last !== member) {
+      list[at] = last;
+      last[this.#place] = at;
+    }
+    member[this.#place] = -1;
+  }
+
+  #listOf(member: Member): Member[] {
+    if (member.row === HOLDS_ALL) return this.complete;
+    return member.row === HOLDS_NONE ? this.empty : this.partial;
+  }
+}

@@ -1,0 +1,234 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import {
+  ChunkSet,
+  encodeClientMessage,
+  parseTrackerMessage,
+  type ClientMessage,
+  type TrackerMessage,
+} from '@sonantica/wire';
+import { connect as connectTcp } from 'node:net';
+import { WebSocket } from 'ws';
+import { parseRootHash, parseTrackId } from '@sonantica/wire';
+import { startTracker, type RunningTracker } from './start-tracker.ts';
+import type { TrackerConfig } from './config.ts';
+
+const trackId = parseTrackId('song');
+const root = parseRootHash('ab'.repeat(32));
+
+const running: { close(): Promise<void> | void }[] = [];
+
+afterEach(async () => {
+  for (const thing of running.splice(0).reverse()) await thing.close();
+});
+
+async function tracker(config: Partial<TrackerConfig> = {}): Promise<RunningTracker> {
+  const started = await startTracker({ port: 0, ...config });
+  running.push(started);
+  return started;
+}
+
+/** A client that keeps what it is told until it is asked for. */
+class Client {
+  readonly ws: WebSocket;
+  readonly #inbox: TrackerMessage[] = [];
+  #wake: () => void = () => {};
+  readonly closed: Promise<{ code: number; reason: string }>;
+
+  constructor(url: string, protocols: string | string[] = 'sonantica.v1') {
+    this.ws = new WebSocket(url, protocols);
+    this.ws.on('message', (data) => {
+      this.#inbox.push(parseTrackerMessage(String(data)));
+      this.#wake();
+    });
+    this.ws.on('error', () => {});
+    this.closed = new Promise((resolve) => {
+      this.ws.on('close', (code, reason) => resolve({ code, reason: String(reason) }));
+    });
+    running.push({ close: () => this.ws.terminate() });
+  }
+
+  async open(): Promise<this> {
+    if (this.ws.readyState !== WebSocket.OPEN) await new Promise((resolve) => this.ws.once('open', resolve));
+    return this;
+  }
+
+  say(message: ClientMessage): void {
+    this.ws.send(encodeClientMessage(message));
+  }
+
+  async next<Type extends TrackerMessage['type']>(
+    type: Type,
+  ): Promise<Extract<TrackerMessage, { type: Type }>> {
+    for (;;) {
+      const message = this.#inbox.shift();
+      if (message === undefined) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      } else {
+        expect(message.type).toBe(type);
+        return message as Extract<TrackerMessage, { type: Type }>;
+      }
+    }
+  }
+
+  static async welcomed(url: string) {
+    const client = await new Client(url).open();
+    client.say({ type: 'hello' });
+    return { client, welcome: await client.next('welcome') };
+  }
+}
+
+const announce = (have: ChunkSet): ClientMessage => ({
+  type: 'announce',
+  trackId,
+  root,
+  chunkCount: have.capacity,
+  have,
+});
+
+describe('a tracker on real sockets', () => {
+  it('introduces two listeners and relays their signals', async () => {
+    const { url } = await tracker();
+    const { client: seeder, welcome: seederWelcome } = await Client.welcomed(url);
+    const { client: listener, welcome } = await Client.welcomed(url);
+    expect(welcome.peerId).not.toBe(seederWelcome.peerId);
+    seeder.say(announce(ChunkSet.all(10)));
+    expect((await seeder.next('peers')).peers).toEqual([]);
+    listener.say(announce(ChunkSet.of(10, [1])));
+    const { peers, complete, incomplete } = await listener.next('peers');
+    expect({ complete, incomplete }).toEqual({ complete: 1, incomplete: 1 });
+    expect(peers).toEqual([
+      { peerId: seederWelcome.peerId, tier: 'global', have: 'all', uploadKbps: null, rttMs: null },
+    ]);
+    listener.say({ type: 'signal', to: seederWelcome.peerId, data: [null, { sdp: 'v=0\r\n' }] });
+    expect(await seeder.next('signal')).toEqual({
+      type: 'signal',
+      from: welcome.peerId,
+      tier: 'global',
+      data: [null, { sdp: 'v=0\r\n' }],
+    });
+  });
+
+  it('forgets who hangs up', async () => {
+    const { url, stats } = await tracker();
+    const { client } = await Client.welcomed(url);
+    client.say(announce(ChunkSet.none(3)));
+    await client.next('peers');
+    expect(stats()).toMatchObject({ peers: 1, swarms: 1 });
+    client.ws.close();
+    await client.closed;
+    await expect.poll(() => stats()).toMatchObject({ peers: 0, swarms: 0, pending: 0 });
+  });
+
+  it('measures the round trip with pings', async () => {
+    const { url } = await tracker();
+    const { client: seeder } = await Client.welcomed(url);
+    seeder.say(announce(ChunkSet.all(10)));
+    await new Promise((resolve) => seeder.ws.once('ping', resolve));
+    const { client: listener } = await Client.welcomed(url);
+    await expect
+      .poll(async () => {
+        listener.say({ type: 'announce', trackId, root, chunkCount: 10, have: ChunkSet.none(10) });
+        return (await listener.next('peers')).peers[0]?.rttMs;
+      })
+      .toBeTypeOf('number');
+  });
+});
+
+describe('the close codes', () => {
+  it('4400 for a message that is not JSON', async () => {
+    const { url } = await tracker();
+    const { client } = await Client.welcomed(url);
+    client.ws.send('{');
+    expect((await client.closed).code).toBe(4400);
+  });
+
+  it('4400 for a binary message', async () => {
+    const { url } = await tracker();
+    const { client } = await Client.welcomed(url);
+    client.ws.send(new Uint8Array([123, 125]));
+    expect((await client.closed).code).toBe(4400);
+  });
+
+  it('4401 for a first message that is not hello', async () => {
+    const { url } = await tracker();
+    const client = await new Client(url).open();
+    client.say({ type: 'part' });
+    expect((await client.closed).code).toBe(4401);
+  });
+
+  it('4408 for a socket that never says hello', async () => {
+    const { url } = await tracker({ tracker: { helloTimeoutMs: 100 } });
+    expect((await new Client(url).closed).code).toBe(4408);
+  });
+
+  it.each([[['something.else']], [['sonantica.v2', 'sonantica.v3']], [[]]])(
+    '4409 for the subprotocols %j',
+    async (protocols) => {
+      const { url } = await tracker();
+      expect((await new Client(url, protocols).closed).code).toBe(4409);
+    },
+  );
+
+  it.each([65_537, 70_000, 5_000_000])('4413 for a message of %i bytes', async (bytes) => {
+    const { url } = await tracker();
+    const { client } = await Client.welcomed(url);
+    client.ws.send(JSON.stringify('x'.repeat(bytes - 2)));
+    expect((await client.closed).code).toBe(4413);
+  });
+
+  it('not for a message of 65,536 bytes', async () => {
+    const { url } = await tracker();
+    const { client } = await Client.welcomed(url);
+    const empty = JSON.stringify({ type: 'whisper', text: '' }).length;
+    client.ws.send(JSON.stringify({ type: 'whisper', text: 'x'.repeat(65_536 - empty) }));
+    expect(await client.next('error')).toMatchObject({ code: 'unknown-type' });
+  });
+
+  it('4429 for one who goes on after being told', async () => {
+    const { url } = await tracker();
+    const { client } = await Client.welcomed(url);
+    for (let i = 0; i < 400; i++) client.ws.send('{"type":"part"}');
+    expect((await client.closed).code).toBe(4429);
+  });
+
+  it('1012 when the tracker stops', async () => {
+    const started = await tracker();
+    const { client } = await Client.welcomed(started.url);
+    await started.close();
+    expect((await client.closed).code).toBe(1012);
+  });
+});
+
+describe('a slow reader', () => {
+  it('is dropped when too much waits for it', async () => {
+    const { url, port, stats } = await tracker({ sockets: { maxBufferedBytes: 65_536 } });
+    const { client: writer } = await Client.welcomed(url);
+    const { client: reader, welcome } = await Client.welcomed(url);
+    expect(port).toBeGreaterThan(0);
+    reader.say(announce(ChunkSet.all(10)));
+    await reader.next('peers');
+    writer.say(announce(ChunkSet.none(10)));
+    await writer.next('peers');
+    reader.ws.pause();
+    const data = 'x'.repeat(16_000);
+    for (let i = 0; i < 590; i++) writer.say({ type: 'signal', to: welcome.peerId, data });
+    await expect.poll(() => stats().peers, { timeout: 5_000 }).toBe(1);
+  });
+});
+
+describe('closing', () => {
+  it('does not wait for clients that do not answer', async () => {
+    const started = await tracker();
+    const silent = connectTcp(started.port, '127.0.0.1');
+    running.push({ close: () => void silent.destroy() });
+    silent.write(
+      'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
+        'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: sonantica.v1\r\n\r\n',
+    );
+    await new Promise((resolve) => silent.once('data', resolve));
+    await started.close();
+    await started.close();
+  });
+});
