@@ -72,7 +72,7 @@ async function hashOpenFile(file: FileHandle, chunkSize: number): Promise<FileHa
   if (size > LIMITS.maxTrackBytes) throw new OriginError('file-unsuitable', 'the file is larger than 4 GiB');
 
   const whole = createHash('sha256');
-  const leaves = new Uint8Array(Math.ceil(size / LIMITS.blockBytes) * LIMITS.hashBytes);
+  const leaves = Buffer.alloc(Math.ceil(size / LIMITS.blockBytes) * LIMITS.hashBytes);
   let leafAt = 0;
   let position = 0;
   let current = Buffer.allocUnsafe(READ_BYTES);
@@ -86,7 +86,8 @@ async function hashOpenFile(file: FileHandle, chunkSize: number): Promise<FileHa
     // Hashing cannot throw, so `reading` is always awaited.
     whole.update(piece);
     for (let at = 0; at < piece.length; at += LIMITS.blockBytes) {
-      leaves.set(hash('sha256', piece.subarray(at, at + LIMITS.blockBytes), 'buffer'), leafAt);
+      // As a string of bytes: a Buffer for every leaf would pile up outside the heap.
+      leaves.write(hash('sha256', piece.subarray(at, at + LIMITS.blockBytes), 'binary'), leafAt, 'binary');
       leafAt += LIMITS.hashBytes;
     }
     filled = await reading;
@@ -118,13 +119,12 @@ export async function treeOver(
   geometry: Geometry,
   leaves: Uint8Array,
 ): Promise<Pick<FileHashes, 'chunkHashes' | 'root'>> {
-  const hashes = splitHashes(leaves);
   const chunkHashes: Uint8Array[] = [];
-  let first = 0;
+  let at = 0;
   for (let chunk = 0; chunk < chunkCount(geometry); chunk++) {
-    const end = first + blockCount(geometry, chunk);
-    chunkHashes.push(await chunkRoot(sha256, geometry, hashes.slice(first, end)));
-    first = end;
+    const end = at + blockCount(geometry, chunk) * LIMITS.hashBytes;
+    chunkHashes.push(await chunkRoot(sha256, geometry, splitHashes(leaves.subarray(at, end))));
+    at = end;
   }
   return { chunkHashes, root: toHex(await trackRoot(sha256, geometry, chunkHashes)) };
 }
