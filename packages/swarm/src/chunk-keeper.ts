@@ -74,7 +74,16 @@ export class ChunkKeeper {
       this.#opened.push(stored);
       const { trackId, root, manifest, held, usedAtMs } = stored;
       const { chunkSize, size } = manifest;
-      this.#tracks.set(trackKey(trackId, root), { trackId, root, manifest, chunkSize, size, chunks: new Set(held), unproven: new Set(held), usedAtMs });
+      this.#tracks.set(trackKey(trackId, root), {
+        trackId,
+        root,
+        manifest,
+        chunkSize,
+        size,
+        chunks: new Set(held),
+        unproven: new Set(held),
+        usedAtMs,
+      });
       this.#storedBytes += stored.sizeBytes;
     }
   }
@@ -150,7 +159,16 @@ export class ChunkKeeper {
     let kept = this.#tracks.get(key);
     if (kept === undefined) {
       await this.store.putManifest(manifest, manifest.json);
-      kept = { trackId: manifest.trackId, root: manifest.root, manifest: manifest.json, chunkSize: manifest.chunkSize, size: manifest.size, chunks: new Set(), unproven: new Set(), usedAtMs: 0 };
+      kept = {
+        trackId: manifest.trackId,
+        root: manifest.root,
+        manifest: manifest.json,
+        chunkSize: manifest.chunkSize,
+        size: manifest.size,
+        chunks: new Set(),
+        unproven: new Set(),
+        usedAtMs: 0,
+      };
       this.#tracks.set(key, kept);
     }
     try {
@@ -204,7 +222,8 @@ export class ChunkKeeper {
   #queue(write: () => Promise<void>): void {
     this.#writes = this.#writes.then(write).catch((error: unknown) => {
       const code = error instanceof SwarmError && error.code === 'store-full' ? 'store-full' : 'store-failed';
-      if (!this.#inTrouble) this.#parts.onTrouble(code, error instanceof Error ? error.message : String(error));
+      if (!this.#inTrouble)
+        this.#parts.onTrouble(code, error instanceof Error ? error.message : String(error));
       this.#inTrouble = true;
     });
   }

@@ -1,6 +1,11 @@
 import type { BlockRun, ByteRange, ChunkSet } from '@sonantica/wire';
 import type { ChunkKeeper } from './chunk-keeper.ts';
-import { ChunkScheduler, type SchedulerCommand, type SourcePolicy } from './core/chunk-scheduler.ts';
+import {
+  ChunkScheduler,
+  type SchedulerCommand,
+  type SourcePolicy,
+  type TrackerState,
+} from './core/chunk-scheduler.ts';
 import type { Clock, Random } from './core/env.ts';
 import type { FlowWindowBounds } from './core/flow-window.ts';
 import { ORIGIN, type SourceId, type Tier } from './core/source-state.ts';
@@ -83,8 +88,8 @@ export class Delivery implements SourceSink, TrackVersionHandler {
     this.#perform(this.#scheduler.setPolicy(policy, this.#clock.nowMs()));
   }
 
-  setGoverned(governed: boolean): void {
-    this.#perform(this.#scheduler.setGoverned(governed, this.#clock.nowMs()));
+  setTracker(state: TrackerState): void {
+    this.#perform(this.#scheduler.setTracker(state, this.#clock.nowMs()));
   }
 
   setAlone(track: TrackKey, alone: boolean): void {
@@ -157,7 +162,12 @@ export class Delivery implements SourceSink, TrackVersionHandler {
     this.#scheduler.pinged(peer.id, roundTripMs);
   }
 
-  claimed(track: TrackKey, granted: readonly number[], heldBy: ReadonlyMap<number, string>, ttlMs: number): void {
+  claimed(
+    track: TrackKey,
+    granted: readonly number[],
+    heldBy: ReadonlyMap<number, string>,
+    ttlMs: number,
+  ): void {
     this.#perform(this.#scheduler.claimed(track, granted, heldBy, ttlMs, this.#clock.nowMs()));
   }
 
@@ -204,7 +214,9 @@ export class Delivery implements SourceSink, TrackVersionHandler {
   }
 
   disproved(version: TrackVersion, chunk: number, block: number, source: SourceId): void {
-    this.#log(`${source} sent wrong ${block < 0 ? 'leaf hashes' : `bytes of block ${block}`} of chunk ${chunk}`);
+    this.#log(
+      `${source} sent wrong ${block < 0 ? 'leaf hashes' : `bytes of block ${block}`} of chunk ${chunk}`,
+    );
     this.#handler.rejected(version, chunk, source);
     const now = this.#clock.nowMs();
     if (source === ORIGIN && block < 0) {
@@ -242,7 +254,9 @@ export class Delivery implements SourceSink, TrackVersionHandler {
           const { track, chunk, first, count } = command;
           const leavesKnown = version.leavesKnown(chunk);
           const dueInMs = command.deadlineMs - now;
-          this.#sources.get(command.source)?.fetch({ track, manifest: version.manifest, chunk, first, count, dueInMs, leavesKnown });
+          this.#sources
+            .get(command.source)
+            ?.fetch({ track, manifest: version.manifest, chunk, first, count, dueInMs, leavesKnown });
           break;
         }
         case 'cancel':

@@ -32,6 +32,8 @@ import type { Uploads } from './uploads.ts';
 const TICK_MS = 1_000;
 /** The tracker's word on a peer's Aula is good for this long. */
 const WORD_LASTS_MS = 60_000;
+/** How long those in no hurry wait at the start for a tracker to answer, in milliseconds. */
+const TRACKER_WITHIN_MS = 2_000;
 /** Peers asked for with an announcement. */
 const WANTED_PEERS = 30;
 
@@ -63,6 +65,7 @@ export class Neighbourhood implements PeerSourceHandler {
   /** A peer under a newer id of the tracker's, whose older link stands. */
   readonly #aliases = new Map<PeerId, PeerId>();
   readonly #banned = new Set<string>();
+  readonly #startedMs: number;
   readonly #timer: ReturnType<typeof setInterval>;
   #tracker: TrackerClient | undefined;
   #welcome: WelcomeReply | undefined;
@@ -71,6 +74,7 @@ export class Neighbourhood implements PeerSourceHandler {
 
   constructor(parts: NeighbourhoodParts) {
     this.#parts = parts;
+    this.#startedMs = parts.clock.nowMs();
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
@@ -159,7 +163,8 @@ export class Neighbourhood implements PeerSourceHandler {
   }
 
   tellFetching(track: TrackKey, chunk: number, etaMs: number): void {
-    for (const peer of this.#byNonce.values()) peer.tellFetching(track, chunk, Math.min(etaMs, NO_DEADLINE_MS));
+    for (const peer of this.#byNonce.values())
+      peer.tellFetching(track, chunk, Math.min(etaMs, NO_DEADLINE_MS));
   }
 
   claim(track: TrackKey, chunks: readonly number[]): void {
@@ -196,12 +201,12 @@ export class Neighbourhood implements PeerSourceHandler {
   trackerUp(welcome: WelcomeReply): void {
     this.#welcome = welcome;
     this.#announcements.connected(welcome.announceIntervalMs);
-    this.#parts.delivery.setGoverned(true);
+    this.#parts.delivery.setTracker('up');
     this.#say();
   }
 
   trackerDown(): void {
-    this.#parts.delivery.setGoverned(false);
+    this.#parts.delivery.setTracker('absent');
   }
 
   trackerSaid(message: Exclude<TrackerMessage, WelcomeReply>): void {
@@ -241,7 +246,8 @@ export class Neighbourhood implements PeerSourceHandler {
   #trackerSays(peerId: PeerId, tier: PeerTier): void {
     this.#words.set(peerId, { tier, atMs: this.#parts.clock.nowMs() });
     const known = this.#aliases.get(peerId) ?? peerId;
-    for (const peer of this.#byNonce.values()) if (peer.peerId === known) this.#parts.delivery.setTier(peer, tier);
+    for (const peer of this.#byNonce.values())
+      if (peer.peerId === known) this.#parts.delivery.setTier(peer, tier);
   }
 
   #word(peer: PeerSource): { tier: PeerTier; atMs: number } | undefined {
@@ -264,7 +270,9 @@ export class Neighbourhood implements PeerSourceHandler {
   linked(peerId: PeerId, link: PeerLink): void {
     if (this.#closed) return link.close('the listener left');
     const { clock, nonce, delivery } = this.#parts;
-    const peer = new PeerSource(peerId, link, new PeerSession(nonce, clock.nowMs()), delivery, this, () => clock.nowMs());
+    const peer = new PeerSource(peerId, link, new PeerSession(nonce, clock.nowMs()), delivery, this, () =>
+      clock.nowMs(),
+    );
     this.#links.add(peer);
     peer.start();
   }
@@ -340,6 +348,9 @@ export class Neighbourhood implements PeerSourceHandler {
   // --- Time ---
 
   #tick(): void {
+    if (this.#welcome === undefined && this.#parts.clock.nowMs() - this.#startedMs >= TRACKER_WITHIN_MS) {
+      this.#parts.delivery.setTracker('absent');
+    }
     for (const peer of [...this.#links]) peer.tick();
     this.#forgetOldWords();
     this.#say();
@@ -363,12 +374,15 @@ export class Neighbourhood implements PeerSourceHandler {
 
   #messageOf(notice: ReturnType<AnnouncePlan['due']>[number]): ClientMessage | undefined {
     if (notice.type === 'join') {
-      return this.#aula === undefined ? undefined : { type: 'join', aulaId: this.#aula, want: LIMITS.maxWantedPeers };
+      return this.#aula === undefined
+        ? undefined
+        : { type: 'join', aulaId: this.#aula, want: LIMITS.maxWantedPeers };
     }
     const version = this.#versions.get(notice.track);
     if (version === undefined) return undefined;
     const { trackId, root, chunkCount } = version.manifest;
-    if (notice.type === 'have') return { type: 'have', trackId, root, chunks: notice.chunks, lost: notice.lost };
+    if (notice.type === 'have')
+      return { type: 'have', trackId, root, chunks: notice.chunks, lost: notice.lost };
     return {
       type: 'announce',
       trackId,

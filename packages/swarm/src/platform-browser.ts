@@ -8,7 +8,8 @@ export const platform: Platform = {
   verifySignature: createWebVerifySignature(),
   openWebSocket: (url, protocol) => new WebSocket(url, protocol),
   loadRtc: async () => {
-    if (typeof RTCPeerConnection === 'undefined') throw new SwarmError('rtc-unavailable', 'this browser has no WebRTC');
+    if (typeof RTCPeerConnection === 'undefined')
+      throw new SwarmError('rtc-unavailable', 'this browser has no WebRTC');
     return { name: 'browser', RTCPeerConnection };
   },
 };

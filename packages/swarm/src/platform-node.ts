@@ -9,14 +9,18 @@ export const platform: Platform = {
   hasher: nodeHasher,
   verifySignature: nodeVerifySignature,
   openWebSocket: (url, protocol) => {
-    const socket = new WebSocket(url, protocol, { perMessageDeflate: false, maxPayload: 4 * LIMITS.maxTrackerMessageBytes });
+    const socket = new WebSocket(url, protocol, {
+      perMessageDeflate: false,
+      maxPayload: 4 * LIMITS.maxTrackerMessageBytes,
+    });
     return {
       get readyState() {
         return socket.readyState;
       },
       send: (text) => socket.send(text),
       close: (code, reason) => socket.close(code, reason),
-      addEventListener: (type: string, listener: (event: never) => void) => socket.addEventListener(type as 'open', listener as () => void),
+      addEventListener: (type: string, listener: (event: never) => void) =>
+        socket.addEventListener(type as 'open', listener as () => void),
     };
   },
   loadRtc: () => loadNodeRtc(),

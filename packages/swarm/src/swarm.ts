@@ -14,7 +14,13 @@ import {
 } from '@sonantica/wire';
 import { platform } from '#platform';
 import { ChunkKeeper, type ChunkReader } from './chunk-keeper.ts';
-import { DEFAULT_CONTRIBUTION, readContribution, storageBytes, uploadBytesPerDay, type Contribution } from './contribution.ts';
+import {
+  DEFAULT_CONTRIBUTION,
+  readContribution,
+  storageBytes,
+  uploadBytesPerDay,
+  type Contribution,
+} from './contribution.ts';
 import { retryDelayMs } from './core/backoff.ts';
 import type { SourcePolicy } from './core/chunk-scheduler.ts';
 import { ORIGIN, type SourceId, type Tier } from './core/source-state.ts';
@@ -140,7 +146,8 @@ export class Swarm {
   /** A track by its id. Nothing is fetched until the handle is used. Throws `invalid-argument`, `closed`. */
   open(trackId: string): Track {
     this.#mustBeOpen();
-    if (!isTrackId(trackId)) throw new SwarmError('invalid-argument', `${JSON.stringify(trackId)} is no track id`);
+    if (!isTrackId(trackId))
+      throw new SwarmError('invalid-argument', `${JSON.stringify(trackId)} is no track id`);
     const host: TrackHost = {
       open: (signal) => this.#openVersion(trackId, signal),
       read: (version, range, dueInMs, signal) => this.#read(version, range, dueInMs, signal),
@@ -253,18 +260,21 @@ export class Swarm {
     this.#delivery.setPolicy(policyOf(contribution));
     if (!contribution.p2pEnabled) void this.#stopNetwork();
     else if (this.#neighbourhood === undefined) void this.#startNetwork();
-    else if (before.shareWithAnyUser !== contribution.shareWithAnyUser) this.#neighbourhood.contributionChanged();
+    else if (before.shareWithAnyUser !== contribution.shareWithAnyUser)
+      this.#neighbourhood.contributionChanged();
   }
 
   async #startNetwork(): Promise<void> {
     const { tracker: url, rtc: given, iceServers, iceTransportPolicy, token } = this.#options;
     if (url === undefined) return;
     const epoch = ++this.#networkEpoch;
+    this.#delivery.setTracker('awaited');
     let rtc;
     try {
       rtc = given ?? (await platform.loadRtc());
     } catch (error) {
       this.#log(`the origin alone: ${String(error)}`);
+      this.#delivery.setTracker('absent');
       this.#events.emit('tracker', { up: false, reason: String(error) });
       return;
     }
@@ -325,7 +335,7 @@ export class Swarm {
     this.#tracker = undefined;
     const left = this.#neighbourhood?.close();
     this.#neighbourhood = undefined;
-    this.#delivery.setGoverned(false);
+    this.#delivery.setTracker('absent');
     return left ?? Promise.resolve();
   }
 
@@ -346,11 +356,15 @@ export class Swarm {
     let manifest: Manifest;
     try {
       const mirrors = mirrorsOf(this.#options.origin ?? [], trackId);
-      manifest = await this.#check(await fetchManifestDocument(this.#fetch, mirrors, trackId, signal), trackId);
+      manifest = await this.#check(
+        await fetchManifestDocument(this.#fetch, mirrors, trackId, signal),
+        trackId,
+      );
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       const held = [...this.#versions.values()].find(({ version }) => version.manifest.trackId === trackId);
-      if (held === undefined || !(error instanceof SwarmError) || error.code !== 'origin-unavailable') throw error;
+      if (held === undefined || !(error instanceof SwarmError) || error.code !== 'origin-unavailable')
+        throw error;
       this.#log(`${trackId} from the store: ${error.message}`);
       return held.version;
     }
@@ -368,7 +382,11 @@ export class Swarm {
       });
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      throw new SwarmError('manifest-invalid', `the manifest of ${trackId ?? 'the track'} is refused: ${error.message}`, error);
+      throw new SwarmError(
+        'manifest-invalid',
+        `the manifest of ${trackId ?? 'the track'} is refused: ${error.message}`,
+        error,
+      );
     }
   }
 
@@ -382,7 +400,12 @@ export class Swarm {
     return version;
   }
 
-  async #read(version: TrackVersion, range: ByteRange, dueInMs: number, signal: AbortSignal): Promise<Uint8Array> {
+  async #read(
+    version: TrackVersion,
+    range: ByteRange,
+    dueInMs: number,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
     const { manifest } = version;
     const bytes = new Uint8Array(range.end - range.start);
     if (bytes.length === 0) return bytes;
@@ -392,7 +415,11 @@ export class Swarm {
     try {
       const either = AbortSignal.any([signal, give.signal]);
       const parts: Promise<void>[] = [];
-      for (let chunk = Math.floor(range.start / manifest.chunkSize); chunk * manifest.chunkSize < range.end; chunk++) {
+      for (
+        let chunk = Math.floor(range.start / manifest.chunkSize);
+        chunk * manifest.chunkSize < range.end;
+        chunk++
+      ) {
         const at = Math.max(0, chunk * manifest.chunkSize - range.start);
         parts.push(version.read(range, chunk, either).then((part) => bytes.set(part, at)));
       }
@@ -409,7 +436,10 @@ export class Swarm {
   async #download(version: TrackVersion, signal: AbortSignal): Promise<void> {
     const { manifest } = version;
     if (!this.#keeper.hasReader(version.key) && manifest.size > storageBytes(this.#contribution)) {
-      throw new SwarmError('store-full', `${manifest.trackId} takes ${manifest.size} bytes, more than the listener keeps`);
+      throw new SwarmError(
+        'store-full',
+        `${manifest.trackId} takes ${manifest.size} bytes, more than the listener keeps`,
+      );
     }
     const open = this.#versions.get(version.key);
     if (open === undefined) throw new SwarmError('closed', `${manifest.trackId} was closed`);
@@ -475,7 +505,9 @@ export class Swarm {
       },
       unavailable: (demands) => {
         for (const id of demands) {
-          this.#demands.get(id)?.abort(new SwarmError('origin-unavailable', 'neither the origin nor a peer gives these bytes'));
+          this.#demands
+            .get(id)
+            ?.abort(new SwarmError('origin-unavailable', 'neither the origin nor a peer gives these bytes'));
         }
       },
     };
@@ -507,8 +539,17 @@ export function createSwarm(options: SwarmOptions): Swarm {
   return new Swarm(options);
 }
 
-function policyOf({ p2pEnabled, allowDownloadFromPeers, prioritizeAulaMembers, preferServerOverP2P }: Contribution): SourcePolicy {
-  return { allowDownloadFromPeers: p2pEnabled && allowDownloadFromPeers, prioritizeAulaMembers, preferServerOverP2P };
+function policyOf({
+  p2pEnabled,
+  allowDownloadFromPeers,
+  prioritizeAulaMembers,
+  preferServerOverP2P,
+}: Contribution): SourcePolicy {
+  return {
+    allowDownloadFromPeers: p2pEnabled && allowDownloadFromPeers,
+    prioritizeAulaMembers,
+    preferServerOverP2P,
+  };
 }
 
 function toRtcIceServer({ urls, ...rest }: IceServer): RtcIceServer {
@@ -526,7 +567,8 @@ function aulaIdOf(aulaId: string): AulaId {
 
 function asSwarmError(error: unknown): unknown {
   if (error instanceof SwarmError) return error;
-  if (error instanceof Error && error.name === 'AbortError') return new SwarmError('aborted', 'the read was aborted', error);
+  if (error instanceof Error && error.name === 'AbortError')
+    return new SwarmError('aborted', 'the read was aborted', error);
   return error;
 }
 

@@ -74,7 +74,8 @@ export class TrackVersion {
 
   /** A source sent a block. Takes over the bytes. */
   acceptBlock(source: SourceId, chunk: number, block: number, bytes: Uint8Array): void {
-    if (this.held.has(chunk) || block >= blockCount(this.manifest, chunk)) return this.#handler.wasted(this, source, bytes.length);
+    if (this.held.has(chunk) || block >= blockCount(this.manifest, chunk))
+      return this.#handler.wasted(this, source, bytes.length);
     const assembly = this.#assemblies.get(chunk) ?? new ChunkAssembly(this.manifest, chunk);
     this.#assemblies.set(chunk, assembly);
     if (assembly.isPlaced(block)) return this.#handler.wasted(this, source, bytes.length);
@@ -137,17 +138,24 @@ export class TrackVersion {
 
   #blocksOf(range: ByteRange, chunk: number): { first: number; end: number } {
     const part = withinChunk(this.manifest, chunk, range);
-    return { first: Math.floor(part.start / LIMITS.blockBytes), end: Math.ceil(part.end / LIMITS.blockBytes) };
+    return {
+      first: Math.floor(part.start / LIMITS.blockBytes),
+      end: Math.ceil(part.end / LIMITS.blockBytes),
+    };
   }
 
   #wait(chunk: number, first: number, end: number, signal: AbortSignal): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       const give = () => {
         this.#waiters.delete(waiter);
-        reject(signal.reason instanceof Error ? signal.reason : new SwarmError('aborted', 'the read was aborted'));
+        reject(
+          signal.reason instanceof Error ? signal.reason : new SwarmError('aborted', 'the read was aborted'),
+        );
       };
       const waiter: Waiter = {
-        chunk, first, end,
+        chunk,
+        first,
+        end,
         resolve: (bytes) => {
           signal.removeEventListener('abort', give);
           resolve(bytes);

@@ -56,8 +56,17 @@ export class Track {
   async read(range: ByteRange, { signal, deadlineMs = UNHURRIED_MS }: ReadOptions = {}): Promise<Uint8Array> {
     const version = await this.#open();
     const { start, end } = range;
-    if (!Number.isInteger(start) || !Number.isInteger(end) || start < 0 || end < start || end > version.manifest.size) {
-      throw new SwarmError('invalid-argument', `bytes ${start}–${end} of a track of ${version.manifest.size} bytes`);
+    if (
+      !Number.isInteger(start) ||
+      !Number.isInteger(end) ||
+      start < 0 ||
+      end < start ||
+      end > version.manifest.size
+    ) {
+      throw new SwarmError(
+        'invalid-argument',
+        `bytes ${start}–${end} of a track of ${version.manifest.size} bytes`,
+      );
     }
     return this.#host.read(version, range, deadlineMs, this.#signal(signal));
   }

@@ -6,14 +6,37 @@ import { LIMITS } from './limits.ts';
 import type { CloseReason, PeerFrame, RefuseReason } from './peer-messages.ts';
 
 const TYPES = {
-  hello: 1, open: 2, shut: 3, have: 4, fetching: 5, request: 6, proof: 7, block: 8, cancel: 9, refuse: 10,
-  ping: 11, pong: 12, close: 13,
+  hello: 1,
+  open: 2,
+  shut: 3,
+  have: 4,
+  fetching: 5,
+  request: 6,
+  proof: 7,
+  block: 8,
+  cancel: 9,
+  refuse: 10,
+  ping: 11,
+  pong: 12,
+  close: 13,
 } as const;
 
 const REFUSE_REASONS: readonly RefuseReason[] = [
-  'other-version', 'too-many-tracks', 'not-sharing', 'over-budget', 'not-held', 'busy',
+  'other-version',
+  'too-many-tracks',
+  'not-sharing',
+  'over-budget',
+  'not-held',
+  'busy',
 ];
-const CLOSE_REASONS: readonly CloseReason[] = ['done', 'duplicate', 'self', 'misbehaved', 'no-room', 'version'];
+const CLOSE_REASONS: readonly CloseReason[] = [
+  'done',
+  'duplicate',
+  'self',
+  'misbehaved',
+  'no-room',
+  'version',
+];
 
 const NONCE_BYTES = 16;
 const HOLDS_NONE = 0;
@@ -36,7 +59,10 @@ export function encodePeerFrame(frame: PeerFrame): Uint8Array {
       const { held } = frame;
       const kind = held.isEmpty ? HOLDS_NONE : held.isFull ? HOLDS_ALL : HOLDS_SOME;
       const bitmap = kind === HOLDS_SOME ? held.toBitmap() : new Uint8Array();
-      const writer = new FrameWriter(TYPES.open, 10 + LIMITS.hashBytes + frame.trackId.length + bitmap.length);
+      const writer = new FrameWriter(
+        TYPES.open,
+        10 + LIMITS.hashBytes + frame.trackId.length + bitmap.length,
+      );
       writer.u32(frame.handle);
       writer.bytes(fromHex(frame.root, LIMITS.hashBytes));
       writer.u32(held.capacity);
@@ -73,7 +99,10 @@ export function encodePeerFrame(frame: PeerFrame): Uint8Array {
     case 'request':
     case 'cancel':
     case 'refuse': {
-      const writer = new FrameWriter(TYPES[frame.type], RUN_BYTES + { request: 5, cancel: 0, refuse: 1 }[frame.type]);
+      const writer = new FrameWriter(
+        TYPES[frame.type],
+        RUN_BYTES + { request: 5, cancel: 0, refuse: 1 }[frame.type],
+      );
       writer.u32(frame.handle);
       writer.u32(frame.chunk);
       writer.u16(frame.first);
@@ -121,7 +150,8 @@ export function encodePeerFrame(frame: PeerFrame): Uint8Array {
  * allocated. Indices are only checked against a track by whoever knows it.
  */
 export function decodePeerFrame(bytes: Uint8Array): PeerFrame {
-  if (bytes.length > LIMITS.maxFrameBytes) throw new ProtocolError('too-large', `a frame of ${bytes.length} bytes`);
+  if (bytes.length > LIMITS.maxFrameBytes)
+    throw new ProtocolError('too-large', `a frame of ${bytes.length} bytes`);
   const reader = new FrameReader(bytes);
   const frame = readFrame(reader);
   reader.end();
@@ -144,10 +174,20 @@ function readFrame(reader: FrameReader): PeerFrame {
     }
     case TYPES.fetching: {
       const handle = reader.u32();
-      return { type: 'fetching', handle, chunks: reader.list(8, () => ({ chunk: reader.u32(), etaMs: reader.u32() })) };
+      return {
+        type: 'fetching',
+        handle,
+        chunks: reader.list(8, () => ({ chunk: reader.u32(), etaMs: reader.u32() })),
+      };
     }
     case TYPES.request:
-      return { type: 'request', handle: reader.u32(), ...reader.run(1), deadlineMs: reader.u32(), needsProof: reader.oneOf([false, true]) };
+      return {
+        type: 'request',
+        handle: reader.u32(),
+        ...reader.run(1),
+        deadlineMs: reader.u32(),
+        needsProof: reader.oneOf([false, true]),
+      };
     case TYPES.cancel:
       return { type: 'cancel', handle: reader.u32(), ...reader.run(1) };
     case TYPES.refuse:
@@ -266,7 +306,8 @@ class FrameReader {
 
   list<T>(bytesEach: number, readOne: () => T): T[] {
     const count = this.u16();
-    if (count * bytesEach > this.#bytes.length - this.#at) throw new ProtocolError('bad-frame', 'the frame is short');
+    if (count * bytesEach > this.#bytes.length - this.#at)
+      throw new ProtocolError('bad-frame', 'the frame is short');
     return Array.from({ length: count }, readOne);
   }
 

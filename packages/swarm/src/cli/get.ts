@@ -55,13 +55,19 @@ export async function get(trackId: string, flags: GetFlags, stop: AbortSignal): 
     if (flags.serverOnly === true) await swarm.setContribution(SERVER_ONLY);
     const report = await fetchTrack(swarm, swarm.open(trackId), flags, stop);
     process.stdout.write(flags.json === true ? `${JSON.stringify(report)}\n` : `${summary(report, flags)}\n`);
-    if (flags.stay === true && !stop.aborted) await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
+    if (flags.stay === true && !stop.aborted)
+      await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
   } finally {
     await swarm.close();
   }
 }
 
-async function fetchTrack(swarm: Swarm, track: Track, flags: GetFlags, stop: AbortSignal): Promise<GetReport> {
+async function fetchTrack(
+  swarm: Swarm,
+  track: Track,
+  flags: GetFlags,
+  stop: AbortSignal,
+): Promise<GetReport> {
   const begun = performance.now();
   const givers = new Set<string>();
   let firstBlockMs: number | undefined;
@@ -76,7 +82,11 @@ async function fetchTrack(swarm: Swarm, track: Track, flags: GetFlags, stop: Abo
     const { maxStorageGB } = swarm.contribution;
     if (maxStorageGB * 1e9 >= size) await track.download({ signal: stop });
     const sha256 = await writeOut(track, flags.out, stop);
-    if (sha256 !== expected) throw new SwarmError('manifest-invalid', `the file's SHA-256 is ${sha256}, the manifest says ${expected}`);
+    if (sha256 !== expected)
+      throw new SwarmError(
+        'manifest-invalid',
+        `the file's SHA-256 is ${sha256}, the manifest says ${expected}`,
+      );
     progress?.show(track.stats(), size);
     const { bytes, chunks, rejectedBlocks } = track.stats();
     return {
@@ -135,7 +145,9 @@ function drained(file: NodeJS.WritableStream): Promise<void> {
 }
 
 function summary({ trackId, size, sha256, ms, bytes, peers }: GetReport, { out }: GetFlags): string {
-  const from = Object.entries(bytes).filter(([, count]) => count > 0).map(([tier, count]) => `${tier} ${megabytes(count)}`);
+  const from = Object.entries(bytes)
+    .filter(([, count]) => count > 0)
+    .map(([tier, count]) => `${tier} ${megabytes(count)}`);
   return [
     `${trackId}: ${megabytes(size)} in ${(ms / 1000).toFixed(1)} s, from ${from.join(', ')} (${peers} ${peers === 1 ? 'peer' : 'peers'})`,
     `sha256 ${sha256}`,

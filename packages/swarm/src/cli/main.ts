@@ -6,7 +6,9 @@ import { amount, EXIT, httpUrls, webSocketUrl } from './arguments.ts';
 import { get, type GetFlags } from './get.ts';
 import { seed, type SeedFlags } from './seed.ts';
 
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
 
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -42,7 +44,11 @@ program
   .description('give on files as they lie')
   .argument('<path...>', 'files or folders')
   .requiredOption('--tracker <url>', 'tracker to be found through', webSocketUrl)
-  .option('--origin <url>', 'take track ids and manifests from this origin where it has the same bytes', httpUrls)
+  .option(
+    '--origin <url>',
+    'take track ids and manifests from this origin where it has the same bytes',
+    httpUrls,
+  )
   .option('--aula <id>', 'listening room to join')
   .option('--track-id <id>', 'name a single file (default: its name)')
   .option('--upload-mb-per-day <n>', 'upload limit in megabytes (default: 500)', amount)

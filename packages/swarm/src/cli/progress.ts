@@ -50,7 +50,12 @@ function progressText({ bytes, bytesPerSecond, peers }: TrackStats, size: number
   const got = bytes.cache + bytes.aula + bytes.global + bytes.origin;
   const percent = Math.min(100, Math.floor((got / size) * 100));
   const tiers = TIERS.filter((tier) => bytes[tier] > 0).map((tier) => `${tier} ${megabytes(bytes[tier])}`);
-  return [`${percent} %`, `${megabytes(bytesPerSecond)}/s`, `${peers} ${peers === 1 ? 'peer' : 'peers'}`, ...tiers].join('  ');
+  return [
+    `${percent} %`,
+    `${megabytes(bytesPerSecond)}/s`,
+    `${peers} ${peers === 1 ? 'peer' : 'peers'}`,
+    ...tiers,
+  ].join('  ');
 }
 
 /** Decimal megabytes, as people count them. */

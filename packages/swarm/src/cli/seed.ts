@@ -40,22 +40,29 @@ const MEDIA_TYPES: Record<string, string> = {
 export async function seed(paths: readonly string[], flags: SeedFlags, stop: AbortSignal): Promise<void> {
   const files = (await Promise.all(paths.map(audioFiles))).flat();
   if (files.length === 0) throw new SwarmError('invalid-argument', `no audio file in ${paths.join(', ')}`);
-  if (flags.trackId !== undefined && files.length > 1) throw new SwarmError('invalid-argument', '--track-id names one file');
+  if (flags.trackId !== undefined && files.length > 1)
+    throw new SwarmError('invalid-argument', '--track-id names one file');
   const swarm = createSwarm({
     tracker: flags.tracker,
     ...(flags.aula === undefined ? {} : { aulaId: flags.aula }),
     ...(flags.rtc === undefined ? {} : { rtc: await loadNodeRtc(flags.rtc) }),
-    ...(flags.uploadMbPerDay === undefined ? {} : { contribution: { maxBandwidthMBPerDay: flags.uploadMbPerDay } }),
+    ...(flags.uploadMbPerDay === undefined
+      ? {}
+      : { contribution: { maxBandwidthMBPerDay: flags.uploadMbPerDay } }),
   });
   try {
     const catalogue = await readCatalogue(flags.origin ?? []);
     for (const file of files) {
       stop.throwIfAborted();
       const { trackId, size, sha256 } = await seedFile(swarm, file, flags.trackId, catalogue);
-      const line = flags.json === true ? JSON.stringify({ trackId, size, sha256, file }) : `seeding ${trackId} (${megabytes(size)})`;
+      const line =
+        flags.json === true
+          ? JSON.stringify({ trackId, size, sha256, file })
+          : `seeding ${trackId} (${megabytes(size)})`;
       process.stdout.write(`${line}\n`);
     }
-    if (!stop.aborted) await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
+    if (!stop.aborted)
+      await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
     const { uploadedBytes } = swarm.stats();
     if (flags.json !== true) process.stdout.write(`gave ${megabytes(uploadedBytes)}\n`);
   } finally {
@@ -70,7 +77,10 @@ async function audioFiles(path: string): Promise<string[]> {
   if (found.isFile()) return [path];
   const entries = await readdir(path, { recursive: true, withFileTypes: true });
   return entries
-    .filter((entry) => entry.isFile() && !entry.name.startsWith('.') && extname(entry.name).toLowerCase() in MEDIA_TYPES)
+    .filter(
+      (entry) =>
+        entry.isFile() && !entry.name.startsWith('.') && extname(entry.name).toLowerCase() in MEDIA_TYPES,
+    )
     .map((entry) => join(entry.parentPath, entry.name))
     .sort();
 }
@@ -91,17 +101,30 @@ async function readCatalogue(origins: readonly string[]): Promise<CatalogueEntry
       throw new SwarmError('origin-unavailable', `${base} does not answer`, error);
     });
     const body: unknown = await response.json().catch(() => undefined);
-    const tracks = typeof body === 'object' && body !== null && 'tracks' in body && Array.isArray(body.tracks) ? body.tracks : [];
+    const tracks =
+      typeof body === 'object' && body !== null && 'tracks' in body && Array.isArray(body.tracks)
+        ? body.tracks
+        : [];
     for (const track of tracks as readonly { trackId?: unknown; size?: unknown }[]) {
-      if (isTrackId(track.trackId) && typeof track.size === 'number') entries.push({ base, trackId: track.trackId, size: track.size });
+      if (isTrackId(track.trackId) && typeof track.size === 'number')
+        entries.push({ base, trackId: track.trackId, size: track.size });
     }
   }
   return entries;
 }
 
-async function seedFile(swarm: Swarm, path: string, named: string | undefined, catalogue: readonly CatalogueEntry[]) {
+async function seedFile(
+  swarm: Swarm,
+  path: string,
+  named: string | undefined,
+  catalogue: readonly CatalogueEntry[],
+) {
   const name = named ?? basename(path, extname(path)).replaceAll(/[^A-Za-z0-9._~-]+/g, '-');
-  if (!isTrackId(name)) throw new SwarmError('invalid-argument', `${JSON.stringify(name)} is no track id; give one with --track-id`);
+  if (!isTrackId(name))
+    throw new SwarmError(
+      'invalid-argument',
+      `${JSON.stringify(name)} is no track id; give one with --track-id`,
+    );
   const own = await manifestOf(path, name);
   const document = (await publishedManifest(own, catalogue)) ?? own;
   const geometry = { size: own.size, chunkSize: own.chunkSize };
@@ -112,7 +135,10 @@ async function seedFile(swarm: Swarm, path: string, named: string | undefined, c
 }
 
 /** The origin's own manifest of the same bytes, under whatever id, signature included. */
-async function publishedManifest(own: ManifestJson, catalogue: readonly CatalogueEntry[]): Promise<ManifestJson | undefined> {
+async function publishedManifest(
+  own: ManifestJson,
+  catalogue: readonly CatalogueEntry[],
+): Promise<ManifestJson | undefined> {
   for (const { base, trackId, size } of catalogue) {
     if (size !== own.size) continue;
     const response = await fetch(`${base}/${trackId}.manifest.json`);
@@ -133,14 +159,19 @@ async function manifestOf(path: string, trackId: TrackId): Promise<ManifestJson>
       const { start, end } = chunkRange(geometry, chunk);
       const bytes = new Uint8Array(end - start);
       const { bytesRead } = await file.read(bytes, 0, bytes.length, start);
-      if (bytesRead !== bytes.length) throw new SwarmError('invalid-argument', `${path} changed while it was read`);
+      if (bytesRead !== bytes.length)
+        throw new SwarmError('invalid-argument', `${path} changed while it was read`);
       whole.update(bytes);
       const leaves: Uint8Array[] = [];
-      for (let at = 0; at < bytes.length; at += LIMITS.blockBytes) leaves.push(nodeHasher(bytes.subarray(at, at + LIMITS.blockBytes)));
+      for (let at = 0; at < bytes.length; at += LIMITS.blockBytes)
+        leaves.push(nodeHasher(bytes.subarray(at, at + LIMITS.blockBytes)));
       chunkHashes.push(await chunkRoot(nodeHasher, geometry, leaves));
     }
     const mime = MEDIA_TYPES[extname(path).toLowerCase()] ?? 'application/octet-stream';
-    return await buildManifest({ trackId, ...geometry, mime, sha256: whole.digestHex(), chunkHashes }, nodeHasher);
+    return await buildManifest(
+      { trackId, ...geometry, mime, sha256: whole.digestHex(), chunkHashes },
+      nodeHasher,
+    );
   } finally {
     await file.close();
   }

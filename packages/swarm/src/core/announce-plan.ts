@@ -9,7 +9,12 @@ const SEARCH_EVERY_MS = 8_000;
 /** What to tell the tracker. */
 export type TrackerNotice =
   | { readonly type: 'announce'; readonly track: TrackKey }
-  | { readonly type: 'have'; readonly track: TrackKey; readonly chunks: readonly number[]; readonly lost: readonly number[] }
+  | {
+      readonly type: 'have';
+      readonly track: TrackKey;
+      readonly chunks: readonly number[];
+      readonly lost: readonly number[];
+    }
   /** Refresh the membership of the Aula. */
   | { readonly type: 'join' };
 
@@ -46,7 +51,13 @@ export class AnnouncePlan {
 
   add(track: TrackKey): void {
     if (!this.#tracks.has(track)) {
-      this.#tracks.set(track, { announcedMs: undefined, haveMs: 0, gained: new Set(), lost: new Set(), searching: true });
+      this.#tracks.set(track, {
+        announcedMs: undefined,
+        haveMs: 0,
+        gained: new Set(),
+        lost: new Set(),
+        searching: true,
+      });
     }
   }
 

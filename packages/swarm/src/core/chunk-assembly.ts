@@ -52,7 +52,8 @@ export class ChunkAssembly {
 
   /** Puts a proven block in its place; the bytes are copied. Answers whether it was missing. */
   place(block: number, bytes: Uint8Array): boolean {
-    if (this.#placed[block] === 1 || bytes.length !== blockLength(this.#geometry, this.chunk, block)) return false;
+    if (this.#placed[block] === 1 || bytes.length !== blockLength(this.#geometry, this.chunk, block))
+      return false;
     this.#bytes.set(bytes, block * LIMITS.blockBytes);
     this.#placed[block] = 1;
     this.#placedCount++;
@@ -64,7 +65,9 @@ export class ChunkAssembly {
    * that none can crowd out another. Answers false for one too many.
    */
   hold(unproven: UnprovenBlock): boolean {
-    const again = this.#unproven.some(({ block, source }) => block === unproven.block && source === unproven.source);
+    const again = this.#unproven.some(
+      ({ block, source }) => block === unproven.block && source === unproven.source,
+    );
     if (!again) this.#unproven.push(unproven);
     return !again;
   }

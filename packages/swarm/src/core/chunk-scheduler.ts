@@ -10,8 +10,23 @@ import type { BlockSpan, WantedChunk } from './wanted-chunk.ts';
 
 /** What the shell is to do. Times are on the scheduler's clock. */
 export type SchedulerCommand =
-  | { readonly type: 'fetch'; readonly source: SourceId; readonly track: TrackKey; readonly chunk: number; readonly first: number; readonly count: number; readonly deadlineMs: number }
-  | { readonly type: 'cancel'; readonly source: SourceId; readonly track: TrackKey; readonly chunk: number; readonly first: number; readonly count: number }
+  | {
+      readonly type: 'fetch';
+      readonly source: SourceId;
+      readonly track: TrackKey;
+      readonly chunk: number;
+      readonly first: number;
+      readonly count: number;
+      readonly deadlineMs: number;
+    }
+  | {
+      readonly type: 'cancel';
+      readonly source: SourceId;
+      readonly track: TrackKey;
+      readonly chunk: number;
+      readonly first: number;
+      readonly count: number;
+    }
   /** Ask the tracker for leave to fetch these from the origin. */
   | { readonly type: 'claim'; readonly track: TrackKey; readonly chunks: readonly number[] }
   /** Link to this peer: it holds or fetches what is wanted. */
@@ -20,6 +35,9 @@ export type SchedulerCommand =
   | { readonly type: 'fetching'; readonly track: TrackKey; readonly chunk: number; readonly etaMs: number }
   /** Nobody can give what these demands want. */
   | { readonly type: 'unavailable'; readonly track: TrackKey; readonly demands: readonly DemandId[] };
+
+/** `awaited`: it is about to be known whether one answers; who is in no hurry waits for that. */
+export type TrackerState = 'absent' | 'awaited' | 'up';
 
 /** The listener's choices that bear on where bytes come from. */
 export interface SourcePolicy {
@@ -65,7 +83,7 @@ export class ChunkScheduler {
     failingSinceMs: number | undefined;
   };
   #policy: SourcePolicy;
-  #governed = false;
+  #tracker: TrackerState = 'absent';
   #commands: SchedulerCommand[] = [];
 
   /** `ownId` is this instance's link nonce, the same that peers know it by. */
@@ -83,8 +101,8 @@ export class ChunkScheduler {
   }
 
   /** Whether a tracker answers, so that its leases govern who goes to the origin. */
-  setGoverned(governed: boolean, nowMs: number): SchedulerCommand[] {
-    this.#governed = governed;
+  setTracker(state: TrackerState, nowMs: number): SchedulerCommand[] {
+    this.#tracker = state;
     for (const track of this.#tracks.values()) {
       for (const chunk of track.begun) if (chunk.claim.state !== 'granted') chunk.claim = { state: 'none' };
     }
@@ -169,7 +187,13 @@ export class ChunkScheduler {
     return this.#plan(nowMs);
   }
 
-  peerHas(id: SourceId, key: TrackKey, chunks: readonly number[], lost: readonly number[], nowMs: number): SchedulerCommand[] {
+  peerHas(
+    id: SourceId,
+    key: TrackKey,
+    chunks: readonly number[],
+    lost: readonly number[],
+    nowMs: number,
+  ): SchedulerCommand[] {
     const holdings = this.#peers.get(id)?.tracks.get(key);
     if (holdings === undefined) return [];
     for (const chunk of chunks) {
@@ -180,7 +204,12 @@ export class ChunkScheduler {
     return this.#plan(nowMs);
   }
 
-  peerFetching(id: SourceId, key: TrackKey, chunks: readonly { chunk: number; etaMs: number }[], nowMs: number): void {
+  peerFetching(
+    id: SourceId,
+    key: TrackKey,
+    chunks: readonly { chunk: number; etaMs: number }[],
+    nowMs: number,
+  ): void {
     const holdings = this.#peers.get(id)?.tracks.get(key);
     if (holdings === undefined) return;
     for (const { chunk, etaMs } of chunks) {
@@ -195,7 +224,13 @@ export class ChunkScheduler {
   // --- What became of requests ---
 
   /** A block was proven, whoever sent it. */
-  blockProven(key: TrackKey, chunk: number, block: number, from: SourceId, nowMs: number): SchedulerCommand[] {
+  blockProven(
+    key: TrackKey,
+    chunk: number,
+    block: number,
+    from: SourceId,
+    nowMs: number,
+  ): SchedulerCommand[] {
     const track = this.#tracks.get(key);
     const wanted = track?.chunk(chunk);
     this.#arrived(from, wanted, block, nowMs);
@@ -221,7 +256,14 @@ export class ChunkScheduler {
   }
 
   /** A peer declines a run of blocks. */
-  refused(id: SourceId, key: TrackKey, chunk: number, span: BlockSpan, reason: 'not-held' | 'busy' | 'not-giving', nowMs: number): SchedulerCommand[] {
+  refused(
+    id: SourceId,
+    key: TrackKey,
+    chunk: number,
+    span: BlockSpan,
+    reason: 'not-held' | 'busy' | 'not-giving',
+    nowMs: number,
+  ): SchedulerCommand[] {
     const peer = this.#peers.get(id);
     if (peer === undefined) return [];
     this.#landSpan(peer.id, this.#tracks.get(key)?.chunk(chunk), span);
@@ -235,17 +277,27 @@ export class ChunkScheduler {
     const origin = this.#origin;
     const wanted = this.#tracks.get(key)?.chunk(chunk);
     this.#landSpan(ORIGIN, wanted, span);
-    origin.failingSinceMs ??= (wanted === undefined ? undefined : origin.outstandingChunks.get(wanted)) ?? nowMs;
+    origin.failingSinceMs ??=
+      (wanted === undefined ? undefined : origin.outstandingChunks.get(wanted)) ?? nowMs;
     if (wanted !== undefined) origin.outstandingChunks.delete(wanted);
     if (nowMs >= origin.pausedUntilMs) {
-      origin.pauseMs = Math.min(ORIGIN_LONGEST_PAUSE_MS, origin.pauseMs === 0 ? ORIGIN_FIRST_PAUSE_MS : origin.pauseMs * 2);
+      origin.pauseMs = Math.min(
+        ORIGIN_LONGEST_PAUSE_MS,
+        origin.pauseMs === 0 ? ORIGIN_FIRST_PAUSE_MS : origin.pauseMs * 2,
+      );
       origin.pausedUntilMs = nowMs + origin.pauseMs;
     }
     return this.#plan(nowMs);
   }
 
   /** The tracker answered a claim. */
-  claimed(key: TrackKey, grantedChunks: readonly number[], heldBy: ReadonlyMap<number, string>, ttlMs: number, nowMs: number): SchedulerCommand[] {
+  claimed(
+    key: TrackKey,
+    grantedChunks: readonly number[],
+    heldBy: ReadonlyMap<number, string>,
+    ttlMs: number,
+    nowMs: number,
+  ): SchedulerCommand[] {
     const track = this.#tracks.get(key);
     if (track === undefined) return [];
     for (const index of grantedChunks) {
@@ -291,7 +343,9 @@ export class ChunkScheduler {
   #plan(nowMs: number): SchedulerCommand[] {
     if (this.#policy.preferServerOverP2P) this.#planOrigin(nowMs);
     if (this.#policy.allowDownloadFromPeers) {
-      const peers = [...this.#peers.values()].filter((peer) => peer.health.usable(nowMs) && peer.roomBytes >= LIMITS.blockBytes);
+      const peers = [...this.#peers.values()].filter(
+        (peer) => peer.health.usable(nowMs) && peer.roomBytes >= LIMITS.blockBytes,
+      );
       peers.sort(askedBefore(this.#policy.prioritizeAulaMembers));
       for (const peer of peers) this.#fill(peer, nowMs);
     }
@@ -308,7 +362,8 @@ export class ChunkScheduler {
       const { track, chunk, run } = next;
       let end = run.first;
       let bytes = 0;
-      while (end < run.end && bytes + chunk.blockBytes(end) <= peer.roomBytes) bytes += chunk.blockBytes(end++);
+      while (end < run.end && bytes + chunk.blockBytes(end) <= peer.roomBytes)
+        bytes += chunk.blockBytes(end++);
       if (end === run.first) return;
       this.#ask(peer.id, track, chunk, { first: run.first, end }, nowMs);
       if (peer.outstandingBytes === 0) peer.lastProgressMs = nowMs;
@@ -318,7 +373,10 @@ export class ChunkScheduler {
   }
 
   /** The most pressing run that a peer can give: a chunk already asked of it or of nobody before a shared one. */
-  #nextFor(peer: SourceState, nowMs: number): { track: TrackDemand; chunk: WantedChunk; run: BlockSpan } | undefined {
+  #nextFor(
+    peer: SourceState,
+    nowMs: number,
+  ): { track: TrackDemand; chunk: WantedChunk; run: BlockSpan } | undefined {
     let shared: { track: TrackDemand; chunk: WantedChunk; run: BlockSpan } | undefined;
     let late: typeof shared;
     for (const key of peer.tracks.keys()) {
@@ -332,7 +390,8 @@ export class ChunkScheduler {
           continue;
         }
         if (peer.tier !== 'aula' && this.#aulaWillGive(key, chunk, nowMs)) continue;
-        if (!chunk.hasFlights || chunk.isAskedOf(peer.id) || chunk.deadlineMs - nowMs < URGENT_MS) return { track, chunk, run };
+        if (!chunk.hasFlights || chunk.isAskedOf(peer.id) || chunk.deadlineMs - nowMs < URGENT_MS)
+          return { track, chunk, run };
         shared ??= { track, chunk, run };
       }
     }
@@ -340,7 +399,12 @@ export class ChunkScheduler {
   }
 
   /** Endgame: blocks due within a second whose source has not moved for half its time-out. */
-  #lateRun(peer: SourceState, track: TrackDemand, chunk: WantedChunk, nowMs: number): { track: TrackDemand; chunk: WantedChunk; run: BlockSpan } | undefined {
+  #lateRun(
+    peer: SourceState,
+    track: TrackDemand,
+    chunk: WantedChunk,
+    nowMs: number,
+  ): { track: TrackDemand; chunk: WantedChunk; run: BlockSpan } | undefined {
     if (chunk.deadlineMs - nowMs > ENDGAME_MS) return undefined;
     const run = chunk.firstUnasked(chunk.wanted, peer.id);
     if (run === undefined) return undefined;
@@ -352,7 +416,12 @@ export class ChunkScheduler {
   #aulaWillGive(key: TrackKey, chunk: WantedChunk, nowMs: number): boolean {
     if (!this.#policy.prioritizeAulaMembers) return false;
     for (const peer of this.#peers.values()) {
-      if (peer.tier === 'aula' && peer.holds(key, chunk.chunk) && canDeliverBy(peer, chunk.spanBytes(chunk.wanted), chunk.deadlineMs, nowMs)) return true;
+      if (
+        peer.tier === 'aula' &&
+        peer.holds(key, chunk.chunk) &&
+        canDeliverBy(peer, chunk.spanBytes(chunk.wanted), chunk.deadlineMs, nowMs)
+      )
+        return true;
     }
     return false;
   }
@@ -363,7 +432,8 @@ export class ChunkScheduler {
     for (const track of this.#tracks.values()) {
       const ask: number[] = [];
       let leases = 0;
-      for (const chunk of track.begun) if (chunk.claim.state === 'asked' || chunk.claim.state === 'granted') leases++;
+      for (const chunk of track.begun)
+        if (chunk.claim.state === 'asked' || chunk.claim.state === 'granted') leases++;
       for (const chunk of track.inOrder()) {
         const urgent = chunk.deadlineMs - nowMs < URGENT_MS;
         if (origin.outstandingChunks.size >= ORIGIN_CHUNKS) break;
@@ -382,20 +452,31 @@ export class ChunkScheduler {
     }
   }
 
-  #originStep(track: TrackDemand, chunk: WantedChunk, urgent: boolean, nowMs: number): 'fetch' | 'ask' | 'wait' {
+  #originStep(
+    track: TrackDemand,
+    chunk: WantedChunk,
+    urgent: boolean,
+    nowMs: number,
+  ): 'fetch' | 'ask' | 'wait' {
     if (chunk.firstIdle(urgent ? chunk.wanted : { first: 0, end: chunk.blocks }) === undefined) return 'wait';
     const { allowDownloadFromPeers, preferServerOverP2P } = this.#policy;
-    if (preferServerOverP2P || !allowDownloadFromPeers || this.#peersFor(track) + (track.alone ? 0 : 1) === 0) return 'fetch';
+    if (preferServerOverP2P || !allowDownloadFromPeers || this.#peersFor(track) + (track.alone ? 0 : 1) === 0)
+      return 'fetch';
     if (this.#origin.outstandingChunks.has(chunk)) return 'fetch';
     for (const peer of this.#peers.values()) {
       const holdings = peer.tracks.get(track.key);
       if (holdings === undefined) continue;
-      if (holdings.held.has(chunk.chunk) && canDeliverBy(peer, chunk.spanBytes(chunk.wanted), chunk.deadlineMs, nowMs)) return 'wait';
+      if (
+        holdings.held.has(chunk.chunk) &&
+        canDeliverBy(peer, chunk.spanBytes(chunk.wanted), chunk.deadlineMs, nowMs)
+      )
+        return 'wait';
       const eta = holdings.fetching.get(chunk.chunk);
       if (eta !== undefined && !urgent && nowMs < eta + FETCHING_SLACK_MS) return 'wait';
     }
     if (urgent) return 'fetch';
-    if (this.#governed) return originStep(chunk.claim, true, nowMs);
+    if (this.#tracker === 'awaited') return 'wait';
+    if (this.#tracker === 'up') return originStep(chunk.claim, nowMs);
     return this.#electedStep(track, chunk, nowMs);
   }
 
@@ -411,8 +492,8 @@ export class ChunkScheduler {
 
   #askOrigin(track: TrackDemand, chunk: WantedChunk, urgent: boolean, nowMs: number): void {
     const whole = { first: 0, end: chunk.blocks };
-    const mine = chunk.claim.state === 'granted' || !this.#governed || track.alone;
-    const span = (urgent && !mine) && track.originProvesBlocks ? chunk.wanted : whole;
+    const mine = chunk.claim.state === 'granted' || this.#tracker === 'absent' || track.alone;
+    const span = urgent && !mine && track.originProvesBlocks ? chunk.wanted : whole;
     for (let run = chunk.firstIdle(span); run !== undefined; run = chunk.firstIdle(span)) {
       this.#ask(ORIGIN, track, chunk, run, nowMs);
     }
@@ -421,7 +502,8 @@ export class ChunkScheduler {
   }
 
   #originServesUrgent(nowMs: number): boolean {
-    for (const chunk of this.#origin.outstandingChunks.keys()) if (chunk.deadlineMs - nowMs < URGENT_MS) return true;
+    for (const chunk of this.#origin.outstandingChunks.keys())
+      if (chunk.deadlineMs - nowMs < URGENT_MS) return true;
     return false;
   }
 
@@ -436,15 +518,26 @@ export class ChunkScheduler {
     const since = this.#origin.failingSinceMs;
     if (since === undefined || nowMs - since < GIVE_UP_AFTER_MS) return;
     for (const track of this.#tracks.values()) {
-      const hopeless = track.inOrder().find((chunk) => !chunk.hasFlights && !this.#someoneHolds(track, chunk));
+      const hopeless = track
+        .inOrder()
+        .find((chunk) => !chunk.hasFlights && !this.#someoneHolds(track, chunk));
       if (hopeless === undefined) continue;
-      this.#commands.push({ type: 'unavailable', track: track.key, demands: track.demandsOf(hopeless.chunk) });
+      this.#commands.push({
+        type: 'unavailable',
+        track: track.key,
+        demands: track.demandsOf(hopeless.chunk),
+      });
     }
   }
 
   #someoneHolds(track: TrackDemand, chunk: WantedChunk): boolean {
     if (!this.#policy.allowDownloadFromPeers) return false;
-    for (const peer of this.#peers.values()) if (!peer.health.banned && (peer.holds(track.key, chunk.chunk) || peer.tracks.get(track.key)?.fetching.has(chunk.chunk) === true)) return true;
+    for (const peer of this.#peers.values())
+      if (
+        !peer.health.banned &&
+        (peer.holds(track.key, chunk.chunk) || peer.tracks.get(track.key)?.fetching.has(chunk.chunk) === true)
+      )
+        return true;
     return false;
   }
 
@@ -453,8 +546,13 @@ export class ChunkScheduler {
   #ask(source: SourceId, track: TrackDemand, chunk: WantedChunk, span: BlockSpan, nowMs: number): void {
     for (let block = span.first; block < span.end; block++) chunk.takeOff(block, { source, sinceMs: nowMs });
     this.#commands.push({
-      type: 'fetch', source, track: track.key, chunk: chunk.chunk,
-      first: span.first, count: span.end - span.first, deadlineMs: chunk.deadlineMs,
+      type: 'fetch',
+      source,
+      track: track.key,
+      chunk: chunk.chunk,
+      first: span.first,
+      count: span.end - span.first,
+      deadlineMs: chunk.deadlineMs,
     });
   }
 
@@ -478,10 +576,23 @@ export class ChunkScheduler {
     const peer = this.#peers.get(source);
     if (peer !== undefined) peer.outstandingBytes -= chunk.blockBytes(block);
     const last = this.#commands.at(-1);
-    if (last?.type === 'cancel' && last.source === source && last.track === track.key && last.chunk === chunk.chunk && last.first + last.count === block) {
+    if (
+      last?.type === 'cancel' &&
+      last.source === source &&
+      last.track === track.key &&
+      last.chunk === chunk.chunk &&
+      last.first + last.count === block
+    ) {
       this.#commands[this.#commands.length - 1] = { ...last, count: last.count + 1 };
     } else {
-      this.#commands.push({ type: 'cancel', source, track: track.key, chunk: chunk.chunk, first: block, count: 1 });
+      this.#commands.push({
+        type: 'cancel',
+        source,
+        track: track.key,
+        chunk: chunk.chunk,
+        first: block,
+        count: 1,
+      });
     }
   }
 

@@ -70,7 +70,8 @@ export class LinkPlan {
   failed(peerId: PeerId, nowMs: number): void {
     this.#links.delete(peerId);
     this.#notBefore.set(peerId, nowMs + RETRY_AFTER_MS);
-    if (this.#notBefore.size > 1_000) for (const [id, at] of this.#notBefore) if (at <= nowMs) this.#notBefore.delete(id);
+    if (this.#notBefore.size > 1_000)
+      for (const [id, at] of this.#notBefore) if (at <= nowMs) this.#notBefore.delete(id);
   }
 }
 

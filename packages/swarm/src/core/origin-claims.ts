@@ -9,12 +9,8 @@ const ASK_AGAIN_MS = 1_500;
 /** What to do about a chunk that nobody in reach holds. */
 export type OriginStep = 'fetch' | 'ask' | 'wait';
 
-/**
- * The next step towards the origin for a chunk that no peer in reach holds or is fetching. Without a
- * tracker (`governed` false) every listener is its own judge.
- */
-export function originStep(claim: ClaimState, governed: boolean, nowMs: number): OriginStep {
-  if (!governed) return 'fetch';
+/** The next step towards the origin for a chunk that no peer in reach holds or is fetching, while a tracker answers. */
+export function originStep(claim: ClaimState, nowMs: number): OriginStep {
   switch (claim.state) {
     case 'none':
       return 'ask';

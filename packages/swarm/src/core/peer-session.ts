@@ -38,10 +38,25 @@ export type SessionEffect =
   | { readonly type: 'greeted'; readonly nonce: string }
   | { readonly type: 'opened'; readonly track: TrackKey; readonly held: ChunkSet }
   | { readonly type: 'shut'; readonly track: TrackKey }
-  | { readonly type: 'have'; readonly track: TrackKey; readonly chunks: readonly number[]; readonly lost: readonly number[] }
-  | { readonly type: 'fetching'; readonly track: TrackKey; readonly chunks: readonly { chunk: number; etaMs: number }[] }
+  | {
+      readonly type: 'have';
+      readonly track: TrackKey;
+      readonly chunks: readonly number[];
+      readonly lost: readonly number[];
+    }
+  | {
+      readonly type: 'fetching';
+      readonly track: TrackKey;
+      readonly chunks: readonly { chunk: number; etaMs: number }[];
+    }
   | { readonly type: 'proof'; readonly track: TrackKey; readonly chunk: number; readonly leaves: Uint8Array }
-  | { readonly type: 'block'; readonly track: TrackKey; readonly chunk: number; readonly block: number; readonly bytes: Uint8Array }
+  | {
+      readonly type: 'block';
+      readonly track: TrackKey;
+      readonly chunk: number;
+      readonly block: number;
+      readonly bytes: Uint8Array;
+    }
   | ({ readonly type: 'refused'; readonly track: TrackKey; readonly reason: RefuseReason } & BlockRun)
   /** The other end asks for blocks: serve with {@link PeerSession.sendBlock} or {@link PeerSession.refuse}. */
   | { readonly type: 'asked'; readonly request: IncomingRequest }
@@ -165,7 +180,8 @@ export class PeerSession {
 
   fetching(key: TrackKey, chunk: number, etaMs: number): SessionEffect[] {
     const track = this.#ownByKey.get(key);
-    if (track !== undefined) this.#send({ type: 'fetching', handle: track.handle, chunks: [{ chunk, etaMs }] });
+    if (track !== undefined)
+      this.#send({ type: 'fetching', handle: track.handle, chunks: [{ chunk, etaMs }] });
     return this.#flush();
   }
 
@@ -181,7 +197,9 @@ export class PeerSession {
       this.#due.add(id);
       this.#takenBack.delete(id);
     }
-    const deadlineMs = Number.isFinite(dueInMs) ? Math.max(0, Math.min(NO_DEADLINE_MS - 1, Math.round(dueInMs))) : NO_DEADLINE_MS;
+    const deadlineMs = Number.isFinite(dueInMs)
+      ? Math.max(0, Math.min(NO_DEADLINE_MS - 1, Math.round(dueInMs)))
+      : NO_DEADLINE_MS;
     this.#send({ type: 'request', handle: track.handle, ...plainRun(run), deadlineMs, needsProof });
     return this.#flush();
   }
@@ -199,7 +217,8 @@ export class PeerSession {
 
   /** Sends the leaf hashes of a request's chunk, ahead of its blocks. */
   sendProof(request: IncomingRequest, leaves: Uint8Array): SessionEffect[] {
-    if (!request.cancelled) this.#send({ type: 'proof', handle: request.handle, chunk: request.chunk, leaves });
+    if (!request.cancelled)
+      this.#send({ type: 'proof', handle: request.handle, chunk: request.chunk, leaves });
     return this.#flush();
   }
 
@@ -217,7 +236,8 @@ export class PeerSession {
   }
 
   refuse(request: IncomingRequest, reason: RefuseReason): SessionEffect[] {
-    if (!request.cancelled) this.#send({ type: 'refuse', handle: request.handle, ...plainRun(request), reason });
+    if (!request.cancelled)
+      this.#send({ type: 'refuse', handle: request.handle, ...plainRun(request), reason });
     this.#dropIncoming(request);
     return this.#flush();
   }
@@ -275,7 +295,8 @@ export class PeerSession {
         const theirs = this.#theirs.get(frame.handle);
         if (theirs === undefined) return;
         this.#theirs.delete(frame.handle);
-        for (const request of this.#incoming) if (request.handle === frame.handle) this.#cancelIncoming(request);
+        for (const request of this.#incoming)
+          if (request.handle === frame.handle) this.#cancelIncoming(request);
         const own = this.#ownByKey.get(trackKey(theirs.trackId, theirs.root));
         if (own !== undefined) {
           this.#dropDue(own.handle);
@@ -294,7 +315,12 @@ export class PeerSession {
         return this.#acceptRequest(frame, nowMs);
       case 'cancel': {
         for (const request of this.#incoming) {
-          if (request.handle === frame.handle && request.chunk === frame.chunk && request.first < frame.first + frame.count && frame.first < request.first + request.count) {
+          if (
+            request.handle === frame.handle &&
+            request.chunk === frame.chunk &&
+            request.first < frame.first + frame.count &&
+            frame.first < request.first + request.count
+          ) {
             this.#cancelIncoming(request, frame);
           }
         }
@@ -303,7 +329,8 @@ export class PeerSession {
       case 'proof': {
         const own = this.#own.get(frame.handle);
         if (own === undefined) return this.#expectFormer(frame.handle);
-        if (!this.#proofsDue.delete(`${frame.handle}/${frame.chunk}`)) return this.#blame('a proof that was not asked for');
+        if (!this.#proofsDue.delete(`${frame.handle}/${frame.chunk}`))
+          return this.#blame('a proof that was not asked for');
         this.#effects.push({ type: 'proof', track: own.key, chunk: frame.chunk, leaves: frame.leaves });
         return;
       }
@@ -349,7 +376,8 @@ export class PeerSession {
     this.#theirs.set(frame.handle, theirs);
     if (this.#meet(theirs)) return;
     for (const own of this.#own.values()) {
-      if (own.trackId === trackId && !this.#ownByKey.has(trackKey(trackId, root))) return refuse('other-version');
+      if (own.trackId === trackId && !this.#ownByKey.has(trackKey(trackId, root)))
+        return refuse('other-version');
     }
   }
 
@@ -376,15 +404,22 @@ export class PeerSession {
 
   #acceptRequest(frame: RequestFrame, nowMs: number): void {
     const own = this.#sharedBy(frame.handle);
-    const refuse = (reason: RefuseReason) => this.#send({ type: 'refuse', handle: frame.handle, ...plainRun(frame), reason });
+    const refuse = (reason: RefuseReason) =>
+      this.#send({ type: 'refuse', handle: frame.handle, ...plainRun(frame), reason });
     if (own === undefined) return refuse('not-held');
     const { geometry } = own;
-    if (frame.chunk >= Math.ceil(geometry.size / geometry.chunkSize) || frame.first + frame.count > blockCount(geometry, frame.chunk)) {
+    if (
+      frame.chunk >= Math.ceil(geometry.size / geometry.chunkSize) ||
+      frame.first + frame.count > blockCount(geometry, frame.chunk)
+    ) {
       return this.#blame('a request beyond the track');
     }
     let bytes = 0;
     for (let i = 0; i < frame.count; i++) bytes += blockLength(geometry, frame.chunk, frame.first + i);
-    if (this.#incoming.size >= LIMITS.maxOutstandingRequests || this.#incomingBytes + bytes > LIMITS.maxOutstandingBytes) {
+    if (
+      this.#incoming.size >= LIMITS.maxOutstandingRequests ||
+      this.#incomingBytes + bytes > LIMITS.maxOutstandingBytes
+    ) {
       return refuse('busy');
     }
     const request: IncomingRequest = {
@@ -406,7 +441,13 @@ export class PeerSession {
     if (own === undefined) return this.#expectFormer(frame.handle);
     const id = blockId(frame.handle, frame.chunk, frame.block);
     if (this.#due.delete(id)) {
-      this.#effects.push({ type: 'block', track: own.key, chunk: frame.chunk, block: frame.block, bytes: frame.bytes });
+      this.#effects.push({
+        type: 'block',
+        track: own.key,
+        chunk: frame.chunk,
+        block: frame.block,
+        bytes: frame.bytes,
+      });
     } else if (!this.#takenBack.delete(id)) {
       this.#blame('a block that was not asked for');
     }
@@ -460,7 +501,13 @@ export class PeerSession {
     ]) {
       if (rest.count <= 0) continue;
       const bytes = Math.min(request.bytes, rest.count * LIMITS.blockBytes);
-      const left: IncomingRequest = { ...request, ...rest, needsProof: request.needsProof, bytes, cancelled: false };
+      const left: IncomingRequest = {
+        ...request,
+        ...rest,
+        needsProof: request.needsProof,
+        bytes,
+        cancelled: false,
+      };
       this.#incoming.add(left);
       this.#incomingBytes += bytes;
       this.#effects.push({ type: 'asked', request: left });

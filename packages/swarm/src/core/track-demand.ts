@@ -1,4 +1,12 @@
-import { ChunkSet, LIMITS, chunkCount, chunksOf, withinChunk, type ByteRange, type Geometry } from '@sonantica/wire';
+import {
+  ChunkSet,
+  LIMITS,
+  chunkCount,
+  chunksOf,
+  withinChunk,
+  type ByteRange,
+  type Geometry,
+} from '@sonantica/wire';
 import { randomRanks } from './chunk-order.ts';
 import type { Random } from './env.ts';
 import type { TrackKey } from './track-key.ts';

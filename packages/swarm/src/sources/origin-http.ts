@@ -68,7 +68,11 @@ export async function* getPieces(
     }
   } catch (error) {
     if (error instanceof MirrorError) throw error;
-    const why = signal.aborted ? 'was aborted' : silence.signal.aborted ? `was silent for ${ORIGIN_SILENCE_MS} ms` : reasonOf(error);
+    const why = signal.aborted
+      ? 'was aborted'
+      : silence.signal.aborted
+        ? `was silent for ${ORIGIN_SILENCE_MS} ms`
+        : reasonOf(error);
     throw new MirrorError(`${url} ${why}`, 0, error);
   } finally {
     clearTimeout(timer);
@@ -132,7 +136,11 @@ export async function fetchManifestDocument(
       try {
         return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
       } catch (error) {
-        last = new SwarmError('manifest-invalid', `the manifest of ${trackId} at ${mirror} is not JSON`, error);
+        last = new SwarmError(
+          'manifest-invalid',
+          `the manifest of ${trackId} at ${mirror} is not JSON`,
+          error,
+        );
       }
     } catch (error) {
       last = error;
@@ -140,9 +148,14 @@ export async function fetchManifestDocument(
       if (error instanceof MirrorError && (error.status === 404 || error.status === 410)) missing++;
     }
   }
-  if (missing > 0 && missing === answered) throw new SwarmError('track-not-found', `the origin has no track ${trackId}`, last);
+  if (missing > 0 && missing === answered)
+    throw new SwarmError('track-not-found', `the origin has no track ${trackId}`, last);
   if (last instanceof SwarmError) throw last;
-  throw new SwarmError('origin-unavailable', `no origin gave the manifest of ${trackId}: ${reasonOf(last)}`, last);
+  throw new SwarmError(
+    'origin-unavailable',
+    `no origin gave the manifest of ${trackId}: ${reasonOf(last)}`,
+    last,
+  );
 }
 
 function reasonOf(error: unknown): string {

@@ -1,7 +1,14 @@
 import { LIMITS, blockCount, chunkCount, chunkRange, type BlockRun, type Manifest } from '@sonantica/wire';
 import { ORIGIN } from '../core/source-state.ts';
 import type { TrackKey } from '../core/track-key.ts';
-import { getPieces, getWhole, MirrorError, mirrorsOf, type Fetch, type OriginLocation } from './origin-http.ts';
+import {
+  getPieces,
+  getWhole,
+  MirrorError,
+  mirrorsOf,
+  type Fetch,
+  type OriginLocation,
+} from './origin-http.ts';
 import type { BlockRequest, Source, SourceSink } from './source.ts';
 
 /** A mirror that failed is passed over for this long, unless all have failed. */
@@ -118,7 +125,12 @@ export class OriginSource implements Source {
     const first = left[0];
     const last = left.at(-1);
     if (first === undefined || last === undefined) return;
-    this.#options.sink.refused(ORIGIN, request.track, { chunk: request.chunk, first, count: last - first + 1 }, 'not-held');
+    this.#options.sink.refused(
+      ORIGIN,
+      request.track,
+      { chunk: request.chunk, first, count: last - first + 1 },
+      'not-held',
+    );
   }
 
   async #transfer(mirror: string, transfer: Transfer): Promise<void> {
@@ -126,7 +138,10 @@ export class OriginSource implements Source {
     const { manifest } = request;
     const chunkStart = chunkRange(manifest, request.chunk).start;
     const start = chunkStart + transfer.next * LIMITS.blockBytes;
-    const end = Math.min(chunkStart + (request.first + request.count) * LIMITS.blockBytes, chunkRange(manifest, request.chunk).end);
+    const end = Math.min(
+      chunkStart + (request.first + request.count) * LIMITS.blockBytes,
+      chunkRange(manifest, request.chunk).end,
+    );
     const url = `${mirror}/${manifest.trackId}?v=${manifest.root.slice(0, 16)}`;
     let skip = 0;
     const accept = (response: Response) => {
@@ -160,7 +175,11 @@ export class OriginSource implements Source {
 
   /** Sees that the leaf hashes of a chunk are on their way: those of more chunks at once the more are asked for. */
   async #fetchLeaves(mirror: string, { track, manifest, chunk }: BlockRequest): Promise<void> {
-    const state = this.#leaves.get(track) ?? { has: true, ahead: 1, fetched: new Map<number, Promise<void>>() };
+    const state = this.#leaves.get(track) ?? {
+      has: true,
+      ahead: 1,
+      fetched: new Map<number, Promise<void>>(),
+    };
     this.#leaves.set(track, state);
     if (!state.has) return;
     const under = state.fetched.get(chunk);
@@ -174,7 +193,14 @@ export class OriginSource implements Source {
     return fetching;
   }
 
-  async #getLeaves(mirror: string, track: TrackKey, manifest: Manifest, first: number, end: number, state: LeafState): Promise<void> {
+  async #getLeaves(
+    mirror: string,
+    track: TrackKey,
+    manifest: Manifest,
+    first: number,
+    end: number,
+    state: LeafState,
+  ): Promise<void> {
     const from = ((first * manifest.chunkSize) / LIMITS.blockBytes) * LIMITS.hashBytes;
     const to = from + leavesOf(manifest, first, end) * LIMITS.hashBytes;
     const url = `${mirror}/${manifest.trackId}.leaves?v=${manifest.root.slice(0, 16)}`;
@@ -205,7 +231,9 @@ export class OriginSource implements Source {
   #inOrder(mirrors: readonly string[]): string[] {
     const now = this.#options.nowMs();
     const rested = mirrors.filter((mirror) => (this.#pausedUntilMs.get(mirror) ?? 0) <= now);
-    return rested.length > 0 ? [...rested, ...mirrors.filter((mirror) => !rested.includes(mirror))] : [...mirrors];
+    return rested.length > 0
+      ? [...rested, ...mirrors.filter((mirror) => !rested.includes(mirror))]
+      : [...mirrors];
   }
 
   #pause(mirror: string): void {
@@ -217,7 +245,10 @@ function checkContentRange(response: Response, start: number, end: number, size:
   const header = response.headers.get('content-range');
   if (header === null) return;
   if (header !== `bytes ${start}-${end - 1}/${size}` && header !== `bytes ${start}-${end - 1}/*`) {
-    throw new MirrorError(`${url} sent ${header} where bytes ${start}-${end - 1}/${size} were asked for`, 206);
+    throw new MirrorError(
+      `${url} sent ${header} where bytes ${start}-${end - 1}/${size} were asked for`,
+      206,
+    );
   }
 }
 

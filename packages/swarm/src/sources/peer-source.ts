@@ -32,7 +32,14 @@ export class PeerSource implements Source {
   readonly #nowMs: () => number;
   #ended = false;
 
-  constructor(peerId: string, link: PeerLink, session: PeerSession, sink: SourceSink, handler: PeerSourceHandler, nowMs: () => number) {
+  constructor(
+    peerId: string,
+    link: PeerLink,
+    session: PeerSession,
+    sink: SourceSink,
+    handler: PeerSourceHandler,
+    nowMs: () => number,
+  ) {
     this.peerId = peerId;
     this.#link = link;
     this.#session = session;

@@ -1,4 +1,12 @@
-import { encodeClientMessage, parseTrackerMessage, ProtocolError, TRACKER_SUBPROTOCOL, type ClientMessage, type TrackerMessage, type WelcomeReply } from '@sonantica/wire';
+import {
+  encodeClientMessage,
+  parseTrackerMessage,
+  ProtocolError,
+  TRACKER_SUBPROTOCOL,
+  type ClientMessage,
+  type TrackerMessage,
+  type WelcomeReply,
+} from '@sonantica/wire';
 
 /** The part of a WebSocket that is used; the browser's own and `ws` both fit. */
 export interface WebSocketLike {
@@ -129,7 +137,8 @@ export class TrackerClient {
       why = messageOf(event) ?? why;
     });
     socket.addEventListener('close', ({ code, reason }) => {
-      if (code !== 1006 || why === 'the socket closed') why = `closed with ${code}${reason === '' ? '' : `: ${reason}`}`;
+      if (code !== 1006 || why === 'the socket closed')
+        why = `closed with ${code}${reason === '' ? '' : `: ${reason}`}`;
       lost();
     });
   }
@@ -152,6 +161,7 @@ export class TrackerClient {
 }
 
 function messageOf(event: unknown): string | undefined {
-  if (typeof event === 'object' && event !== null && 'message' in event && typeof event.message === 'string') return event.message;
+  if (typeof event === 'object' && event !== null && 'message' in event && typeof event.message === 'string')
+    return event.message;
   return undefined;
 }
