@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { array, assert, constant, integer, nat, oneof, property, record } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Budget, type BudgetDocument } from './budget.ts';
 
@@ -190,19 +190,19 @@ it.each([
 });
 
 it('never sends more in a day than its limit, whatever crashes and clocks do', () => {
-  const step = fc.oneof(
-    { weight: 6, arbitrary: fc.record({ do: fc.constant('send'), bytes: fc.nat(3 * LOT) }) },
-    { weight: 2, arbitrary: fc.record({ do: fc.constant('crash'), bytes: fc.constant(0) }) },
-    { weight: 1, arbitrary: fc.record({ do: fc.constant('crash while writing'), bytes: fc.nat(3 * LOT) }) },
-    { weight: 1, arbitrary: fc.record({ do: fc.constant('close'), bytes: fc.constant(0) }) },
+  const step = oneof(
+    { weight: 6, arbitrary: record({ do: constant('send'), bytes: nat(3 * LOT) }) },
+    { weight: 2, arbitrary: record({ do: constant('crash'), bytes: constant(0) }) },
+    { weight: 1, arbitrary: record({ do: constant('crash while writing'), bytes: nat(3 * LOT) }) },
+    { weight: 1, arbitrary: record({ do: constant('close'), bytes: constant(0) }) },
     {
       weight: 2,
-      arbitrary: fc.record({ do: fc.constant('jump'), bytes: fc.integer({ min: -2 * DAY_MS, max: DAY_MS }) }),
+      arbitrary: record({ do: constant('jump'), bytes: integer({ min: -2 * DAY_MS, max: DAY_MS }) }),
     },
   );
-  const limits = fc.integer({ min: 0, max: 8 * LOT });
-  fc.assert(
-    fc.property(limits, fc.array(step, { maxLength: 60 }), (limit, steps) => {
+  const limits = integer({ min: 0, max: 8 * LOT });
+  assert(
+    property(limits, array(step, { maxLength: 60 }), (limit, steps) => {
       const disk = openDisk(limit);
       const sentByDay = new Map<number, number>();
       let wallMs = noon;

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { ManifestJson } from '@sonantica/wire';
 import { SwarmError } from '../errors.ts';
@@ -7,7 +7,7 @@ import type { ChunkStore, StoredTrack, StoredTrackKey } from './chunk-store.ts';
 import { lockFolder, type FolderLock } from './folder-lock.ts';
 import { systemCode, toStoreError } from './store-error.ts';
 import { folderName, TrackFolder } from './track-folder.ts';
-import { UNFINISHED, writeWholeFile } from './whole-file.ts';
+import { removeFile, UNFINISHED, writeWholeFile } from './whole-file.ts';
 
 /** How a file store is opened. */
 export interface FileStoreOptions {
@@ -175,7 +175,7 @@ async function loadTracks(path: string): Promise<Map<string, TrackFolder>> {
 
 async function removeUnfinished(documentsPath: string): Promise<void> {
   for (const name of await readdir(documentsPath)) {
-    if (name.endsWith(`.json${UNFINISHED}`)) await rm(join(documentsPath, name), { force: true });
+    if (name.endsWith(`.json${UNFINISHED}`)) await removeFile(join(documentsPath, name));
   }
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, rmdir, stat, utimes } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rmdir, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   ChunkSet,
@@ -14,7 +14,7 @@ import { SwarmError } from '../errors.ts';
 import { checkChunk, geometryOf } from './arguments.ts';
 import type { StoredTrack, StoredTrackKey } from './chunk-store.ts';
 import { systemCode } from './store-error.ts';
-import { readWholeFile, UNFINISHED, writeWholeFile } from './whole-file.ts';
+import { readWholeFile, removeFile, UNFINISHED, writeWholeFile } from './whole-file.ts';
 
 const MANIFEST = 'manifest.json';
 const CHUNK = /^(0|[1-9]\d{0,4})\.chunk$/;
@@ -147,7 +147,7 @@ export class TrackFolder {
   deleteAll(): Promise<void> {
     return this.#change(async () => {
       this.#version = undefined;
-      await rm(join(this.#path, MANIFEST), { force: true });
+      await removeFile(join(this.#path, MANIFEST));
       await removeOwnFiles(this.#path);
     });
   }
@@ -175,7 +175,7 @@ export class TrackFolder {
   async #delete(version: Version, chunks: Iterable<number>): Promise<void> {
     for (const chunk of chunks) {
       if (!version.held.has(chunk)) continue;
-      await rm(this.#chunkPath(chunk), { force: true });
+      await removeFile(this.#chunkPath(chunk));
       version.held.delete(chunk);
     }
   }
@@ -256,7 +256,7 @@ async function readChunks(path: string, geometry: Geometry): Promise<ChunkSet> {
     const chunk = Number(CHUNK.exec(name)?.[1] ?? Number.NaN);
     const file = join(path, name);
     if (chunk < held.capacity && (await stat(file)).size === chunkLength(geometry, chunk)) held.add(chunk);
-    else if (isOwnName(name) && name !== MANIFEST) await rm(file, { force: true });
+    else if (isOwnName(name) && name !== MANIFEST) await removeFile(file);
   };
   for (let at = 0; at < names.length; at += STATS_AT_ONCE) {
     await Promise.all(names.slice(at, at + STATS_AT_ONCE).map(look));
@@ -267,7 +267,7 @@ async function readChunks(path: string, geometry: Geometry): Promise<ChunkSet> {
 /** Removes a folder of ours, but nothing that a stranger put there. */
 async function removeOwnFiles(path: string): Promise<void> {
   try {
-    for (const name of await readdir(path)) if (isOwnName(name)) await rm(join(path, name), { force: true });
+    for (const name of await readdir(path)) if (isOwnName(name)) await removeFile(join(path, name));
     await rmdir(path);
   } catch (error) {
     if (!isAbsent(error) && systemCode(error) !== 'ENOTEMPTY') throw error;

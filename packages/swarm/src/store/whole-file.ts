@@ -1,4 +1,4 @@
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { open, rename, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemCode } from './store-error.ts';
@@ -31,7 +31,7 @@ export async function writeWholeFile(
     }
     await renameOver(unfinished, path);
   } catch (error) {
-    await rm(unfinished, { force: true });
+    await removeFile(unfinished);
     throw error;
   }
   if (durable) await syncFolder(dirname(path));
@@ -59,6 +59,15 @@ export async function readWholeFile(path: string, length: number): Promise<Uint8
     return bytes;
   } finally {
     await file.close();
+  }
+}
+
+/** Removes a file, or nothing when there is none. */
+export async function removeFile(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error;
   }
 }
 

@@ -15,6 +15,9 @@ export function createWebHasher(subtle: Digester | null = globalThis.crypto?.sub
   return async (bytes) => new Uint8Array(await subtle.digest('SHA-256', unshared(bytes)));
 }
 
+/** The hasher of this page. */
+export const webHasher: Hasher = /* @__PURE__ */ createWebHasher();
+
 /** A streaming SHA-256 by `hash-wasm`: WebCrypto takes whole messages only. */
 export async function createStreamHasher(): Promise<StreamHasher> {
   const hash = await loadSha256();

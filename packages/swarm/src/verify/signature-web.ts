@@ -26,6 +26,9 @@ export function createWebVerifySignature(
   };
 }
 
+/** The verifier of this page. */
+export const webVerifySignature: VerifySignature = /* @__PURE__ */ createWebVerifySignature();
+
 async function verifyBySubtle(
   subtle: SignatureVerifier,
   publicKey: Uint8Array,
