@@ -1,6 +1,7 @@
 import type { ManifestJson } from '@sonantica/wire';
 import { ChunkCache } from './chunk-cache.ts';
 import type { Clock } from './core/env.ts';
+import { chooseEvictions, type Eviction, type EvictionCandidate } from './core/eviction.ts';
 import { trackKey, type TrackKey } from './core/track-key.ts';
 import { SwarmError } from './errors.ts';
 import type { ChunkStore, StoredTrack, StoredTrackKey } from './store/chunk-store.ts';
@@ -20,6 +21,9 @@ export interface ChunkKeeperParts {
   onLost(track: TrackKey, chunk: number): void;
   /** A chunk kept from before was proven and used for the first time. */
   onCached(version: TrackVersion, bytes: number): void;
+  /** What speaks for keeping a track. */
+  demandFor(track: TrackKey): Pick<EvictionCandidate, 'listeners' | 'aulas' | 'inUse' | 'holders'>;
+  /** The store is full or fails. */
   onTrouble(reason: 'store-full' | 'store-failed', message: string): void;
 }
 
@@ -193,14 +197,24 @@ export class ChunkKeeper {
     for (const { track, chunks } of this.#evictions(excess)) await this.#drop(track, chunks);
   }
 
-  *#evictions(excess: number): Generator<{ track: TrackKey; chunks: number[] }> {
-    let left = excess;
-    for (const [track, kept] of [...this.#tracks].sort(([, a], [, b]) => a.usedAtMs - b.usedAtMs)) {
-      if (left <= 0) return;
-      const chunks = [...kept.chunks].slice(0, Math.ceil(left / kept.chunkSize));
-      left -= chunks.length * kept.chunkSize;
-      yield { track, chunks };
+  #evictions(bytes: number): Eviction[] {
+    const candidates: EvictionCandidate[] = [];
+    for (const [track, { chunkSize, size, chunks, usedAtMs }] of this.#tracks) {
+      const { listeners, aulas, holders, inUse } = this.#parts.demandFor(track);
+      const geometry = { size, chunkSize };
+      candidates.push({
+        track,
+        geometry,
+        held: chunks,
+        usedAtMs,
+        listeners,
+        aulas,
+        pinned: false,
+        inUse,
+        holders,
+      });
     }
+    return chooseEvictions('priority', candidates, bytes, this.#parts.clock.wallMs());
   }
 
   async #drop(track: TrackKey, chunks: readonly number[]): Promise<void> {

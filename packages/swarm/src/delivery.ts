@@ -1,4 +1,4 @@
-import type { BlockRun, ByteRange, ChunkSet } from '@sonantica/wire';
+import { chunksOf, type BlockRun, type ByteRange, type ChunkSet } from '@sonantica/wire';
 import type { ChunkKeeper } from './chunk-keeper.ts';
 import {
   ChunkScheduler,
@@ -68,6 +68,7 @@ export class Delivery implements SourceSink, TrackVersionHandler {
   readonly #sources = new Map<SourceId, Source>();
   readonly #versions = new Map<TrackKey, TrackVersion>();
   #origin: OriginLike | undefined;
+  readonly #demands = new Map<DemandId, { readonly version: TrackVersion; readonly range: ByteRange }>();
   #nextDemand: DemandId = 1;
   #timer: ReturnType<typeof setInterval> | undefined;
 
@@ -114,13 +115,30 @@ export class Delivery implements SourceSink, TrackVersionHandler {
   /** Wants bytes by `deadlineMs` from now, or some day when infinite. Ends with {@link unwant}. */
   want(version: TrackVersion, range: ByteRange, dueInMs: number): DemandId {
     const id = this.#nextDemand++;
+    this.#demands.set(id, { version, range });
     const now = this.#clock.nowMs();
     this.#perform(this.#scheduler.want(version.key, id, range, now + dueInMs, now));
     this.#keepTime();
     return id;
   }
 
+  /** Whether somebody waits for a chunk or for what comes with it. */
+  isWanted(track: TrackKey, chunk: number): boolean {
+    for (const { version, range } of this.#demands.values()) {
+      if (version.key !== track) continue;
+      const { first, end } = chunksOf(version.manifest, range);
+      if (chunk >= first && chunk < end) return true;
+    }
+    return false;
+  }
+
+  /** How many linked peers hold a chunk. */
+  holders(track: TrackKey, chunk: number): number {
+    return this.#scheduler.holders(track, chunk);
+  }
+
   unwant(version: TrackVersion, id: DemandId): void {
+    this.#demands.delete(id);
     this.#perform(this.#scheduler.unwant(version.key, id, this.#clock.nowMs()));
   }
 

@@ -64,6 +64,8 @@ export class Neighbourhood implements PeerSourceHandler {
   readonly #words = new Map<PeerId, { tier: PeerTier; atMs: number }>();
   /** A peer under a newer id of the tracker's, whose older link stands. */
   readonly #aliases = new Map<PeerId, PeerId>();
+  /** Others in a track's swarm, as the tracker last counted. */
+  readonly #listeners = new Map<TrackKey, number>();
   readonly #banned = new Set<string>();
   readonly #startedMs: number;
   readonly #timer: ReturnType<typeof setInterval>;
@@ -85,6 +87,12 @@ export class Neighbourhood implements PeerSourceHandler {
 
   peer(nonce: string): PeerSource | undefined {
     return this.#byNonce.get(nonce);
+  }
+
+  /** Others in a track's swarm, as the tracker last counted, and whether some are of this Aula. */
+  audienceOf(track: TrackKey): { listeners: number; aulas: number } {
+    const aulas = this.peers.some((peer) => this.tierOf(peer) === 'aula' && peer.shares(track)) ? 1 : 0;
+    return { listeners: this.#listeners.get(track) ?? 0, aulas };
   }
 
   /** Greeted peers that take part in a track. */
@@ -147,6 +155,7 @@ export class Neighbourhood implements PeerSourceHandler {
   remove(version: TrackVersion): void {
     if (!this.#versions.delete(version.key)) return;
     this.#announcements.remove(version.key);
+    this.#listeners.delete(version.key);
     for (const peer of this.#byNonce.values()) peer.shut(version.key);
     this.#tracker?.send({ type: 'leave', trackId: version.manifest.trackId, root: version.manifest.root });
   }
@@ -233,6 +242,7 @@ export class Neighbourhood implements PeerSourceHandler {
     }
     const version = this.#versions.get(trackKey(trackId, root));
     if (version === undefined) return;
+    this.#listeners.set(version.key, complete + incomplete - 1);
     this.#parts.delivery.setAlone(version.key, complete + incomplete <= 1);
     this.#announcements.setSearching(version.key, !version.isComplete && this.#byNonce.size < peers.length);
     if (version.isComplete) return;

@@ -1,21 +1,69 @@
+import { Budget, type BudgetDocument } from './core/budget.ts';
 import type { Clock } from './core/env.ts';
 import type { ChunkStore } from './store/chunk-store.ts';
 import type { UploadBudget } from './uploads.ts';
 
+const BUDGET_DOCUMENT = 'budget';
+
+/** The day's upload budget, written down ahead of what is sent: a crash loses budget, never exceeds it. */
 export class StoredBudget implements UploadBudget {
-  #left = 0;
-  constructor(_store: ChunkStore, _clock: Clock) {}
+  readonly #store: ChunkStore;
+  readonly #clock: Clock;
+  #budget: Budget;
+  #limitBytes = 0;
+  #writing: Promise<boolean> | undefined;
+  #settled = false;
+
+  constructor(store: ChunkStore, clock: Clock) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#budget = Budget.fromDocument(undefined, clock.wallMs());
+  }
+
+  /** Upload left today, in bytes. */
   get remainingBytes(): number {
-    return this.#left;
+    return this.#budget.remaining(this.#clock.wallMs());
   }
-  async load(): Promise<void> {}
-  setLimit(bytes: number): void {
-    this.#left = bytes;
+
+  /** Goes on from what the store says. Rejects with `store-failed`. */
+  async load(): Promise<void> {
+    this.#budget = Budget.fromDocument(await this.#store.getDocument(BUDGET_DOCUMENT), this.#clock.wallMs());
+    this.#budget.setLimit(this.#limitBytes);
   }
-  reserve(bytes: number): boolean {
-    if (bytes > this.#left) return false;
-    this.#left -= bytes;
-    return true;
+
+  /** Bytes a UTC day, from now on. */
+  setLimit(bytesPerDay: number): void {
+    this.#limitBytes = bytesPerDay;
+    this.#budget.setLimit(bytesPerDay);
   }
-  async close(): Promise<void> {}
+
+  reserve(bytes: number): boolean | Promise<boolean> {
+    if (this.#settled) return false;
+    const reservation = this.#budget.reserve(bytes, this.#clock.wallMs());
+    return reservation.answer === 'persist'
+      ? this.#persistThen(reservation.document, bytes)
+      : reservation.answer === 'granted';
+  }
+
+  /** Gives back what was set aside and not sent. */
+  async close(): Promise<void> {
+    await this.#writing;
+    this.#settled = true;
+    await this.#store.putDocument(BUDGET_DOCUMENT, this.#budget.settle()).catch(() => undefined);
+  }
+
+  /** A budget that cannot be written down is not spent. */
+  async #persistThen(document: BudgetDocument, bytes: number): Promise<boolean> {
+    this.#writing ??= this.#store
+      .putDocument(BUDGET_DOCUMENT, document)
+      .then(
+        () => {
+          this.#budget.persisted(document);
+          return true;
+        },
+        () => false,
+      )
+      .finally(() => (this.#writing = undefined));
+    return (await this.#writing) ? this.reserve(bytes) : false;
+  }
 }

@@ -98,6 +98,11 @@ export class Swarm {
       clock: systemClock,
       onLost: (track, chunk) => this.#delivery.chunkLost(track, chunk),
       onCached: (version, bytes) => this.#count(version, 'cache', bytes),
+      demandFor: (track) => ({
+        ...(this.#neighbourhood?.audienceOf(track) ?? { listeners: 0, aulas: 0 }),
+        inUse: { has: (chunk) => this.#delivery.isWanted(track, chunk) },
+        holders: (chunk) => this.#delivery.holders(track, chunk),
+      }),
       onTrouble: (reason, message) => this.#events.emit('storage', { reason, message }),
     });
     this.#delivery = new Delivery({

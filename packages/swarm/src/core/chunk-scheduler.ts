@@ -217,6 +217,13 @@ export class ChunkScheduler {
     }
   }
 
+  /** How many peers in reach hold a chunk. */
+  holders(key: TrackKey, chunk: number): number {
+    let count = 0;
+    for (const peer of this.#peers.values()) if (peer.holds(key, chunk)) count++;
+    return count;
+  }
+
   pinged(id: SourceId, roundTripMs: number): void {
     this.#peers.get(id)?.window.pinged(roundTripMs);
   }
