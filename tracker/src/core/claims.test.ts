@@ -1,0 +1,172 @@
+import { describe, expect, it } from 'vitest';
+import { OTHER_ROOT, ROOT, SONG, VirtualTracker } from '../testing/virtual-tracker.ts';
+
+function swarmOf(count: number) {
+  const net = new VirtualTracker();
+  const clients = Array.from({ length: count }, () => {
+    const client = net.client();
+    client.announce('none');
+    return client;
+  });
+  const [first, second = first, third = second] = clients;
+  if (first === undefined || second === undefined || third === undefined) throw new Error('count');
+  return { net, clients, first, second, third };
+}
+
+describe('a claim', () => {
+  it('is granted to the first who asks; the others learn who fetches', () => {
+    const { first, second } = swarmOf(2);
+    expect(first.claim([4, 5])).toEqual({ granted: [4, 5], heldBy: {} });
+    expect(second.claim([4, 5, 6])).toEqual({ granted: [6], heldBy: { 4: first.id, 5: first.id } });
+  });
+
+  it('is granted to exactly one of a crowd', () => {
+    const { clients } = swarmOf(50);
+    const grants = clients.map((client) => client.claim([0]).granted.length);
+    expect(grants.reduce((sum, n) => sum + n)).toBe(1);
+  });
+
+  it('is granted to nobody while somebody holds the chunk', () => {
+    const { first, second } = swarmOf(2);
+    first.have([4]);
+    expect(second.claim([4, 5])).toEqual({ granted: [5], heldBy: { 4: first.id } });
+  });
+
+  it('names a holder of the same Aula before others', () => {
+    const net = new VirtualTracker();
+    for (let i = 0; i < 20; i++) net.client().announce('all');
+    const near = net.member('room');
+    near.announce([7]);
+    const asker = net.member('room');
+    asker.announce('none');
+    expect(asker.claim([7]).heldBy).toEqual({ 7: near.id });
+  });
+
+  it('is told the lease time', () => {
+    const { first } = swarmOf(1);
+    first.say({ type: 'claim', trackId: SONG, root: ROOT, chunks: [0] });
+    expect(first.take('claimed').ttlMs).toBe(10_000);
+  });
+
+  it('for what the claimer holds is neither granted nor named', () => {
+    const { first } = swarmOf(1);
+    first.have([4]);
+    expect(first.claim([4])).toEqual({ granted: [], heldBy: {} });
+  });
+
+  it('naming a chunk twice takes one lease', () => {
+    const { net, first } = swarmOf(1);
+    expect(first.claim([4, 4, 4]).granted).toEqual([4]);
+    expect(net.tracker.stats().leases).toBe(1);
+  });
+
+  it('of another version does not count', () => {
+    const { net, first } = swarmOf(1);
+    first.claim([4]);
+    const other = net.client();
+    other.announce('none', { root: OTHER_ROOT });
+    other.say({ type: 'claim', trackId: SONG, root: OTHER_ROOT, chunks: [4] });
+    expect(other.take('claimed').granted).toEqual([4]);
+  });
+});
+
+describe('a lease', () => {
+  it.each([
+    [9_999, []],
+    [10_000, [4]],
+  ])('after %i ms leaves %j to another', (ms, granted) => {
+    const { net, first, second } = swarmOf(2);
+    first.claim([4]);
+    net.nowMs += ms;
+    expect(second.claim([4]).granted).toEqual(granted);
+  });
+
+  it('is not made longer by claiming again', () => {
+    const { net, first, second } = swarmOf(2);
+    first.claim([4]);
+    net.pass(9_000);
+    expect(first.claim([4]).granted).toEqual([4]);
+    net.pass(1_000);
+    expect(second.claim([4]).granted).toEqual([4]);
+  });
+
+  it('ends with the socket', () => {
+    const { net, first, second } = swarmOf(2);
+    first.claim([4]);
+    first.session.closed();
+    expect(net.tracker.stats().leases).toBe(0);
+    expect(second.claim([4]).granted).toEqual([4]);
+  });
+
+  it('ends with leave', () => {
+    const { first, second } = swarmOf(2);
+    first.claim([4]);
+    first.leave();
+    expect(second.claim([4]).granted).toEqual([4]);
+  });
+
+  it('ends with have, whose sender is then the holder', () => {
+    const { net, first, second } = swarmOf(2);
+    first.claim([4]);
+    first.have([4]);
+    expect(net.tracker.stats().leases).toBe(0);
+    expect(second.claim([4]).heldBy).toEqual({ 4: first.id });
+  });
+
+  it('ends with an announce of the chunk', () => {
+    const { net, first } = swarmOf(1);
+    first.claim([4, 5]);
+    first.announce([4]);
+    expect(net.tracker.stats().leases).toBe(1);
+  });
+
+  it('ends with an announce of another chunk count', () => {
+    const { net, first } = swarmOf(1);
+    first.claim([4]);
+    first.announce('none', { chunkCount: 21 });
+    expect(net.tracker.stats().leases).toBe(0);
+  });
+
+  it('is swept away when it expires, so that nothing is kept', () => {
+    const { net, first } = swarmOf(1);
+    first.claim([4]);
+    net.pass(10_000);
+    expect(net.tracker.stats().leases).toBe(0);
+  });
+});
+
+describe('the eight leases of a socket', () => {
+  it('are counted over all its swarms', () => {
+    const { first } = swarmOf(1);
+    first.announce('none', { root: OTHER_ROOT });
+    expect(first.claim([0, 1, 2, 3, 4, 5]).granted).toHaveLength(6);
+    first.say({ type: 'claim', trackId: SONG, root: OTHER_ROOT, chunks: [0, 1, 2, 3] });
+    expect(first.take('claimed').granted).toEqual([0, 1]);
+    expect(first.claim([6])).toEqual({ granted: [], heldBy: {} });
+  });
+
+  it('are free again with the chunks a claim says it has', () => {
+    const { net, first, second } = swarmOf(2);
+    first.claim([0, 1, 2, 3, 4, 5, 6, 7]);
+    expect(first.claim([8, 9], [0, 1]).granted).toEqual([8, 9]);
+    expect(second.claim([0, 8]).heldBy).toEqual({ 0: first.id, 8: first.id });
+    expect(net.tracker.stats().leases).toBe(8);
+  });
+
+  it('let a lone listener fetch a whole track without waiting', () => {
+    const { first } = swarmOf(1);
+    let had: number[] = [];
+    for (let chunk = 0; chunk < 20; chunk += 4) {
+      const chunks = [chunk, chunk + 1, chunk + 2, chunk + 3];
+      expect(first.claim(chunks, had).granted).toEqual(chunks);
+      had = chunks;
+    }
+  });
+
+  it('are free again when they expire', () => {
+    const { net, first } = swarmOf(1);
+    first.claim([0, 1, 2, 3, 4, 5, 6, 7]);
+    net.nowMs += 10_000;
+    expect(first.claim([8, 9]).granted).toEqual([8, 9]);
+  });
+});
