@@ -29,7 +29,10 @@ export function answerError(res: Response, error: unknown, log: (line: string) =
   if (status !== 416) res.removeHeader('Content-Range');
   if (status === 503) res.setHeader('Retry-After', '2');
   res.setHeader('Cache-Control', 'no-store');
-  res.status(status).json({ error: { code, message } });
+  // Not by `res.json`, which would give the error an ETag.
+  const body = Buffer.from(JSON.stringify({ error: { code, message } }));
+  res.writeHead(status, { 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': body.length });
+  res.end(body);
 }
 
 function toOriginError(error: unknown, log: (line: string) => void): OriginError {

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { isTrackId, type AudioFacts, type TrackId } from '@sonantica/wire';
+import { isTrackId, LIMITS, type AudioFacts, type TrackId } from '@sonantica/wire';
 import { Router, type NextFunction, type Request, type Response } from 'express';
 import { audioQuality } from './audio-facts.ts';
 import { CacheFolder } from './cache-folder.ts';
@@ -85,7 +85,8 @@ export function createOriginRouter(options: OriginOptions): OriginRouter {
     const path = await cache.leavesPath(file, track);
     if (path === undefined) throw new OriginError('not-found', 'the leaves of this track are not there');
     res.setHeader('Content-Type', 'application/octet-stream');
-    await sendFile(req, res, path);
+    const sizeBytes = Math.ceil(file.stamp.size / LIMITS.blockBytes) * LIMITS.hashBytes;
+    await sendFile(req, res, { path, sizeBytes });
   };
 
   const sendAudio = async (req: Request, res: Response, trackId: unknown) => {
@@ -93,7 +94,9 @@ export function createOriginRouter(options: OriginOptions): OriginRouter {
     setVersionHeaders(req, res, track, `"${track.root}"`);
     res.setHeader('Content-Type', file.mime);
     if (track.audio !== undefined) res.setHeader('X-Audio-Quality', audioQuality(track.audio));
-    await sendFile(req, res, file.realPath, {
+    await sendFile(req, res, {
+      path: file.realPath,
+      sizeBytes: track.stamp.size,
       stamp: track.stamp,
       count: (bytes) => (stats.audioBytes += bytes),
     });

@@ -1,5 +1,5 @@
 import { isTrackId } from '@sonantica/wire';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { assignTrackIds, trackIdFor } from './track-ids.ts';
 
