@@ -50,8 +50,6 @@ export interface SourcePolicy {
 const URGENT_MS = 3_000;
 /** Chunks under way from the origin at a time; while somebody waits, only what is waited for. */
 const ORIGIN_CHUNKS = 4;
-/** The fewest bytes worth a new request while others are under way. */
-const LEAST_REQUEST_BYTES = 2 * LIMITS.blockBytes;
 /** A duplicate is asked for when the deadline is nearer than this and the first source is late. */
 const ENDGAME_MS = 1_000;
 /** How long somebody else's word that it is fetching a chunk is believed past its own estimate. */
@@ -249,7 +247,7 @@ export class ChunkScheduler {
     if (wanted.isComplete || !wanted.isAskedOf(ORIGIN)) this.#origin.outstandingChunks.delete(wanted);
     if (wanted.isComplete) track.complete(chunk);
     const peer = this.#peers.get(from);
-    if (peer !== undefined && peer.roomBytes < LEAST_REQUEST_BYTES) return this.#flush();
+    if (peer !== undefined && !peer.isWorthAsking) return this.#flush();
     return this.#plan(nowMs);
   }
 
@@ -351,7 +349,7 @@ export class ChunkScheduler {
     if (this.#policy.preferServerOverP2P) this.#planOrigin(nowMs);
     if (this.#policy.allowDownloadFromPeers) {
       const peers = [...this.#peers.values()].filter(
-        (peer) => peer.health.usable(nowMs) && peer.roomBytes >= LIMITS.blockBytes,
+        (peer) => peer.health.usable(nowMs) && peer.isWorthAsking,
       );
       peers.sort(askedBefore(this.#policy.prioritizeAulaMembers));
       for (const peer of peers) this.#fill(peer, nowMs);

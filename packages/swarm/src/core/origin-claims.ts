@@ -2,7 +2,7 @@ import { LIMITS } from '@sonantica/wire';
 import type { ClaimState } from './wanted-chunk.ts';
 
 /** How long the tracker has to answer a claim before its silence counts as leave, in milliseconds. */
-const ANSWER_WITHIN_MS = 1_000;
+const ANSWER_WITHIN_MS = 3_000;
 /** How long to wait for somebody else's fetch before asking the tracker again, in milliseconds. */
 const ASK_AGAIN_MS = 1_500;
 

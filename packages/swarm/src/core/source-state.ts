@@ -1,4 +1,4 @@
-import { ChunkSet } from '@sonantica/wire';
+import { LIMITS, type ChunkSet } from '@sonantica/wire';
 import { FlowWindow, type FlowWindowBounds } from './flow-window.ts';
 import { blockTimeoutMs, SourceHealth } from './source-health.ts';
 import type { TrackKey } from './track-key.ts';
@@ -42,6 +42,11 @@ export class SourceState {
   /** Bytes that may still be requested. */
   get roomBytes(): number {
     return this.window.bytes - this.outstandingBytes;
+  }
+
+  /** Whether enough room is free that a further request is worth its cost: a quarter of the window, or all that is due came. */
+  get isWorthAsking(): boolean {
+    return this.roomBytes >= Math.max(LIMITS.blockBytes, this.window.bytes / 4);
   }
 
   /** Whether blocks are due and nothing came for too long. */

@@ -13,7 +13,7 @@ export interface PeerLinkHandler {
 
 /**
  * One open connection to one peer. It is handed over connected; frames that arrive before `start` are
- * kept. Reliable: a frame sent before the link ends arrives whole, once.
+ * kept. Reliable: a frame arrives whole and once, unless the link ends while it is under way.
  */
 export interface PeerLink {
   /** The largest frame that may be sent, at most 65,536 bytes. */
@@ -26,10 +26,13 @@ export interface PeerLink {
    */
   sendable(): boolean;
   /**
-   * Sends a frame; the bytes are copied or consumed before it returns. A frame that cannot be sent ends the link:
-   * `closed` follows and nothing is thrown. Ignored after the link ended.
+   * Sends a frame of 1 to `maxFrameBytes` bytes; they are copied or consumed before it returns. A frame that
+   * cannot be sent ends the link: `closed` follows and nothing is thrown. Ignored after the link ended.
    */
   send(frame: Uint8Array, lane: Lane): void;
-  /** Ends the link and frees its resources. `closed` follows if it had not been called. Idempotent. */
+  /**
+   * Ends the link and frees its resources. `closed` follows if it had not been called, and no frame. What was
+   * sent on the `control` lane still arrives where the other end can be reached. Idempotent.
+   */
   close(reason: string): void;
 }

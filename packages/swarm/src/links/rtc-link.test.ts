@@ -1,5 +1,5 @@
 import { parsePeerId } from '@sonantica/wire';
-import { describe, expect, it } from 'vitest';
+import { describe, it } from 'vitest';
 import { peerLinkSuite, type PeerLinkPair } from '../testing/peer-link-suite.ts';
 import { loadNodeRtc, type NodeRtcName } from './node-rtc.ts';
 import type { PeerLink } from './peer-link.ts';

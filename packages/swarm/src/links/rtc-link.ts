@@ -49,6 +49,7 @@ export class RtcLink implements PeerLink {
   #earlyBytes = 0;
   #endReason = '';
   #toldClosed = false;
+  #cutAlready = false;
   #full = false;
   #cancelPoll: (() => void) | undefined;
 
@@ -59,7 +60,9 @@ export class RtcLink implements PeerLink {
     this.#control = this.#channel('control', 0, true);
     this.#blocks = this.#channel('blocks', 1, false);
     this.#connection.addEventListener('connectionstatechange', () => {
-      if (this.#connection.connectionState === 'closed') this.#finish('the connection was closed', 'at once');
+      if (this.#connection.connectionState === 'closed') {
+        this.#finish('the connection was closed', { gone: true });
+      }
     });
   }
 
@@ -89,20 +92,19 @@ export class RtcLink implements PeerLink {
     if (this.#state !== 'open') return;
     // An oversize send appears to succeed in wrtc, and then the channel dies without a word.
     if (frame.byteLength === 0 || frame.byteLength > this.#maxFrameBytes) {
-      this.#finish(`a frame of ${frame.byteLength} bytes cannot be sent`, 'at once');
+      this.#finish(`a frame of ${frame.byteLength} bytes cannot be sent`);
       return;
     }
     try {
       (lane === 'control' ? this.#control : this.#blocks).send(plainView(frame));
     } catch (error) {
-      this.#finish(`sending failed: ${describe(error)}`, 'at once');
+      this.#finish(`sending failed: ${describe(error)}`);
     }
   }
 
   close(reason: string): void {
     this.#early = [];
-    const reachable = this.#state === 'open' && this.#connection.connectionState === 'connected';
-    this.#finish(reason, reachable ? 'after what was sent' : 'at once');
+    this.#finish(reason);
   }
 
   #channel(label: Lane, id: number, ordered: boolean): RtcDataChannel {
@@ -114,7 +116,7 @@ export class RtcLink implements PeerLink {
     }
     channel.addEventListener('open', () => this.#openIfBoth());
     channel.addEventListener('message', (event) => this.#receive(event));
-    channel.addEventListener('close', () => this.#finish('the other end closed the link', 'at once'));
+    channel.addEventListener('close', () => this.#finish('the other end closed the link', { gone: true }));
     return channel;
   }
 
@@ -123,7 +125,7 @@ export class RtcLink implements PeerLink {
     if (this.#control.readyState !== 'open' || this.#blocks.readyState !== 'open') return;
     this.#maxFrameBytes = Math.min(LIMITS.maxFrameBytes, remoteMaxMessageBytes(this.#connection));
     if (this.#maxFrameBytes < LEAST_FRAME_BYTES) {
-      this.#finish(`the other end takes frames of ${this.#maxFrameBytes} bytes at most`, 'at once');
+      this.#finish(`the other end takes frames of ${this.#maxFrameBytes} bytes at most`);
       return;
     }
     this.#state = 'open';
@@ -134,7 +136,7 @@ export class RtcLink implements PeerLink {
     if (this.#state === 'ended') return;
     const frame = frameOf(event);
     if (frame === undefined || frame.byteLength > LIMITS.maxFrameBytes) {
-      this.#finish('the other end sent something that is no frame', 'at once');
+      this.#finish('the other end sent something that is no frame');
       return;
     }
     if (this.#handler !== undefined && this.#early.length === 0) this.#handler.frame(frame);
@@ -145,7 +147,7 @@ export class RtcLink implements PeerLink {
   #keep(frame: Uint8Array): void {
     this.#early.push(frame);
     this.#earlyBytes += frame.byteLength;
-    if (this.#earlyBytes > MAX_EARLY_BYTES) this.#finish('the other end sent too much too early', 'at once');
+    if (this.#earlyBytes > MAX_EARLY_BYTES) this.#finish('the other end sent too much too early');
   }
 
   #bufferedBytes(): number {
@@ -169,15 +171,18 @@ export class RtcLink implements PeerLink {
     });
   }
 
-  #finish(reason: string, cut: 'at once' | 'after what was sent'): void {
+  #finish(reason: string, other: { readonly gone: boolean } = { gone: false }): void {
     if (this.#state === 'ended') return;
+    const wasOpen = this.#state === 'open';
     this.#state = 'ended';
     this.#endReason = reason;
     this.#cancelPoll?.();
     if (this.#early.length === 0) queueMicrotask(() => this.#tellClosed());
     this.#options.onEnd?.(reason);
-    if (cut === 'at once') this.#cut();
-    else this.#closeChannels();
+    const { connectionState } = this.#connection;
+    const reachable = !other.gone && connectionState !== 'failed' && connectionState !== 'disconnected';
+    if (wasOpen && reachable) this.#closeOnceSent();
+    else this.#cut();
   }
 
   #tellClosed(): void {
@@ -187,28 +192,29 @@ export class RtcLink implements PeerLink {
   }
 
   /**
-   * Closing a channel sends what waits in it and tells the other end; cutting the connection does neither
-   * (in werift the other end would not notice for half a minute).
+   * Closing a channel tells the other end; cutting the connection does not in werift, whose other end would
+   * not notice for half a minute. werift also forgets what waits in a channel that is closed.
    */
-  #closeChannels(): void {
-    let cut = false;
-    const cutOnce = () => {
-      if (cut) return;
-      cut = true;
+  #closeOnceSent(): void {
+    let cancelWait: (() => void) | undefined;
+    const cancelLinger = this.#schedule(LINGER_MS, () => {
+      cancelWait?.();
+      this.#cut();
+    });
+    this.#control.addEventListener('close', () => {
       cancelLinger();
       this.#cut();
+    });
+    const closeIfSent = () => {
+      if (this.#bufferedBytes() > 0) cancelWait = this.#schedule(POLL_MS, closeIfSent);
+      else this.#control.close();
     };
-    const cancelLinger = this.#schedule(LINGER_MS, cutOnce);
-    const channels = [this.#control, this.#blocks];
-    for (const channel of channels) {
-      channel.addEventListener('close', () => {
-        if (channels.every((each) => each.readyState === 'closed')) cutOnce();
-      });
-      channel.close();
-    }
+    closeIfSent();
   }
 
   #cut(): void {
+    if (this.#cutAlready) return;
+    this.#cutAlready = true;
     const told = () => this.#options.onReleased?.();
     // werift closes in steps; one that fails leaves nothing behind that could be closed otherwise.
     Promise.resolve(this.#connection.close()).then(told, told);

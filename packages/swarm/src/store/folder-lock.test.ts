@@ -94,7 +94,7 @@ describe('a locked folder', () => {
       await kill(child);
       const started = await Promise.all(Array.from({ length: 6 }, () => startHolder()));
       const answers = started.map(({ answer }) => answer).toSorted();
-      expect(answers).toEqual(['held', ...new Array<string>(5).fill('store-locked')]);
+      expect(answers).toEqual(['held', ...Array.from({ length: 5 }, () => 'store-locked')]);
       for (const { child: one } of started) await kill(one);
     }
   });
@@ -122,8 +122,8 @@ it('loses no chunk whose put had resolved when its process is killed in the mids
     const store = await openFileStore(${JSON.stringify(folder)});
     const key = ${JSON.stringify(key)};
     await store.putManifest(key, ${JSON.stringify(manifest)});
-    for (let chunk = 0; ; chunk++) {
-      const put = store.putChunk(key, chunk % 2000, new Uint8Array(${chunkBytes}).fill(chunk % 251));
+    for (let chunk = 0; chunk < 2000; chunk++) {
+      const put = store.putChunk(key, chunk, new Uint8Array(${chunkBytes}).fill(chunk % 251));
       const document = store.putDocument('budget', { chunk });
       await put;
       await document;

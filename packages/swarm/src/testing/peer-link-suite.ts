@@ -52,7 +52,7 @@ export function peerLinkSuite(makePair: () => Promise<PeerLinkPair>): PeerLinkTe
 
     test('carries a frame of one byte and one of the largest size', async ({ a, b }) => {
       const atB = new Recorder(b);
-      new Recorder(a);
+      Recorder.of(a);
       expect(
         a.maxFrameBytes > 16_384 && a.maxFrameBytes <= 65_536,
         `a frame may have ${a.maxFrameBytes} bytes`,
@@ -67,7 +67,7 @@ export function peerLinkSuite(makePair: () => Promise<PeerLinkPair>): PeerLinkTe
 
     test('sends the bytes of a view, not those around it', async ({ a, b }) => {
       const atB = new Recorder(b);
-      new Recorder(a);
+      Recorder.of(a);
       a.send(pattern(1000, 5).subarray(300, 700), 'control');
       await atB.frames(1);
       expectSame(atB.received[0], pattern(1000, 5).slice(300, 700));
@@ -75,7 +75,7 @@ export function peerLinkSuite(makePair: () => Promise<PeerLinkPair>): PeerLinkTe
 
     test('has copied a frame when send returns', async ({ a, b }) => {
       const atB = new Recorder(b);
-      new Recorder(a);
+      Recorder.of(a);
       for (const lane of ['control', 'blocks'] as const) {
         const frame = pattern(20_000, 6);
         a.send(frame, lane);
@@ -87,7 +87,7 @@ export function peerLinkSuite(makePair: () => Promise<PeerLinkPair>): PeerLinkTe
 
     test('gives frames that the receiver may keep and change', async ({ a, b }) => {
       const atB = new Recorder(b);
-      new Recorder(a);
+      Recorder.of(a);
       a.send(pattern(5000, 7), 'control');
       await atB.frames(1);
       atB.received[0]?.fill(255);
@@ -98,7 +98,7 @@ export function peerLinkSuite(makePair: () => Promise<PeerLinkPair>): PeerLinkTe
     }),
 
     test('keeps frames that arrive before start, in front of those after it', async ({ a, b }) => {
-      new Recorder(a);
+      Recorder.of(a);
       for (let i = 0; i < 5; i++) a.send(pattern(50, i), 'control');
       await quiet();
       const atB = new Recorder(b);
@@ -131,7 +131,7 @@ export function peerLinkSuite(makePair: () => Promise<PeerLinkPair>): PeerLinkTe
 
     test('delivers what was sent before close', async ({ a, b }) => {
       const atB = new Recorder(b);
-      new Recorder(a);
+      Recorder.of(a);
       for (let i = 0; i < 8; i++) a.send(pattern(10_000, i), 'control');
       a.close('done');
       await atB.end();
@@ -164,7 +164,7 @@ export function peerLinkSuite(makePair: () => Promise<PeerLinkPair>): PeerLinkTe
 
     test('delivers nothing more to an end that closed', async ({ a, b }) => {
       const atA = new Recorder(a);
-      new Recorder(b);
+      Recorder.of(b);
       b.send(pattern(100, 9), 'control');
       b.send(pattern(100, 9), 'blocks');
       a.close('not interested');
@@ -219,6 +219,11 @@ class Recorder {
   readonly ends: string[] = [];
   #wake: (() => void)[] = [];
   #drained: (() => void)[] = [];
+
+  /** Starts a link whose news the test does not look at. */
+  static of(link: PeerLink): Recorder {
+    return new Recorder(link);
+  }
 
   constructor(link: PeerLink) {
     link.start({

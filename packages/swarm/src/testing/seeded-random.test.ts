@@ -21,7 +21,7 @@ it('repeats itself for one seed and differs between seeds', () => {
 it('stays within 0 and 1, evenly', () => {
   const random = seededRandom(7);
   let within = true;
-  const bins = new Array<number>(10).fill(0);
+  const bins = Array.from({ length: 10 }, () => 0);
   for (let i = 0; i < 100_000; i++) {
     const number = random.next();
     within &&= number >= 0 && number < 1;
