@@ -149,6 +149,14 @@ it('reads beside changes without losing what is put', async () => {
   }
 });
 
+it('does not take a chunk for damaged that is put while it is read', async () => {
+  const store = await keepTrack([0]);
+  await rm(join(trackPath, '0.chunk'));
+  const [read] = await Promise.all([store.getChunk(key, 0), store.putChunk(key, 0, bytesOf(0))]);
+  expect(isChunk(0, read)).toBe(true);
+  expect(isChunk(0, await store.getChunk(key, 0))).toBe(true);
+});
+
 it('says which folder cannot be made', async () => {
   await writeFile(join(folder, 'file'), '');
   await expect(openFileStore(join(folder, 'file'))).rejects.toMatchObject({ code: 'store-failed' });

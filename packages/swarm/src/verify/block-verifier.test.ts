@@ -92,6 +92,7 @@ describe.each(hashers)('BlockVerifier with %s', (_name, hasher) => {
     expect(await verifier.acceptLeaves(0, wrong)).toBe(false);
     expect(await verifier.acceptLeaves(0, leaves.subarray(32))).toBe(false);
     expect(await verifier.acceptLeaves(0, new Uint8Array([...leaves, ...new Uint8Array(32)]))).toBe(false);
+    expect(await verifier.acceptLeaves(0, new Uint8Array([...leaves, 0]))).toBe(false);
     expect(await verifier.acceptLeaves(0, new Uint8Array(0))).toBe(false);
     expect(await verifier.acceptLeaves(1, leaves)).toBe(false);
     expect(verifier.hasLeaves(0)).toBe(false);
