@@ -53,7 +53,7 @@ function digest(hash: IHasher, bytes: Uint8Array): Uint8Array {
 }
 
 async function loadSha256(): Promise<IHasher> {
-  const { createSHA256 } = await import('hash-wasm');
+  const { createSHA256 } = await import('./sha-wasm.ts');
   return createSHA256();
 }
 

@@ -44,7 +44,7 @@ async function verifyByNoble(
   message: Uint8Array,
   signature: Uint8Array,
 ): Promise<boolean> {
-  const [noble, { createSHA512 }] = await Promise.all([import('@noble/ed25519'), import('hash-wasm')]);
+  const [noble, { createSHA512 }] = await Promise.all([import('@noble/ed25519'), import('./sha-wasm.ts')]);
   const sha512 = await createSHA512();
   noble.hashes.sha512 = (bytes) => new Uint8Array(sha512.init().update(bytes).digest('binary'));
   return noble.verify(signature, message, publicKey, { zip215: false });
