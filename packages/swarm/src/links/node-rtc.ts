@@ -73,7 +73,8 @@ function isConstructor(value: unknown): value is Constructor {
 /**
  * werift gathers no loopback address, so peers on a machine without a network would not find each other;
  * and it gives up at once when it begins with no candidate of the other end, though a browser that hides
- * its addresses would reach it a moment later.
+ * its addresses would reach it a moment later. When it closes it tells nobody, and another implementation
+ * would go on for half a minute: so it aborts the association first.
  */
 function adaptWerift(base: Constructor): Constructor {
   return class extends base {
@@ -87,7 +88,24 @@ function adaptWerift(base: Constructor): Constructor {
       const patient = /^a=candidate:/m.test(sdp) ? sdp : `${sdp}${UNREACHABLE_CANDIDATE}`;
       return super.setRemoteDescription({ type, sdp: patient });
     }
+
+    override async close(): Promise<void> {
+      await abortAssociation(this);
+      await super.close();
+    }
   };
+}
+
+/** Sends SCTP's ABORT by werift's own, undocumented way; where that way is gone, nothing happens. */
+async function abortAssociation(connection: object): Promise<void> {
+  const transport = 'sctp' in connection ? connection.sctp : undefined;
+  const association = isObject(transport) && 'sctp' in transport ? transport.sctp : undefined;
+  if (!isObject(association) || !('abort' in association) || typeof association.abort !== 'function') return;
+  await association.abort();
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
 
 /** The discard port of this machine: its check goes unanswered while the other end's own checks arrive. */

@@ -1,5 +1,6 @@
 import type { PeerId } from '@sonantica/wire';
 import { SwarmError } from '../errors.ts';
+import type { LinkConnector } from './link-connector.ts';
 import type { PeerLink } from './peer-link.ts';
 import { RtcNegotiation } from './rtc-negotiation.ts';
 import { readSignal, type ReadSignal, type SignalItem } from './rtc-signals.ts';
@@ -41,7 +42,7 @@ export interface RtcConnectorOptions {
  * the tracker, which only counts while a link is being made: an open link outlives the ids of both ends.
  * One connection to a peer id at a time.
  */
-export class RtcConnector {
+export class RtcConnector implements LinkConnector {
   readonly #options: RtcConnectorOptions;
   readonly #byPeer = new Map<PeerId, RtcNegotiation>();
   /** All whose resources are still held, those being closed included. */

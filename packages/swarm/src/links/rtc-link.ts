@@ -4,10 +4,14 @@ import { scheduleTimeout, type RtcDataChannel, type RtcPeerConnection, type Sche
 
 /** Bytes waiting in the channels at which a link says that it is full: a ceiling, not the flow control. */
 const CEILING_BYTES = 1024 * 1024;
+/** Above 16 MiB wrtc drops what is sent without a word, so the link ends before that. */
+const MOST_BUFFERED_BYTES = 8 * CEILING_BYTES;
 /** How often a full link looks again, where the implementation has no low-water event (wrtc). */
 const POLL_MS = 4;
 /** How long closing waits for the other end to take what was sent, before the connection is cut. */
 const LINGER_MS = 1_000;
+/** A moment for what is under way, before the control channel is closed and before the connection is. */
+const SETTLE_MS = 50;
 /** Bytes kept for an owner that has not called `start` yet; a peer that sends more is cut off. */
 const MAX_EARLY_BYTES = 1024 * 1024;
 /** RFC 8841, section 6.1: what an absent `max-message-size` means. */
@@ -93,6 +97,10 @@ export class RtcLink implements PeerLink {
     // An oversize send appears to succeed in wrtc, and then the channel dies without a word.
     if (frame.byteLength === 0 || frame.byteLength > this.#maxFrameBytes) {
       this.#finish(`a frame of ${frame.byteLength} bytes cannot be sent`);
+      return;
+    }
+    if (this.#bufferedBytes() + frame.byteLength > MOST_BUFFERED_BYTES) {
+      this.#finish('more was sent than the connection takes');
       return;
     }
     try {
@@ -193,21 +201,27 @@ export class RtcLink implements PeerLink {
 
   /**
    * Closing a channel tells the other end; cutting the connection does not in werift, whose other end would
-   * not notice for half a minute. werift also forgets what waits in a channel that is closed.
+   * not notice for half a minute. werift forgets what waits in a channel that is closed, and wrtc what it
+   * has received and not yet given out, so what was sent gets a moment before; and the other end's own
+   * closing gets one after, or it would wait in vain for our part.
    */
   #closeOnceSent(): void {
-    let cancelWait: (() => void) | undefined;
+    let cancelNext: (() => void) | undefined;
     const cancelLinger = this.#schedule(LINGER_MS, () => {
-      cancelWait?.();
+      cancelNext?.();
       this.#cut();
     });
     this.#control.addEventListener('close', () => {
-      cancelLinger();
-      this.#cut();
+      cancelNext = this.#schedule(SETTLE_MS, () => {
+        cancelLinger();
+        this.#cut();
+      });
     });
     const closeIfSent = () => {
-      if (this.#bufferedBytes() > 0) cancelWait = this.#schedule(POLL_MS, closeIfSent);
-      else this.#control.close();
+      cancelNext =
+        this.#bufferedBytes() > 0
+          ? this.#schedule(POLL_MS, closeIfSent)
+          : this.#schedule(SETTLE_MS, () => this.#control.close());
     };
     closeIfSent();
   }
