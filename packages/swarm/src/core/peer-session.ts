@@ -1,6 +1,7 @@
 import {
   blockCount,
   blockLength,
+  chunkCount,
   ChunkSet,
   decodePeerFrame,
   encodePeerFrame,
@@ -67,7 +68,10 @@ export interface IncomingRequest extends BlockRun {
   readonly track: TrackKey;
   /** The asker's handle, which the answers carry. */
   readonly handle: TrackHandle;
-  readonly needsProof: boolean;
+  /** Whether the leaf hashes of the chunk are still to be sent. */
+  needsProof: boolean;
+  /** The first block that was not yet handed to the link; blocks are sent in order. */
+  nextBlock: number;
   /** When the asker needs it, on this session's clock; infinite when nobody waits. */
   readonly deadlineMs: number;
   readonly bytes: number;
@@ -104,9 +108,9 @@ export class PeerSession {
   readonly #ownByKey = new Map<TrackKey, OwnTrack>();
   readonly #theirs = new Map<TrackHandle, TheirTrack>();
   #theirHighest = 0;
-  // Asked of the other end: blocks due, and blocks taken back that may still come.
+  // Asked of the other end: blocks due, and how many copies of blocks and proofs taken back may still come.
   readonly #due = new Set<string>();
-  readonly #takenBack = new Set<string>();
+  readonly #takenBack = new Map<string, number>();
   readonly #proofsDue = new Set<string>();
   // Asked by the other end
   readonly #incoming = new Set<IncomingRequest>();
@@ -133,7 +137,7 @@ export class PeerSession {
   get sharedTracks(): TrackKey[] {
     const keys: TrackKey[] = [];
     for (const theirs of this.#theirs.values()) {
-      const own = this.#ownByKey.get(trackKey(theirs.trackId, theirs.root));
+      const own = this.#ownOf(theirs);
       if (own !== undefined) keys.push(own.key);
     }
     return keys;
@@ -157,7 +161,7 @@ export class PeerSession {
     this.#own.set(track.handle, track);
     this.#ownByKey.set(key, track);
     this.#send({ type: 'open', handle: track.handle, trackId, root, held });
-    for (const theirs of this.#theirs.values()) this.#meet(theirs);
+    for (const theirs of this.#theirs.values()) if (this.#ownOf(theirs) === track) this.#meet(track, theirs);
     return this.#flush();
   }
 
@@ -189,14 +193,11 @@ export class PeerSession {
   request(key: TrackKey, run: BlockRun, dueInMs: number, leavesKnown: boolean): SessionEffect[] {
     const track = this.#ownByKey.get(key);
     if (track === undefined) return [];
-    const proof = `${track.handle}/${run.chunk}`;
+    const proof = proofId(track.handle, run.chunk);
     const needsProof = !leavesKnown && !this.#proofsDue.has(proof);
     if (needsProof) this.#proofsDue.add(proof);
-    for (let block = run.first; block < run.first + run.count; block++) {
-      const id = blockId(track.handle, run.chunk, block);
-      this.#due.add(id);
-      this.#takenBack.delete(id);
-    }
+    for (let block = run.first; block < run.first + run.count; block++)
+      this.#due.add(blockId(track.handle, run.chunk, block));
     const deadlineMs = Number.isFinite(dueInMs)
       ? Math.max(0, Math.min(NO_DEADLINE_MS - 1, Math.round(dueInMs)))
       : NO_DEADLINE_MS;
@@ -207,24 +208,24 @@ export class PeerSession {
   cancel(key: TrackKey, run: BlockRun): SessionEffect[] {
     const track = this.#ownByKey.get(key);
     if (track === undefined) return [];
-    for (let block = run.first; block < run.first + run.count; block++) {
-      const id = blockId(track.handle, run.chunk, block);
-      if (this.#due.delete(id)) this.#takeBack(id);
-    }
+    this.#takeBackRun(track.handle, run);
     this.#send({ type: 'cancel', handle: track.handle, ...plainRun(run) });
     return this.#flush();
   }
 
   /** Sends the leaf hashes of a request's chunk, ahead of its blocks. */
   sendProof(request: IncomingRequest, leaves: Uint8Array): SessionEffect[] {
-    if (!request.cancelled)
+    if (!request.cancelled) {
+      request.needsProof = false;
       this.#send({ type: 'proof', handle: request.handle, chunk: request.chunk, leaves });
+    }
     return this.#flush();
   }
 
   /** Sends one block of a request. The bytes are copied. */
   sendBlock(request: IncomingRequest, block: number, bytes: Uint8Array): SessionEffect[] {
     if (!request.cancelled) {
+      request.nextBlock = block + 1;
       this.#send({ type: 'block', handle: request.handle, chunk: request.chunk, block, bytes }, 'blocks');
     }
     return this.#flush();
@@ -235,10 +236,13 @@ export class PeerSession {
     this.#dropIncoming(request);
   }
 
+  /** Declines what was not yet sent of a request. */
   refuse(request: IncomingRequest, reason: RefuseReason): SessionEffect[] {
-    if (!request.cancelled)
-      this.#send({ type: 'refuse', handle: request.handle, ...plainRun(request), reason });
+    const { handle, chunk, nextBlock: first } = request;
+    const count = request.first + request.count - first;
+    if (!request.cancelled && count > 0) this.#send({ type: 'refuse', handle, chunk, first, count, reason });
     this.#dropIncoming(request);
+    this.#passProofOn(request);
     return this.#flush();
   }
 
@@ -297,7 +301,7 @@ export class PeerSession {
         this.#theirs.delete(frame.handle);
         for (const request of this.#incoming)
           if (request.handle === frame.handle) this.#cancelIncoming(request);
-        const own = this.#ownByKey.get(trackKey(theirs.trackId, theirs.root));
+        const own = this.#ownOf(theirs);
         if (own !== undefined) {
           this.#dropDue(own.handle);
           this.#effects.push({ type: 'shut', track: own.key });
@@ -329,8 +333,9 @@ export class PeerSession {
       case 'proof': {
         const own = this.#own.get(frame.handle);
         if (own === undefined) return this.#expectFormer(frame.handle);
-        if (!this.#proofsDue.delete(`${frame.handle}/${frame.chunk}`))
-          return this.#blame('a proof that was not asked for');
+        const id = proofId(frame.handle, frame.chunk);
+        if (!this.#proofsDue.delete(id))
+          return this.#wasTakenBack(id) ? undefined : this.#blame('a proof that was not asked for');
         this.#effects.push({ type: 'proof', track: own.key, chunk: frame.chunk, leaves: frame.leaves });
         return;
       }
@@ -374,20 +379,14 @@ export class PeerSession {
     const { trackId, root, held } = frame;
     const theirs = { trackId, root, held };
     this.#theirs.set(frame.handle, theirs);
-    if (this.#meet(theirs)) return;
-    for (const own of this.#own.values()) {
-      if (own.trackId === trackId && !this.#ownByKey.has(trackKey(trackId, root)))
-        return refuse('other-version');
-    }
+    const shared = this.#ownOf(theirs);
+    if (shared !== undefined) return this.#meet(shared, theirs);
+    for (const own of this.#own.values()) if (own.trackId === trackId) return refuse('other-version');
   }
 
-  /** Tells the shell of a track that both have open; answers whether they do. */
-  #meet(theirs: TheirTrack): boolean {
-    const own = this.#ownByKey.get(trackKey(theirs.trackId, theirs.root));
-    if (own === undefined) return false;
-    if (theirs.held.capacity !== Math.ceil(own.geometry.size / own.geometry.chunkSize)) return false;
+  /** Tells the shell of a track that both have open. */
+  #meet(own: OwnTrack, theirs: TheirTrack): void {
     this.#effects.push({ type: 'opened', track: own.key, held: theirs.held.clone() });
-    return true;
   }
 
   #acceptHave(handle: TrackHandle, chunks: readonly number[], lost: readonly number[]): void {
@@ -409,7 +408,7 @@ export class PeerSession {
     if (own === undefined) return refuse('not-held');
     const { geometry } = own;
     if (
-      frame.chunk >= Math.ceil(geometry.size / geometry.chunkSize) ||
+      frame.chunk >= chunkCount(geometry) ||
       frame.first + frame.count > blockCount(geometry, frame.chunk)
     ) {
       return this.#blame('a request beyond the track');
@@ -427,6 +426,7 @@ export class PeerSession {
       track: own.key,
       handle: frame.handle,
       needsProof: frame.needsProof,
+      nextBlock: frame.first,
       deadlineMs: frame.deadlineMs === NO_DEADLINE_MS ? Number.POSITIVE_INFINITY : nowMs + frame.deadlineMs,
       bytes,
       cancelled: false,
@@ -448,7 +448,7 @@ export class PeerSession {
         block: frame.block,
         bytes: frame.bytes,
       });
-    } else if (!this.#takenBack.delete(id)) {
+    } else if (!this.#wasTakenBack(id)) {
       this.#blame('a block that was not asked for');
     }
   }
@@ -457,9 +457,8 @@ export class PeerSession {
     const own = this.#own.get(handle);
     if (own === undefined) return this.#expectFormer(handle);
     if (run.count === 0) return;
-    this.#proofsDue.delete(`${handle}/${run.chunk}`);
-    const end = Math.min(run.first + run.count, blockCountOf(own.geometry));
-    for (let block = run.first; block < end; block++) this.#due.delete(blockId(handle, run.chunk, block));
+    const count = Math.min(run.count, blockCountOf(own.geometry));
+    this.#takeBackRun(handle, { ...plainRun(run), count });
     this.#effects.push({ type: 'refused', track: own.key, ...plainRun(run), reason });
   }
 
@@ -470,47 +469,94 @@ export class PeerSession {
 
   #sharedBy(handle: TrackHandle): OwnTrack | undefined {
     const theirs = this.#theirs.get(handle);
-    return theirs === undefined ? undefined : this.#ownByKey.get(trackKey(theirs.trackId, theirs.root));
+    return theirs === undefined ? undefined : this.#ownOf(theirs);
+  }
+
+  /** The track of ours that is the same version as one of theirs: same id, root and chunk count. */
+  #ownOf({ trackId, root, held }: TheirTrack): OwnTrack | undefined {
+    const own = this.#ownByKey.get(trackKey(trackId, root));
+    return own !== undefined && chunkCount(own.geometry) === held.capacity ? own : undefined;
+  }
+
+  /** Blocks of a run are due no longer, though they may be under way; so may the proof when none is left of its chunk. */
+  #takeBackRun(handle: TrackHandle, { chunk, first, count }: BlockRun): void {
+    for (let block = first; block < first + count; block++) {
+      const id = blockId(handle, chunk, block);
+      if (this.#due.delete(id)) this.#takeBack(id);
+    }
+    const proof = proofId(handle, chunk);
+    if (!this.#proofsDue.has(proof)) return;
+    for (const id of this.#due) if (id.startsWith(`${handle}/${chunk}/`)) return;
+    this.#proofsDue.delete(proof);
+    this.#takeBack(proof);
   }
 
   #takeBack(id: string): void {
-    this.#takenBack.add(id);
+    this.#takenBack.set(id, (this.#takenBack.get(id) ?? 0) + 1);
     if (this.#takenBack.size <= TAKEN_BACK_KEPT) return;
-    for (const oldest of this.#takenBack) {
+    for (const oldest of this.#takenBack.keys()) {
       this.#takenBack.delete(oldest);
       break;
     }
   }
 
+  /** Whether this may be a late copy of what was taken back; it counts once. */
+  #wasTakenBack(id: string): boolean {
+    const copies = this.#takenBack.get(id);
+    if (copies === undefined) return false;
+    if (copies > 1) this.#takenBack.set(id, copies - 1);
+    else this.#takenBack.delete(id);
+    return true;
+  }
+
   #dropDue(handle: TrackHandle): void {
     const prefix = `${handle}/`;
-    for (const id of this.#due) {
-      if (!id.startsWith(prefix)) continue;
-      this.#due.delete(id);
-      this.#takeBack(id);
+    for (const ids of [this.#due, this.#proofsDue]) {
+      for (const id of ids) {
+        if (!id.startsWith(prefix)) continue;
+        ids.delete(id);
+        this.#takeBack(id);
+      }
     }
   }
 
+  /** Takes back a request, or part of it: what is neither sent nor taken back of it is asked anew. */
   #cancelIncoming(request: IncomingRequest, by?: BlockRun): void {
     this.#dropIncoming(request);
     request.cancelled = true;
-    if (by === undefined) return;
-    for (const rest of [
-      { first: request.first, count: by.first - request.first },
-      { first: by.first + by.count, count: request.first + request.count - by.first - by.count },
+    const geometry = this.#ownByKey.get(request.track)?.geometry;
+    if (by === undefined || geometry === undefined) return;
+    const { chunk, nextBlock } = request;
+    for (const { first, end } of [
+      { first: nextBlock, end: by.first },
+      { first: Math.max(nextBlock, by.first + by.count), end: request.first + request.count },
     ]) {
-      if (rest.count <= 0) continue;
-      const bytes = Math.min(request.bytes, rest.count * LIMITS.blockBytes);
+      if (end <= first) continue;
+      let bytes = 0;
+      for (let block = first; block < end; block++) bytes += blockLength(geometry, chunk, block);
       const left: IncomingRequest = {
         ...request,
-        ...rest,
-        needsProof: request.needsProof,
+        first,
+        count: end - first,
+        nextBlock: first,
+        needsProof: false,
         bytes,
         cancelled: false,
       };
       this.#incoming.add(left);
       this.#incomingBytes += bytes;
       this.#effects.push({ type: 'asked', request: left });
+    }
+    this.#passProofOn(request);
+  }
+
+  /** The leaf hashes that a request was to bring come with another one of the same chunk. */
+  #passProofOn({ needsProof, handle, chunk }: IncomingRequest): void {
+    if (!needsProof) return;
+    for (const other of this.#incoming) {
+      if (other.handle !== handle || other.chunk !== chunk) continue;
+      other.needsProof = true;
+      return;
     }
   }
 
@@ -545,6 +591,10 @@ const TAKEN_BACK_KEPT = 4_096;
 
 function blockId(handle: TrackHandle, chunk: number, block: number): string {
   return `${handle}/${chunk}/${block}`;
+}
+
+function proofId(handle: TrackHandle, chunk: number): string {
+  return `${handle}/${chunk}/proof`;
 }
 
 function blockCountOf({ chunkSize }: Geometry): number {
