@@ -1,4 +1,5 @@
 import { LIMITS } from '@sonantica/wire';
+import { FrameInbox } from './frame-inbox.ts';
 import type { Lane, PeerLink, PeerLinkHandler } from './peer-link.ts';
 import { scheduleTimeout, type RtcDataChannel, type RtcPeerConnection, type Schedule } from './rtc-types.ts';
 
@@ -12,8 +13,6 @@ const POLL_MS = 4;
 const LINGER_MS = 1_000;
 /** A moment for what is under way, before the control channel is closed and before the connection is. */
 const SETTLE_MS = 50;
-/** Bytes kept for an owner that has not called `start` yet; a peer that sends more is cut off. */
-const MAX_EARLY_BYTES = 1024 * 1024;
 /** RFC 8841, section 6.1: what an absent `max-message-size` means. */
 const DEFAULT_MAX_MESSAGE_BYTES = 65_536;
 /** A link that cannot carry one block in one frame is of no use. */
@@ -48,11 +47,7 @@ export class RtcLink implements PeerLink {
   readonly #schedule: Schedule;
   #state: 'opening' | 'open' | 'ended' = 'opening';
   #maxFrameBytes: number = LIMITS.maxFrameBytes;
-  #handler: PeerLinkHandler | undefined;
-  #early: Uint8Array[] = [];
-  #earlyBytes = 0;
-  #endReason = '';
-  #toldClosed = false;
+  readonly #inbox = new FrameInbox();
   #cutAlready = false;
   #full = false;
   #cancelPoll: (() => void) | undefined;
@@ -75,13 +70,7 @@ export class RtcLink implements PeerLink {
   }
 
   start(handler: PeerLinkHandler): void {
-    this.#handler = handler;
-    queueMicrotask(() => {
-      for (let frame = this.#early.shift(); frame !== undefined; frame = this.#early.shift()) {
-        handler.frame(frame);
-      }
-      if (this.#state === 'ended') this.#tellClosed();
-    });
+    this.#inbox.start(handler);
   }
 
   sendable(): boolean {
@@ -111,7 +100,7 @@ export class RtcLink implements PeerLink {
   }
 
   close(reason: string): void {
-    this.#early = [];
+    this.#inbox.forget();
     this.#finish(reason);
   }
 
@@ -147,15 +136,8 @@ export class RtcLink implements PeerLink {
       this.#finish('the other end sent something that is no frame');
       return;
     }
-    if (this.#handler !== undefined && this.#early.length === 0) this.#handler.frame(frame);
-    else this.#keep(frame);
+    if (!this.#inbox.take(frame)) this.#finish('the other end sent too much too early');
     this.#drainIfRoom();
-  }
-
-  #keep(frame: Uint8Array): void {
-    this.#early.push(frame);
-    this.#earlyBytes += frame.byteLength;
-    if (this.#earlyBytes > MAX_EARLY_BYTES) this.#finish('the other end sent too much too early');
   }
 
   #bufferedBytes(): number {
@@ -167,7 +149,7 @@ export class RtcLink implements PeerLink {
     this.#full = false;
     this.#cancelPoll?.();
     this.#cancelPoll = undefined;
-    this.#handler?.drain();
+    this.#inbox.drain();
   }
 
   #pollWhileFull(): void {
@@ -183,20 +165,13 @@ export class RtcLink implements PeerLink {
     if (this.#state === 'ended') return;
     const wasOpen = this.#state === 'open';
     this.#state = 'ended';
-    this.#endReason = reason;
     this.#cancelPoll?.();
-    if (this.#early.length === 0) queueMicrotask(() => this.#tellClosed());
+    this.#inbox.end(reason);
     this.#options.onEnd?.(reason);
     const { connectionState } = this.#connection;
     const reachable = !other.gone && connectionState !== 'failed' && connectionState !== 'disconnected';
     if (wasOpen && reachable) this.#closeOnceSent();
     else this.#cut();
-  }
-
-  #tellClosed(): void {
-    if (this.#handler === undefined || this.#toldClosed) return;
-    this.#toldClosed = true;
-    this.#handler.closed(this.#endReason);
   }
 
   /**
