@@ -6,7 +6,7 @@ import {
   type SourcePolicy,
   type TrackerState,
 } from './core/chunk-scheduler.ts';
-import type { Clock, Random } from './core/env.ts';
+import type { Clock, Random, Timers } from './core/env.ts';
 import type { FlowWindowBounds } from './core/flow-window.ts';
 import { ORIGIN, type SourceId, type Tier } from './core/source-state.ts';
 import type { DemandId } from './core/track-demand.ts';
@@ -46,6 +46,7 @@ export interface OriginLike extends Source {
 /** What a delivery is made of. */
 export interface DeliveryParts {
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly random: Random;
   /** This instance's link nonce. */
   readonly nonce: string;
@@ -61,6 +62,7 @@ export interface DeliveryParts {
  */
 export class Delivery implements SourceSink, TrackVersionHandler {
   readonly #clock: Clock;
+  readonly #timers: Timers;
   readonly #keeper: ChunkKeeper;
   readonly #handler: DeliveryHandler;
   readonly #log: Logger;
@@ -70,10 +72,11 @@ export class Delivery implements SourceSink, TrackVersionHandler {
   #origin: OriginLike | undefined;
   readonly #demands = new Map<DemandId, { readonly version: TrackVersion; readonly range: ByteRange }>();
   #nextDemand: DemandId = 1;
-  #timer: ReturnType<typeof setInterval> | undefined;
+  #stopTicking: (() => void) | undefined;
 
-  constructor({ clock, random, nonce, policy, keeper, handler, log }: DeliveryParts) {
+  constructor({ clock, timers, random, nonce, policy, keeper, handler, log }: DeliveryParts) {
     this.#clock = clock;
+    this.#timers = timers;
     this.#keeper = keeper;
     this.#handler = handler;
     this.#log = log;
@@ -200,8 +203,8 @@ export class Delivery implements SourceSink, TrackVersionHandler {
   }
 
   close(): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    this.#stopTicking?.();
+    this.#stopTicking = undefined;
   }
 
   // --- SourceSink: what sources send ---
@@ -297,12 +300,12 @@ export class Delivery implements SourceSink, TrackVersionHandler {
   }
 
   #keepTime(): void {
-    if (this.#timer !== undefined || !this.#scheduler.isBusy) return;
-    this.#timer = setInterval(() => {
+    if (this.#stopTicking !== undefined || !this.#scheduler.isBusy) return;
+    this.#stopTicking = this.#timers.every(TICK_MS, () => {
       this.#perform(this.#scheduler.tick(this.#clock.nowMs()));
       if (this.#scheduler.isBusy) return;
-      clearInterval(this.#timer);
-      this.#timer = undefined;
-    }, TICK_MS);
+      this.#stopTicking?.();
+      this.#stopTicking = undefined;
+    });
   }
 }

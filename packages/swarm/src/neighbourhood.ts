@@ -17,7 +17,7 @@ import type { Contribution } from './contribution.ts';
 import { AnnouncePlan } from './core/announce-plan.ts';
 import { LinkPlan, WARM_LINKS } from './core/link-plan.ts';
 import { PeerSession } from './core/peer-session.ts';
-import type { Clock } from './core/env.ts';
+import type { Clock, Timers } from './core/env.ts';
 import { trackKey, type TrackKey } from './core/track-key.ts';
 import type { Delivery } from './delivery.ts';
 import type { LinkConnector } from './links/link-connector.ts';
@@ -40,6 +40,7 @@ const WANTED_PEERS = 30;
 /** What a neighbourhood is made of. */
 export interface NeighbourhoodParts {
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly nonce: string;
   readonly delivery: Delivery;
   readonly uploads: Uploads;
@@ -68,7 +69,7 @@ export class Neighbourhood implements PeerSourceHandler {
   readonly #listeners = new Map<TrackKey, number>();
   readonly #banned = new Set<string>();
   readonly #startedMs: number;
-  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #stopTicking: () => void;
   #tracker: TrackerClient | undefined;
   #welcome: WelcomeReply | undefined;
   #aula: AulaId | undefined;
@@ -77,7 +78,7 @@ export class Neighbourhood implements PeerSourceHandler {
   constructor(parts: NeighbourhoodParts) {
     this.#parts = parts;
     this.#startedMs = parts.clock.nowMs();
-    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    this.#stopTicking = parts.timers.every(TICK_MS, () => this.#tick());
   }
 
   /** Greeted peers. */
@@ -200,7 +201,7 @@ export class Neighbourhood implements PeerSourceHandler {
   /** Says goodbye to every peer. Resolves when no link keeps the process alive. */
   async close(): Promise<void> {
     this.#closed = true;
-    clearInterval(this.#timer);
+    this.#stopTicking();
     for (const peer of [...this.#links]) peer.close('done');
     await this.#parts.connector.close();
   }

@@ -12,7 +12,6 @@ import {
   type ManifestJson,
   type TrackId,
 } from '@sonantica/wire';
-import { platform } from '#platform';
 import { ChunkKeeper, type ChunkReader } from './chunk-keeper.ts';
 import {
   DEFAULT_CONTRIBUTION,
@@ -27,24 +26,22 @@ import { ORIGIN, type SourceId, type Tier } from './core/source-state.ts';
 import type { DemandId } from './core/track-demand.ts';
 import { trackKey, type TrackKey } from './core/track-key.ts';
 import { Delivery, type DeliveryHandler } from './delivery.ts';
+import { systemEnvironment, type Environment, type LinkMaker } from './environment.ts';
 import { SwarmError } from './errors.ts';
 import { Emitter, type Unsubscribe } from './events.ts';
-import { RtcConnector } from './links/rtc-connector.ts';
 import type { RtcIceServer } from './links/rtc-types.ts';
 import { debugLogger, type Logger } from './log.ts';
 import { Neighbourhood } from './neighbourhood.ts';
 import type { SwarmEvents, SwarmOptions, SwarmStats, TrackStats } from './options.ts';
-import { fetchManifestDocument, mirrorsOf, type Fetch } from './sources/origin-http.ts';
+import { fetchManifestDocument, mirrorsOf, type Http } from './sources/origin-http.ts';
 import { OriginSource } from './sources/origin-source.ts';
 import { openMemoryStore } from './store/memory-store.ts';
-import { randomBytes, systemClock, systemRandom } from './system.ts';
 import { Track, type TrackHost } from './track.ts';
 import { TrackVersion } from './track-version.ts';
 import { TrackerClient } from './tracker/tracker-client.ts';
 import { TransferCounts } from './transfer-counts.ts';
 import { StoredBudget } from './stored-budget.ts';
 import { Uploads } from './uploads.ts';
-import { BlockVerifier } from './verify/block-verifier.ts';
 
 const RECONNECT = { firstMs: 500, mostMs: 30_000 };
 const CONTRIBUTION_DOCUMENT = 'contribution';
@@ -61,11 +58,12 @@ interface OpenVersion {
  */
 export class Swarm {
   readonly #options: SwarmOptions;
+  readonly #environment: Environment;
   readonly #log: Logger;
   readonly #events = new Emitter<SwarmEvents>();
-  readonly #nonce = toHex(randomBytes(16));
+  readonly #nonce: string;
   readonly #closing = new AbortController();
-  readonly #fetch: Fetch;
+  readonly #http: Http;
   readonly #keeper: ChunkKeeper;
   readonly #delivery: Delivery;
   readonly #origin: OriginSource;
@@ -86,16 +84,19 @@ export class Swarm {
   #networkEpoch = 0;
 
   /** Made by {@link createSwarm}. */
-  constructor(options: SwarmOptions) {
+  constructor(options: SwarmOptions, environment: Environment = systemEnvironment) {
+    const { clock, timers, random } = environment;
     this.#options = options;
+    this.#environment = environment;
+    this.#nonce = toHex(environment.randomBytes(16));
     this.#log = options.logger ?? debugLogger;
-    this.#fetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init));
+    this.#http = { fetch: options.fetch ?? ((url, init) => globalThis.fetch(url, init)), timers };
     this.#contribution = readContribution(options.contribution ?? {}, DEFAULT_CONTRIBUTION);
     this.#aula = options.aulaId === undefined ? undefined : aulaIdOf(options.aulaId);
     const store = options.store ?? openMemoryStore();
     this.#keeper = new ChunkKeeper({
       store,
-      clock: systemClock,
+      clock,
       onLost: (track, chunk) => this.#delivery.chunkLost(track, chunk),
       onCached: (version, bytes) => this.#count(version, 'cache', bytes),
       demandFor: (track) => ({
@@ -106,8 +107,9 @@ export class Swarm {
       onTrouble: (reason, message) => this.#events.emit('storage', { reason, message }),
     });
     this.#delivery = new Delivery({
-      clock: systemClock,
-      random: systemRandom,
+      clock,
+      timers,
+      random,
       nonce: this.#nonce,
       policy: policyOf(this.#contribution),
       keeper: this.#keeper,
@@ -116,14 +118,14 @@ export class Swarm {
     });
     this.#origin = new OriginSource({
       location: options.origin ?? [],
-      fetch: this.#fetch,
+      http: this.#http,
       sink: this.#delivery,
-      nowMs: () => systemClock.nowMs(),
+      nowMs: () => clock.nowMs(),
       onNoLeaves: (track) => this.#delivery.originHasNoLeaves(track),
       log: this.#log,
     });
     this.#delivery.setOrigin(this.#origin);
-    this.#budget = new StoredBudget(store, systemClock);
+    this.#budget = new StoredBudget(store, clock);
     this.#uploads = new Uploads({
       budget: this.#budget,
       version: (track) => this.#versions.get(track)?.version,
@@ -270,13 +272,14 @@ export class Swarm {
   }
 
   async #startNetwork(): Promise<void> {
+    const { clock, timers, random } = this.#environment;
     const { tracker: url, rtc: given, iceServers, iceTransportPolicy, token } = this.#options;
     if (url === undefined) return;
     const epoch = ++this.#networkEpoch;
     this.#delivery.setTracker('awaited');
-    let rtc;
+    let links: LinkMaker;
     try {
-      rtc = given ?? (await platform.loadRtc());
+      links = await this.#environment.links(given);
     } catch (error) {
       this.#log(`the origin alone: ${String(error)}`);
       this.#delivery.setTracker('absent');
@@ -284,8 +287,7 @@ export class Swarm {
       return;
     }
     if (epoch !== this.#networkEpoch || this.#closing.signal.aborted) return;
-    const connector = new RtcConnector({
-      rtc,
+    const connector = links.connector({
       selfId: () => neighbourhood.selfId,
       iceServers: () => (iceServers ?? neighbourhood.iceServers).map(toRtcIceServer),
       ...(iceTransportPolicy === undefined ? {} : { iceTransportPolicy }),
@@ -297,20 +299,22 @@ export class Swarm {
       },
     });
     const neighbourhood = new Neighbourhood({
-      clock: systemClock,
+      clock,
+      timers,
       nonce: this.#nonce,
       delivery: this.#delivery,
       uploads: this.#uploads,
       connector,
       contribution: () => this.#contribution,
-      maxWindowBytes: rtc.maxWindowBytes ?? 1_048_576,
+      maxWindowBytes: links.maxWindowBytes,
       log: this.#log,
     });
     const tracker = new TrackerClient({
       url,
       token,
-      open: platform.openWebSocket,
-      retryDelayMs: (attempt) => retryDelayMs(attempt, RECONNECT, systemRandom),
+      open: this.#environment.openWebSocket,
+      after: timers.after,
+      retryDelayMs: (attempt) => retryDelayMs(attempt, RECONNECT, random),
       handler: {
         up: (welcome) => {
           this.#log(`tracker ${url} is up`);
@@ -362,7 +366,7 @@ export class Swarm {
     try {
       const mirrors = mirrorsOf(this.#options.origin ?? [], trackId);
       manifest = await this.#check(
-        await fetchManifestDocument(this.#fetch, mirrors, trackId, signal),
+        await fetchManifestDocument(this.#http, mirrors, trackId, signal),
         trackId,
       );
     } catch (error) {
@@ -380,8 +384,8 @@ export class Swarm {
   async #check(document: unknown, trackId: TrackId | undefined): Promise<Manifest> {
     try {
       return await checkManifest(document, {
-        hasher: platform.hasher,
-        verifySignature: platform.verifySignature,
+        hasher: this.#environment.hasher,
+        verifySignature: this.#environment.verifySignature,
         ...(trackId === undefined ? {} : { trackId }),
         ...(this.#options.publisherKeys === undefined ? {} : { publisherKeys: this.#options.publisherKeys }),
       });
@@ -397,8 +401,8 @@ export class Swarm {
 
   /** Takes up a version: wanted, given on and kept from here on. */
   #adopt(manifest: Manifest, held: ChunkSet): TrackVersion {
-    const verifier = new BlockVerifier(platform.hasher, manifest, manifest.chunkHashes);
-    const version = new TrackVersion(manifest, held, verifier, this.#delivery);
+    const { verifier, memory } = this.#environment;
+    const version = new TrackVersion(manifest, held, verifier(manifest), this.#delivery, memory);
     this.#versions.set(version.key, { version, counts: new TransferCounts(), whenComplete: new Set() });
     this.#delivery.add(version);
     this.#neighbourhood?.add(version);
@@ -475,7 +479,7 @@ export class Swarm {
       bytes: counts.bytes,
       chunks: { held: version?.held.size ?? 0, total: version?.manifest.chunkCount ?? 0 },
       peers: version === undefined ? 0 : (this.#neighbourhood?.peersOf(version.key) ?? 0),
-      bytesPerSecond: counts.bytesPerSecond(systemClock.nowMs()),
+      bytesPerSecond: counts.bytesPerSecond(this.#environment.clock.nowMs()),
       rejectedBlocks: counts.rejectedBlocks,
     };
   }
@@ -523,7 +527,7 @@ export class Swarm {
   }
 
   #count(version: TrackVersion, tier: Tier | 'cache', bytes: number): void {
-    const now = systemClock.nowMs();
+    const now = this.#environment.clock.nowMs();
     this.#counts.add(tier, bytes, now);
     this.#versions.get(version.key)?.counts.add(tier, bytes, now);
   }

@@ -3,7 +3,7 @@ import { ChunkAssembly, type UnprovenBlock } from './core/chunk-assembly.ts';
 import type { SourceId } from './core/source-state.ts';
 import { trackKey, type TrackKey } from './core/track-key.ts';
 import { SwarmError } from './errors.ts';
-import type { BlockVerifier } from './verify/block-verifier.ts';
+import type { Verifier } from './verify/verifier.ts';
 
 /** What becomes of what sources send. */
 export interface TrackVersionHandler {
@@ -41,17 +41,25 @@ export class TrackVersion {
   readonly manifest: Manifest;
   /** Complete chunks, in memory or store. */
   readonly held: ChunkSet;
-  readonly #verifier: BlockVerifier;
+  readonly #verifier: Verifier;
   readonly #handler: TrackVersionHandler;
+  readonly #memory: ((bytes: number) => Uint8Array) | undefined;
   readonly #assemblies = new Map<number, ChunkAssembly>();
   readonly #waiters = new Set<Waiter>();
 
-  constructor(manifest: Manifest, held: ChunkSet, verifier: BlockVerifier, handler: TrackVersionHandler) {
+  constructor(
+    manifest: Manifest,
+    held: ChunkSet,
+    verifier: Verifier,
+    handler: TrackVersionHandler,
+    memory?: (bytes: number) => Uint8Array,
+  ) {
     this.key = trackKey(manifest.trackId, manifest.root);
     this.manifest = manifest;
     this.held = held;
     this.#verifier = verifier;
     this.#handler = handler;
+    this.#memory = memory;
   }
 
   get isComplete(): boolean {
@@ -76,7 +84,7 @@ export class TrackVersion {
   acceptBlock(source: SourceId, chunk: number, block: number, bytes: Uint8Array): void {
     if (this.held.has(chunk) || block >= blockCount(this.manifest, chunk))
       return this.#handler.wasted(this, source, bytes.length);
-    const assembly = this.#assemblies.get(chunk) ?? new ChunkAssembly(this.manifest, chunk);
+    const assembly = this.#assemblies.get(chunk) ?? new ChunkAssembly(this.manifest, chunk, this.#memory);
     this.#assemblies.set(chunk, assembly);
     if (assembly.isPlaced(block)) return this.#handler.wasted(this, source, bytes.length);
     const held: UnprovenBlock = { block, bytes, source };

@@ -18,11 +18,16 @@ export class ChunkAssembly {
   #placedCount = 0;
   #unproven: UnprovenBlock[] = [];
 
-  constructor(geometry: Geometry, chunk: number) {
+  /** `memory` gives the chunk's bytes their place; what it holds before does not matter. */
+  constructor(
+    geometry: Geometry,
+    chunk: number,
+    memory: (bytes: number) => Uint8Array = (bytes) => new Uint8Array(bytes),
+  ) {
     this.chunk = chunk;
     this.#geometry = geometry;
     this.blocks = blockCount(geometry, chunk);
-    this.#bytes = new Uint8Array(chunkLength(geometry, chunk));
+    this.#bytes = memory(chunkLength(geometry, chunk));
     this.#placed = new Uint8Array(this.blocks);
   }
 

@@ -15,6 +15,17 @@ export interface Clock {
   wallMs(): number;
 }
 
+/**
+ * Runs things later. Production's are the runtime's timers, a simulator's are virtual. The core schedules nothing;
+ * this is for the shells around it.
+ */
+export interface Timers {
+  /** Runs `run` once, `delayMs` from now. The answer takes it back and is harmless once it ran. */
+  after(delayMs: number, run: () => void): () => void;
+  /** Runs `run` every `periodMs` until the answer is called. */
+  every(periodMs: number, run: () => void): () => void;
+}
+
 /** A source of random numbers, so that one seed replays a whole swarm. Not for secrets. */
 export interface Random {
   /** The next number: at least 0, below 1. */

@@ -1,4 +1,5 @@
 import { LIMITS, type TrackId } from '@sonantica/wire';
+import type { Timers } from '../core/env.ts';
 import { SwarmError } from '../errors.ts';
 
 /** Where the origin is: a base URL, mirrors in order of preference, or a function of the track. */
@@ -6,6 +7,12 @@ export type OriginLocation = string | readonly string[] | ((trackId: TrackId) =>
 
 /** `fetch`, the platform's or the author's own with headers and signed URLs. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+/** How the origin is reached: the way of a request, and the timers that bound its silence. */
+export interface Http {
+  readonly fetch: Fetch;
+  readonly timers: Timers;
+}
 
 /** A mirror that says nothing for this long is given up, in milliseconds. */
 export const ORIGIN_SILENCE_MS = 4_000;
@@ -33,14 +40,14 @@ export class MirrorError extends Error {
  * {@link ORIGIN_SILENCE_MS}. Throws `MirrorError`; an abort of `signal` ends it with one too.
  */
 export async function* getPieces(
-  fetch: Fetch,
+  { fetch, timers }: Http,
   url: string,
   headers: Record<string, string>,
   signal: AbortSignal,
   accept: (response: Response) => void,
 ): AsyncGenerator<Uint8Array, void, void> {
   const silence = new AbortController();
-  let timer = setTimeout(() => silence.abort(), ORIGIN_SILENCE_MS);
+  let heard = timers.after(ORIGIN_SILENCE_MS, () => silence.abort());
   const stop = () => silence.abort();
   signal.addEventListener('abort', stop, { once: true });
   if (signal.aborted) stop();
@@ -56,11 +63,11 @@ export async function* getPieces(
     const reader = response.body.getReader();
     try {
       for (;;) {
-        clearTimeout(timer);
-        timer = setTimeout(() => silence.abort(), ORIGIN_SILENCE_MS);
+        heard();
+        heard = timers.after(ORIGIN_SILENCE_MS, () => silence.abort());
         const { done, value } = await reader.read();
         if (done) return;
-        clearTimeout(timer);
+        heard();
         yield value;
       }
     } finally {
@@ -75,7 +82,7 @@ export async function* getPieces(
         : reasonOf(error);
     throw new MirrorError(`${url} ${why}`, 0, error);
   } finally {
-    clearTimeout(timer);
+    heard();
     signal.removeEventListener('abort', stop);
   }
 }
@@ -90,7 +97,7 @@ export interface WholeRequest {
 
 /** A whole body and the status it came with, 200 to 299. Throws `MirrorError`. */
 export async function getWhole(
-  fetch: Fetch,
+  http: Http,
   url: string,
   { headers = {}, mostBytes, signal }: WholeRequest,
 ): Promise<{ status: number; bytes: Uint8Array }> {
@@ -101,7 +108,7 @@ export async function getWhole(
     status = response.status;
     if (!response.ok) throw new MirrorError(`${url} answered ${response.status}`, response.status);
   };
-  for await (const piece of getPieces(fetch, url, headers, signal, accept)) {
+  for await (const piece of getPieces(http, url, headers, signal, accept)) {
     bytes += piece.length;
     if (bytes > mostBytes) throw new MirrorError(`${url} sent more than ${mostBytes} bytes`);
     pieces.push(piece);
@@ -121,7 +128,7 @@ export async function getWhole(
  * not JSON.
  */
 export async function fetchManifestDocument(
-  fetch: Fetch,
+  http: Http,
   mirrors: readonly string[],
   trackId: TrackId,
   signal: AbortSignal,
@@ -132,7 +139,7 @@ export async function fetchManifestDocument(
   for (const mirror of mirrors) {
     try {
       const url = `${mirror}/${trackId}.manifest.json`;
-      const { bytes } = await getWhole(fetch, url, { mostBytes: LIMITS.maxManifestBytes, signal });
+      const { bytes } = await getWhole(http, url, { mostBytes: LIMITS.maxManifestBytes, signal });
       try {
         return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
       } catch (error) {

@@ -6,7 +6,7 @@ import {
   getWhole,
   MirrorError,
   mirrorsOf,
-  type Fetch,
+  type Http,
   type OriginLocation,
 } from './origin-http.ts';
 import type { BlockRequest, Source, SourceSink } from './source.ts';
@@ -19,7 +19,7 @@ const MOST_LEAF_CHUNKS = 64;
 /** What the origin source needs of its surroundings. */
 export interface OriginSourceOptions {
   readonly location: OriginLocation;
-  readonly fetch: Fetch;
+  readonly http: Http;
   readonly sink: SourceSink;
   readonly nowMs: () => number;
   /** The origin has no leaf hashes of a track: it can only be proven by whole chunks. */
@@ -152,7 +152,7 @@ export class OriginSource implements Source {
     const cut = new BlockCutter(Math.min(LIMITS.blockBytes, end - start));
     let left = end - start;
     const headers = { Range: `bytes=${start}-${end - 1}` };
-    for await (let piece of getPieces(this.#options.fetch, url, headers, transfer.abort.signal, accept)) {
+    for await (let piece of getPieces(this.#options.http, url, headers, transfer.abort.signal, accept)) {
       if (skip > 0) {
         const skipped = Math.min(skip, piece.length);
         skip -= skipped;
@@ -206,7 +206,7 @@ export class OriginSource implements Source {
     const url = `${mirror}/${manifest.trackId}.leaves?v=${manifest.root.slice(0, 16)}`;
     let packed: Uint8Array;
     try {
-      const { status, bytes } = await getWhole(this.#options.fetch, url, {
+      const { status, bytes } = await getWhole(this.#options.http, url, {
         headers: { Range: `bytes=${from}-${to - 1}` },
         mostBytes: Math.ceil(manifest.size / LIMITS.blockBytes) * LIMITS.hashBytes,
         signal: this.#closing.signal,

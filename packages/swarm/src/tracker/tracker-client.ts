@@ -42,6 +42,8 @@ export interface TrackerClientOptions {
   readonly handler: TrackerHandler;
   /** The pause before attempt `n` (0 the first), in milliseconds. */
   readonly retryDelayMs: (attempt: number) => number;
+  /** Runs something once, later; the answer takes it back. */
+  readonly after: (delayMs: number, run: () => void) => () => void;
 }
 
 const OPEN = 1;
@@ -54,7 +56,7 @@ const STEADY_AFTER_MS = 5_000;
 export class TrackerClient {
   readonly #options: TrackerClientOptions;
   #socket: WebSocketLike | undefined;
-  #retry: ReturnType<typeof setTimeout> | undefined;
+  #stopRetry: (() => void) | undefined;
   #attempt = 0;
   #admitted = false;
   #closed = false;
@@ -82,13 +84,13 @@ export class TrackerClient {
   close(): void {
     this.#closed = true;
     this.#admitted = false;
-    clearTimeout(this.#retry);
+    this.#stopRetry?.();
     this.#socket?.close(1000);
     this.#socket = undefined;
   }
 
   async #connect(): Promise<void> {
-    const { url, token, open, handler } = this.#options;
+    const { url, token, open, handler, after } = this.#options;
     let bearer: string | undefined;
     let socket: WebSocketLike;
     try {
@@ -101,15 +103,15 @@ export class TrackerClient {
     }
     this.#socket = socket;
     let why = 'the socket closed';
-    const overdue = setTimeout(() => {
+    const admitted = after(WELCOME_WITHIN_MS, () => {
       why = 'the tracker did not admit us in time';
       socket.close();
       lost();
-    }, WELCOME_WITHIN_MS);
-    let steady: ReturnType<typeof setTimeout> | undefined;
+    });
+    let unsettle: (() => void) | undefined;
     const lost = () => {
-      clearTimeout(overdue);
-      clearTimeout(steady);
+      admitted();
+      unsettle?.();
       if (this.#socket !== socket) return;
       this.#socket = undefined;
       this.#admitted = false;
@@ -128,9 +130,9 @@ export class TrackerClient {
         if (this.#admitted) handler.message(message);
         return;
       }
-      clearTimeout(overdue);
+      admitted();
       this.#admitted = true;
-      steady = setTimeout(() => (this.#attempt = 0), STEADY_AFTER_MS);
+      unsettle = after(STEADY_AFTER_MS, () => (this.#attempt = 0));
       handler.up(message);
     });
     socket.addEventListener('error', (event) => {
@@ -156,7 +158,10 @@ export class TrackerClient {
 
   #later(): void {
     if (this.#closed) return;
-    this.#retry = setTimeout(() => void this.#connect(), this.#options.retryDelayMs(this.#attempt++));
+    this.#stopRetry = this.#options.after(
+      this.#options.retryDelayMs(this.#attempt++),
+      () => void this.#connect(),
+    );
   }
 }
 

@@ -10,6 +10,7 @@ import {
   type Geometry,
   type Hasher,
 } from '@sonantica/wire';
+import type { Verifier } from './verifier.ts';
 
 /**
  * Proves the bytes of one version of a track against the chunk hashes of its manifest (BEP 52).
@@ -19,7 +20,7 @@ import {
  * at once when the hasher is synchronous and with a promise otherwise. Bytes passed in must not change before
  * the answer; none are kept. Chunks and blocks outside the track prove nothing: they are `false`, not errors.
  */
-export class BlockVerifier {
+export class BlockVerifier implements Verifier {
   readonly #hasher: Hasher;
   readonly #geometry: Geometry;
   readonly #chunkHashes: readonly Uint8Array[];

@@ -1,0 +1,56 @@
+import type { Hasher, Manifest, VerifySignature } from '@sonantica/wire';
+import { platform } from '#platform';
+import type { Clock, Random, Timers } from './core/env.ts';
+import type { LinkConnector } from './links/link-connector.ts';
+import { RtcConnector, type RtcConnectorOptions } from './links/rtc-connector.ts';
+import type { RtcImplementation } from './links/rtc-types.ts';
+import { randomBytes, systemClock, systemRandom, systemTimers } from './system.ts';
+import type { OpenWebSocket } from './tracker/tracker-client.ts';
+import { BlockVerifier } from './verify/block-verifier.ts';
+import type { Verifier } from './verify/verifier.ts';
+
+/** How links are made, and how many bytes one bears under way. */
+export interface LinkMaker {
+  readonly maxWindowBytes: number;
+  connector(options: Omit<RtcConnectorOptions, 'rtc'>): LinkConnector;
+}
+
+/**
+ * All that a swarm takes from the world besides its options. Production's is {@link systemEnvironment}; a
+ * simulator brings virtual time, links of its own and proofs that hash no bytes.
+ */
+export interface Environment {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly hasher: Hasher;
+  readonly verifySignature: VerifySignature;
+  readonly openWebSocket: OpenWebSocket;
+  randomBytes(length: number): Uint8Array;
+  /** Proves what comes of one version of a track. */
+  verifier(manifest: Manifest): Verifier;
+  /** Memory for a chunk that comes together; nothing is read of it that was not written. */
+  memory(bytes: number): Uint8Array;
+  /** `given`: the implementation the author chose. Rejects with `rtc-unavailable` where there is none. */
+  links(given: RtcImplementation | undefined): Promise<LinkMaker>;
+}
+
+/** The runtime's own clocks, timers, hashes, sockets and WebRTC. */
+export const systemEnvironment: Environment = {
+  clock: systemClock,
+  timers: systemTimers,
+  random: systemRandom,
+  hasher: platform.hasher,
+  verifySignature: platform.verifySignature,
+  openWebSocket: platform.openWebSocket,
+  randomBytes,
+  verifier: (manifest) => new BlockVerifier(platform.hasher, manifest, manifest.chunkHashes),
+  memory: (bytes) => new Uint8Array(bytes),
+  links: async (given) => {
+    const rtc = given ?? (await platform.loadRtc());
+    return {
+      maxWindowBytes: rtc.maxWindowBytes ?? 1_048_576,
+      connector: (options) => new RtcConnector({ ...options, rtc }),
+    };
+  },
+};
