@@ -1,7 +1,7 @@
 import { LIMITS, type ByteRange, type ChunkSet, type Geometry } from '@sonantica/wire';
 import type { Random } from './env.ts';
 import type { FlowWindowBounds } from './flow-window.ts';
-import { claimsLeft, elsewhere, fetcherRank, granted, originStep } from './origin-claims.ts';
+import { claimsLeft, elsewhere, fetcherRank, granted, isLease, originStep } from './origin-claims.ts';
 import { ORIGIN, SourceState, type SourceId, type Tier } from './source-state.ts';
 import { askedBefore, canDeliverBy } from './source-ranking.ts';
 import { TrackDemand, type DemandId } from './track-demand.ts';
@@ -382,12 +382,14 @@ export class ChunkScheduler {
     peer: SourceState,
     nowMs: number,
   ): { track: TrackDemand; chunk: WantedChunk; run: BlockSpan } | undefined {
-    let shared: { track: TrackDemand; chunk: WantedChunk; run: BlockSpan } | undefined;
-    let late: typeof shared;
+    let own: { track: TrackDemand; chunk: WantedChunk; run: BlockSpan } | undefined;
+    let shared: typeof own;
+    let late: typeof own;
     for (const key of peer.tracks.keys()) {
       const track = this.#tracks.get(key);
       if (track === undefined) continue;
       for (const chunk of track.inOrder()) {
+        if (own !== undefined && chunk.deadlineMs >= own.chunk.deadlineMs) break;
         if (!peer.holds(key, chunk.chunk)) continue;
         const run = chunk.firstIdle({ first: 0, end: chunk.blocks });
         if (run === undefined) {
@@ -395,12 +397,15 @@ export class ChunkScheduler {
           continue;
         }
         if (peer.tier !== 'aula' && this.#aulaWillGive(key, chunk, nowMs)) continue;
-        if (!chunk.hasFlights || chunk.isAskedOf(peer.id) || chunk.deadlineMs - nowMs < URGENT_MS)
-          return { track, chunk, run };
-        shared ??= { track, chunk, run };
+        if (!chunk.hasFlights || chunk.isAskedOf(peer.id) || chunk.deadlineMs - nowMs < URGENT_MS) {
+          own = { track, chunk, run };
+          break;
+        }
+        if (shared === undefined || chunk.deadlineMs < shared.chunk.deadlineMs)
+          shared = { track, chunk, run };
       }
     }
-    return shared ?? late;
+    return own ?? shared ?? late;
   }
 
   /** Endgame: blocks due within a second whose source has not moved for half its time-out. */
@@ -434,18 +439,22 @@ export class ChunkScheduler {
   #planOrigin(nowMs: number): void {
     const origin = this.#origin;
     if (nowMs < origin.pausedUntilMs) return;
+    let leases = 0;
+    for (const track of this.#tracks.values())
+      for (const chunk of track.begun) if (isLease(chunk.claim, nowMs)) leases++;
     for (const track of this.#tracks.values()) {
       const ask: number[] = [];
-      let leases = 0;
-      for (const chunk of track.begun)
-        if (chunk.claim.state === 'asked' || chunk.claim.state === 'granted') leases++;
       for (const chunk of track.inOrder()) {
         const urgent = chunk.deadlineMs - nowMs < URGENT_MS;
-        if (origin.outstandingChunks.size >= ORIGIN_CHUNKS) break;
-        if (!urgent && this.#originServesUrgent(nowMs)) break;
+        const urgentOutstanding = this.#urgentAtOrigin(nowMs);
+        if (urgentOutstanding >= ORIGIN_CHUNKS) break;
+        if (!urgent && (urgentOutstanding > 0 || origin.outstandingChunks.size >= ORIGIN_CHUNKS)) break;
         const step = this.#originStep(track, chunk, urgent, nowMs);
         if (step === 'fetch') this.#askOrigin(track, chunk, urgent, nowMs);
-        else if (step === 'ask' && ask.length < claimsLeft(leases)) ask.push(chunk.chunk);
+        else if (step === 'ask' && claimsLeft(leases) > 0) {
+          ask.push(chunk.chunk);
+          leases++;
+        }
       }
       if (ask.length > 0) {
         for (const index of ask) {
@@ -463,7 +472,8 @@ export class ChunkScheduler {
     urgent: boolean,
     nowMs: number,
   ): 'fetch' | 'ask' | 'wait' {
-    if (chunk.firstIdle(urgent ? chunk.wanted : { first: 0, end: chunk.blocks }) === undefined) return 'wait';
+    const span = urgent && track.originProvesBlocks ? chunk.wanted : { first: 0, end: chunk.blocks };
+    if (chunk.firstIdle(span) === undefined) return 'wait';
     const { allowDownloadFromPeers, preferServerOverP2P } = this.#policy;
     if (preferServerOverP2P || !allowDownloadFromPeers || this.#peersFor(track) + (track.alone ? 0 : 1) === 0)
       return 'fetch';
@@ -502,14 +512,18 @@ export class ChunkScheduler {
     for (let run = chunk.firstIdle(span); run !== undefined; run = chunk.firstIdle(span)) {
       this.#ask(ORIGIN, track, chunk, run, nowMs);
     }
-    this.#origin.outstandingChunks.set(chunk, nowMs);
+    const origin = this.#origin;
+    origin.outstandingChunks.set(chunk, nowMs);
+    if (nowMs - origin.pausedUntilMs >= GIVE_UP_AFTER_MS) origin.failingSinceMs = undefined;
     this.#commands.push({ type: 'fetching', track: track.key, chunk: chunk.chunk, etaMs: URGENT_MS });
   }
 
-  #originServesUrgent(nowMs: number): boolean {
+  /** Chunks under way from the origin that somebody waits for. */
+  #urgentAtOrigin(nowMs: number): number {
+    let count = 0;
     for (const chunk of this.#origin.outstandingChunks.keys())
-      if (chunk.deadlineMs - nowMs < URGENT_MS) return true;
-    return false;
+      if (chunk.deadlineMs - nowMs < URGENT_MS) count++;
+    return count;
   }
 
   #peersFor(track: TrackDemand): number {
@@ -520,8 +534,8 @@ export class ChunkScheduler {
 
   /** When the origin failed, demands that no peer could meet either are told. */
   #reportHopeless(nowMs: number): void {
-    const since = this.#origin.failingSinceMs;
-    if (since === undefined || nowMs - since < GIVE_UP_AFTER_MS) return;
+    const { failingSinceMs: since, pausedUntilMs } = this.#origin;
+    if (since === undefined || nowMs - since < GIVE_UP_AFTER_MS || nowMs >= pausedUntilMs) return;
     for (const track of this.#tracks.values()) {
       const hopeless = track
         .inOrder()

@@ -33,6 +33,12 @@ export function elsewhere(nowMs: number): ClaimState {
   return { state: 'elsewhere', untilMs: nowMs + ASK_AGAIN_MS };
 }
 
+/** Whether a claim takes one of the places that the tracker allows: it is being asked for, or granted and not over. */
+export function isLease(claim: ClaimState, nowMs: number): boolean {
+  if (claim.state === 'asked') return nowMs - claim.sinceMs < ANSWER_WITHIN_MS;
+  return claim.state === 'granted' && nowMs < claim.untilMs;
+}
+
 /** How many further chunks may be claimed while `active` are asked for or granted. */
 export function claimsLeft(active: number): number {
   return Math.max(0, LIMITS.maxClaims - active);

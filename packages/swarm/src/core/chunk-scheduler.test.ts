@@ -1,0 +1,977 @@
+import { describe, expect, it } from 'vitest';
+import { ChunkSet, LIMITS, blockCount, chunkCount, chunkRange, type Geometry } from '@sonantica/wire';
+import { seededRandom } from '../testing/seeded-random.ts';
+import {
+  ChunkScheduler,
+  type SchedulerCommand,
+  type SourcePolicy,
+  type TrackerState,
+} from './chunk-scheduler.ts';
+import { ORIGIN, type SourceId, type Tier } from './source-state.ts';
+import type { TrackKey } from './track-key.ts';
+
+const BLOCK = LIMITS.blockBytes;
+/** Sixteen chunks of eight blocks. */
+const SONG: Geometry = { size: 16 * 131_072, chunkSize: 131_072 };
+const KEY = 'song@1' as TrackKey;
+const OTHER = 'other@1' as TrackKey;
+const WINDOW = 65_536;
+const NEVER = Number.POSITIVE_INFINITY;
+const PEERS_FIRST: SourcePolicy = {
+  allowDownloadFromPeers: true,
+  prioritizeAulaMembers: true,
+  preferServerOverP2P: false,
+};
+
+describe('the order of what is asked', () => {
+  it('follows the deadlines, and what nobody waits for comes last', () => {
+    const rig = new Rig();
+    rig.peer('p', 'aula', 'all');
+    rig.wantChunk(0, NEVER);
+    rig.wantChunk(9, NEVER);
+    rig.wantChunk(5, 9_000);
+    rig.wantChunk(2, 4_000);
+    rig.forgetLog();
+    rig.deliverAll('p');
+    expect(unique(rig.askedChunks('p'))).toEqual([2, 5, 0, 9]);
+  });
+
+  it('follows the deadlines across tracks', () => {
+    const rig = new Rig();
+    rig.openTrack(OTHER);
+    rig.peer('p', 'aula', 'all');
+    rig.scheduler.peerOpened('p', OTHER, ChunkSet.all(16), rig.now);
+    rig.want({ start: 0, end: SONG.size }, NEVER);
+    rig.run(rig.scheduler.want(OTHER, 99, chunkRange(SONG, 3), rig.now + 2_000, rig.now));
+    rig.forgetLog();
+    rig.deliver('p', 2);
+    expect(rig.fetches('p').every(({ track, chunk }) => track === OTHER && chunk === 3)).toBe(true);
+  });
+
+  it('takes chunks that nobody waits for in an order of its own', () => {
+    const orders = [1, 2].map((seed) => {
+      const rig = new Rig({ seed });
+      rig.peer('p', 'aula', 'all');
+      rig.want({ start: 0, end: SONG.size }, NEVER);
+      rig.deliverAll('p');
+      return unique(rig.askedChunks('p'));
+    });
+    expect(new Set(orders[0])).toEqual(new Set(orders[1]));
+    expect(orders[0]).not.toEqual(orders[1]);
+  });
+
+  it('never asks for more than the window, and asks again as it empties', () => {
+    const rig = new Rig();
+    rig.peer('p', 'aula', 'all');
+    rig.wantChunk(0, 9_000);
+    expect(rig.inFlight('p')).toBe(4);
+    rig.deliver('p', 1);
+    expect(rig.inFlight('p')).toBe(4);
+  });
+});
+
+describe('the choice of source', () => {
+  it('asks the Aula before others and others before the origin', () => {
+    const rig = new Rig();
+    rig.peer('far', 'global', 'all');
+    rig.peer('near', 'aula', 'all');
+    rig.wantChunk(0, 9_000);
+    expect(rig.askedSources()).toEqual(['near']);
+    rig.run(rig.scheduler.removePeer('near', rig.now));
+    expect(rig.inFlight('far')).toBe(4);
+    expect(rig.inFlight(ORIGIN)).toBe(0);
+    rig.run(rig.scheduler.removePeer('far', rig.now));
+    expect(rig.inFlight(ORIGIN)).toBe(8);
+  });
+
+  it('asks anybody alike where the Aula is not preferred', () => {
+    const rig = new Rig({ policy: { ...PEERS_FIRST, prioritizeAulaMembers: false } });
+    rig.peer('far', 'global', 'all');
+    rig.peer('near', 'aula', 'all');
+    rig.wantChunk(0, 2_000);
+    expect(rig.askedSources().sort()).toEqual(['far', 'near']);
+  });
+
+  it('takes a peer’s tier as it changes', () => {
+    const rig = new Rig();
+    rig.peer('a', 'aula', 'all');
+    rig.peer('b', 'global', 'all');
+    rig.scheduler.setTier('a', 'global');
+    rig.scheduler.setTier('b', 'aula');
+    rig.wantChunk(0, 9_000);
+    expect(rig.askedSources()).toEqual(['b']);
+  });
+
+  it('asks untried peers before those known to be busy', () => {
+    const rig = new Rig();
+    rig.peer('tried', 'aula', 'all');
+    rig.wantChunk(0, 60_000);
+    for (let i = 0; i < 8; i++) {
+      rig.pass(200);
+      rig.deliver('tried', 1);
+    }
+    rig.wantChunk(1, 60_000);
+    rig.forgetLog();
+    rig.peer('new', 'aula', 'all');
+    rig.wantChunk(2, 60_000);
+    expect(rig.askedSources()).toEqual(['new']);
+  });
+
+  it('takes the blocks of one urgent chunk from several peers', () => {
+    const rig = new Rig();
+    rig.peer('a', 'aula', 'all');
+    rig.peer('b', 'aula', 'all');
+    rig.wantChunk(0, 2_000);
+    expect(rig.inFlight('a')).toBe(4);
+    expect(rig.inFlight('b')).toBe(4);
+  });
+
+  it('asks a peer only for what it holds, and learns what it gains and loses', () => {
+    const rig = new Rig({ tracker: 'awaited' });
+    rig.peer('p', 'aula', [1]);
+    rig.wantChunk(0, NEVER);
+    expect(rig.inFlight('p')).toBe(0);
+    rig.run(rig.scheduler.peerHas('p', KEY, [0], [], rig.now));
+    expect(rig.inFlight('p')).toBe(4);
+    expect(rig.scheduler.holders(KEY, 0)).toBe(1);
+    rig.run(rig.scheduler.peerHas('p', KEY, [], [0], rig.now));
+    expect(rig.scheduler.holders(KEY, 0)).toBe(0);
+  });
+
+  it.each<['not-held' | 'busy' | 'not-giving', number, boolean]>([
+    ['not-held', 120_000, false],
+    ['busy', 900, false],
+    ['busy', 1_000, true],
+    ['not-giving', 59_900, false],
+    ['not-giving', 60_000, true],
+  ])('a peer that answers %s is asked again %i ms later: %s', (reason, afterMs, again) => {
+    const rig = new Rig({ tracker: 'awaited' });
+    rig.peer('p', 'aula', 'all');
+    rig.wantChunk(0, NEVER);
+    rig.refuse('p', reason);
+    expect(rig.inFlight('p')).toBe(0);
+    rig.pass(afterMs);
+    expect(rig.inFlight('p') > 0).toBe(again);
+  });
+
+  it('asks elsewhere at once when a peer leaves or shuts the track in mid-chunk', () => {
+    for (const leave of [
+      (rig: Rig) => rig.scheduler.removePeer('a', rig.now),
+      (rig: Rig) => rig.scheduler.peerShut('a', KEY, rig.now),
+    ]) {
+      const rig = new Rig();
+      rig.peer('a', 'aula', 'all');
+      rig.wantChunk(0, 9_000);
+      rig.deliver('a', 3);
+      rig.peer('b', 'aula', 'all');
+      rig.lose('a');
+      rig.run(leave(rig));
+      rig.deliverAll('b');
+      expect(rig.proven.has('0/7')).toBe(true);
+      expect(rig.fetches('b').reduce((sum, { count }) => sum + count, 0)).toBe(5);
+    }
+  });
+});
+
+describe('demands', () => {
+  it('for the same bytes are one fetch', () => {
+    const rig = new Rig();
+    rig.peer('p', 'aula', 'all', 4 * WINDOW);
+    rig.wantChunk(0, 9_000);
+    rig.forgetLog();
+    rig.wantChunk(0, 5_000);
+    rig.want({ start: 10, end: 20_000 }, NEVER);
+    expect(rig.log).toEqual([]);
+  });
+
+  it('keep what another still wants, and cancel the rest at once', () => {
+    const rig = new Rig();
+    rig.peer('p', 'aula', 'all', 4 * WINDOW);
+    const first = rig.wantChunk(0, 9_000);
+    const second = rig.wantChunk(0, 9_000);
+    rig.wantChunk(1, 9_000);
+    rig.unwant(first);
+    expect(rig.log.some((command) => command.type === 'cancel')).toBe(false);
+    rig.unwant(second);
+    expect(rig.log.at(-1)).toMatchObject({ type: 'cancel', source: 'p', chunk: 0, first: 0, count: 8 });
+    expect(rig.inFlight('p')).toBe(8);
+  });
+
+  it('that were met fetch nothing again, until the chunk is lost', () => {
+    const rig = new Rig();
+    rig.peer('p', 'aula', 'all');
+    rig.wantChunk(0, 9_000);
+    rig.deliverAll('p');
+    rig.forgetLog();
+    rig.wantChunk(0, 9_000);
+    expect(rig.log).toEqual([]);
+    rig.proven.clear();
+    rig.run(rig.scheduler.chunkLost(KEY, 0, rig.now));
+    expect(rig.fetches('p')).toMatchObject([{ chunk: 0, first: 0 }]);
+  });
+
+  it('resume a chunk that was given up half-way', () => {
+    const rig = new Rig();
+    rig.peer('p', 'aula', 'all');
+    const id = rig.wantChunk(0, 9_000);
+    rig.deliver('p', 3);
+    rig.unwant(id);
+    rig.forgetLog();
+    rig.wantChunk(0, 9_000);
+    expect(rig.fetches('p')).toMatchObject([{ chunk: 0, first: 3 }]);
+  });
+
+  it('keep the scheduler busy until they are met or given up', () => {
+    const rig = new Rig();
+    rig.peer('p', 'aula', 'all');
+    expect(rig.scheduler.isBusy).toBe(false);
+    rig.wantChunk(0, 9_000);
+    expect(rig.scheduler.isBusy).toBe(true);
+    rig.deliverAll('p');
+    expect(rig.scheduler.isBusy).toBe(false);
+    const id = rig.wantChunk(1, 9_000);
+    rig.unwant(id);
+    expect(rig.scheduler.isBusy).toBe(false);
+  });
+
+  it('of a closed track are cancelled', () => {
+    const rig = new Rig();
+    rig.peer('p', 'aula', 'all');
+    rig.wantChunk(0, 9_000);
+    rig.run(rig.scheduler.closeTrack(KEY, rig.now));
+    expect(rig.inFlight('p')).toBe(0);
+    expect(rig.scheduler.isBusy).toBe(false);
+  });
+});
+
+describe('silence', () => {
+  it('of half a second moves the blocks elsewhere', () => {
+    const rig = new Rig();
+    rig.peer('mute', 'aula', 'all');
+    rig.wantChunk(0, 60_000);
+    rig.peer('b', 'global', 'all');
+    expect(rig.inFlight('b')).toBe(0);
+    rig.pass(500);
+    expect(rig.inFlight('mute')).toBe(4);
+    rig.pass(100);
+    expect(rig.inFlight('mute')).toBe(0);
+    expect(rig.inFlight('b')).toBe(4);
+  });
+
+  it('is three round trips on a long path', () => {
+    const rig = new Rig();
+    rig.peer('far', 'aula', 'all');
+    rig.scheduler.pinged('far', 400);
+    rig.wantChunk(0, 60_000);
+    rig.pass(1_200);
+    expect(rig.inFlight('far')).toBe(4);
+    rig.pass(100);
+    expect(rig.inFlight('far')).toBe(0);
+  });
+
+  it('is forgiven after a second, then two, then four, and a block clears it', () => {
+    const rig = new Rig({ tracker: 'awaited' });
+    rig.peer('mute', 'aula', 'all');
+    rig.wantChunk(0, NEVER);
+    const pauses: number[] = [];
+    for (let round = 0; round < 4; round++) {
+      if (round === 3) {
+        rig.deliver('mute', 1);
+      }
+      rig.passUntil(() => rig.inFlight('mute') === 0);
+      const silentAt = rig.now;
+      rig.passUntil(() => rig.inFlight('mute') > 0);
+      pauses.push(rig.now - silentAt);
+    }
+    expect(pauses).toEqual([1_000, 2_000, 4_000, 1_000]);
+  });
+
+  it('is not silence while blocks come', () => {
+    const rig = new Rig();
+    rig.peer('slow', 'aula', 'all');
+    rig.wantChunk(0, 60_000);
+    for (let i = 0; i < 8; i++) {
+      rig.pass(400);
+      rig.deliver('slow', 1);
+    }
+    expect(rig.log.some((command) => command.type === 'cancel')).toBe(false);
+  });
+});
+
+describe('a liar', () => {
+  it('is recalled, and never asked again', () => {
+    const rig = new Rig();
+    rig.peer('liar', 'aula', 'all');
+    rig.wantChunk(0, 60_000);
+    rig.lie('liar');
+    expect(rig.inFlight('liar')).toBe(0);
+    rig.forgetLog();
+    rig.run(rig.scheduler.peerHas('liar', KEY, [1, 2], [], rig.now));
+    rig.wantChunk(1, 2_000);
+    rig.pass(120_000);
+    expect(rig.fetches('liar')).toEqual([]);
+    expect(rig.scheduler.isBusy).toBe(true);
+    expect(rig.inFlight(ORIGIN)).toBe(16);
+  });
+});
+
+describe('claims', () => {
+  it('come before the origin; what is granted is fetched whole and told to peers', () => {
+    const rig = tracked();
+    rig.wantChunk(3, NEVER);
+    expect(rig.log).toEqual([{ type: 'claim', track: KEY, chunks: [3] }]);
+    rig.forgetLog();
+    rig.claimed([3]);
+    expect(rig.fetches(ORIGIN)).toMatchObject([{ chunk: 3, first: 0, count: 8 }]);
+    expect(rig.log.at(-1)).toMatchObject({ type: 'fetching', track: KEY, chunk: 3 });
+  });
+
+  it('are not made for what a peer in reach holds', () => {
+    const rig = tracked();
+    rig.run(rig.scheduler.peerHas('p', KEY, [3], [], rig.now));
+    rig.forgetLog();
+    rig.wantChunk(3, NEVER);
+    expect(rig.log.map(({ type }) => type)).toEqual(['fetch']);
+  });
+
+  it('that are refused link to who has it, and are made again after a while', () => {
+    const rig = tracked();
+    rig.wantChunk(3, NEVER);
+    rig.forgetLog();
+    rig.claimed([], [[3, 'somebody']]);
+    expect(rig.log).toEqual([{ type: 'connect', peerId: 'somebody' }]);
+    rig.pass(1_400);
+    expect(rig.log).toHaveLength(1);
+    rig.pass(100);
+    expect(rig.log.at(-1)).toEqual({ type: 'claim', track: KEY, chunks: [3] });
+  });
+
+  it('that nobody answers for three seconds count as granted', () => {
+    const rig = tracked();
+    rig.wantChunk(3, NEVER);
+    rig.pass(2_900);
+    expect(rig.inFlight(ORIGIN)).toBe(0);
+    rig.pass(100);
+    expect(rig.inFlight(ORIGIN)).toBe(8);
+  });
+
+  it('are made again when the lease ran out', () => {
+    const rig = tracked();
+    rig.wantChunk(3, NEVER);
+    rig.claimed([3], [], 300);
+    rig.failOrigin();
+    rig.forgetLog();
+    rig.pass(600);
+    expect(rig.log).toEqual([{ type: 'claim', track: KEY, chunks: [3] }]);
+  });
+
+  it('are at most eight at a time', () => {
+    const rig = tracked();
+    rig.want({ start: 0, end: SONG.size }, NEVER);
+    expect(rig.log.flatMap((command) => (command.type === 'claim' ? command.chunks : []))).toHaveLength(8);
+  });
+
+  it('are made again when all eight leases ran out', () => {
+    const rig = tracked();
+    rig.want({ start: 0, end: SONG.size }, NEVER);
+    rig.claimed(claimedIn(rig.log), [], 300);
+    rig.failOrigin();
+    rig.forgetLog();
+    rig.pass(1_000);
+    expect(claimedIn(rig.log)).toHaveLength(8);
+  });
+
+  it('for what is wanted no longer do not stand in the way for ever', () => {
+    const rig = tracked();
+    const ids = Array.from({ length: 8 }, (_, chunk) => rig.wantChunk(chunk, NEVER));
+    rig.claimed(claimedIn(rig.log), [], 1_000);
+    for (const id of ids) rig.unwant(id);
+    rig.pass(1_100);
+    rig.forgetLog();
+    rig.wantChunk(12, NEVER);
+    expect(claimedIn(rig.log)).toEqual([12]);
+  });
+
+  it('of all tracks together are at most eight', () => {
+    const rig = tracked();
+    rig.openTrack(OTHER);
+    rig.scheduler.peerOpened('p', OTHER, ChunkSet.none(16), rig.now);
+    rig.want({ start: 0, end: 5 * SONG.chunkSize }, NEVER);
+    rig.run(rig.scheduler.want(OTHER, 99, { start: 0, end: SONG.size }, NEVER, rig.now));
+    expect(claimedIn(rig.log)).toHaveLength(8);
+  });
+
+  it('are not made by a listener who is alone', () => {
+    const rig = new Rig({ tracker: 'up' });
+    rig.run(rig.scheduler.setAlone(KEY, true, rig.now));
+    rig.wantChunk(3, NEVER);
+    expect(rig.log.map(({ type }) => type)).toEqual(['fetch', 'fetching']);
+  });
+
+  it('wait for the word of a peer that is fetching the chunk, as long as it said and a little longer', () => {
+    const rig = tracked();
+    rig.scheduler.peerFetching('p', KEY, [{ chunk: 3, etaMs: 2_000 }], rig.now);
+    rig.wantChunk(3, NEVER);
+    rig.pass(3_400);
+    expect(rig.log).toEqual([]);
+    rig.pass(200);
+    expect(claimedIn(rig.log)).toEqual([3]);
+  });
+
+  it('are waited for only while nobody needs the chunk within three seconds', () => {
+    const rig = tracked();
+    rig.wantChunk(3, 5_000);
+    rig.claimed([], [[3, 'somebody']]);
+    rig.pass(1_900);
+    expect(rig.inFlight(ORIGIN)).toBe(0);
+    rig.pass(200);
+    expect(rig.inFlight(ORIGIN)).toBe(8);
+  });
+});
+
+describe('a tracker not heard of yet', () => {
+  it('is waited for by who is in no hurry', () => {
+    const rig = new Rig({ tracker: 'awaited' });
+    rig.wantChunk(0, 3_100);
+    rig.wantChunk(1, NEVER);
+    expect(rig.log).toEqual([]);
+    rig.run(rig.scheduler.setTracker('absent', rig.now));
+    expect(rig.inFlight(ORIGIN)).toBe(16);
+  });
+
+  it('is not waited for when somebody needs bytes soon', () => {
+    const rig = new Rig({ tracker: 'awaited' });
+    rig.wantChunk(0, 500);
+    expect(rig.fetches(ORIGIN)).toMatchObject([{ chunk: 0 }]);
+  });
+});
+
+describe('an urgent head', () => {
+  it('takes from the origin only the blocks that are needed', () => {
+    const rig = tracked();
+    rig.want({ start: 0, end: 6 * BLOCK }, 500);
+    expect(rig.fetches(ORIGIN)).toMatchObject([{ chunk: 0, first: 0, count: 6 }]);
+  });
+
+  it('takes the whole chunk where the origin cannot prove blocks', () => {
+    const rig = tracked();
+    rig.scheduler.setOriginProvesBlocks(KEY, false);
+    rig.want({ start: 0, end: 6 * BLOCK }, 500);
+    expect(rig.fetches(ORIGIN)).toMatchObject([{ chunk: 0, first: 0, count: 8 }]);
+  });
+
+  it('takes the rest of the chunk when the origin turns out not to prove blocks', () => {
+    const rig = tracked();
+    rig.want({ start: 0, end: 6 * BLOCK }, 500);
+    rig.scheduler.setOriginProvesBlocks(KEY, false);
+    rig.pass(100);
+    expect(rig.fetches(ORIGIN)).toMatchObject([
+      { first: 0, count: 6 },
+      { first: 6, count: 2 },
+    ]);
+  });
+
+  it('comes before chunks under way that nobody waits for', () => {
+    const rig = new Rig({ tracker: 'absent' });
+    rig.want({ start: 4 * SONG.chunkSize, end: SONG.size }, NEVER);
+    expect(rig.inFlight(ORIGIN)).toBe(4 * 8);
+    rig.wantChunk(0, 500);
+    expect(rig.fetches(ORIGIN).at(-1)).toMatchObject({ chunk: 0, first: 0, count: 8 });
+  });
+
+  it('does not wait for a peer that could not give it in time', () => {
+    const rig = tracked();
+    rig.run(rig.scheduler.peerHas('p', KEY, [0, 1, 2], [], rig.now));
+    rig.wantChunk(0, 60_000);
+    for (let i = 0; i < 8; i++) {
+      rig.pass(450);
+      rig.deliver('p', 1);
+    }
+    rig.forgetLog();
+    rig.wantChunk(1, 1_200);
+    expect(rig.inFlight('p')).toBe(4);
+    expect(rig.inFlight(ORIGIN)).toBe(4);
+  });
+});
+
+describe('the endgame', () => {
+  it('asks a second peer for late blocks when the deadline is near, and cancels the loser at once', () => {
+    const rig = new Rig();
+    rig.peer('a', 'aula', [0]);
+    rig.want({ start: 0, end: 2 * BLOCK }, 900);
+    rig.peer('b', 'aula', [0], 16 * WINDOW);
+    rig.pass(200);
+    expect(rig.fetches('b').some(({ first }) => first < 4)).toBe(false);
+    rig.pass(100);
+    expect(rig.fetches('b').slice(-2)).toMatchObject([
+      { chunk: 0, first: 0, count: 1 },
+      { chunk: 0, first: 1, count: 1 },
+    ]);
+    rig.forgetLog();
+    rig.prove('b', 0, 1);
+    expect(rig.log).toContainEqual({ type: 'cancel', source: 'a', track: KEY, chunk: 0, first: 1, count: 1 });
+    rig.prove('a', 0, 0);
+    expect(rig.log).toContainEqual({ type: 'cancel', source: 'b', track: KEY, chunk: 0, first: 0, count: 1 });
+  });
+
+  it('does not begin while more than a second is left', () => {
+    const rig = new Rig();
+    rig.peer('a', 'aula', [0]);
+    rig.want({ start: 0, end: 2 * BLOCK }, 1_450);
+    rig.peer('b', 'aula', [0], 16 * WINDOW);
+    rig.pass(400);
+    expect(rig.fetches('b').some(({ first }) => first < 4)).toBe(false);
+  });
+
+  it('asks for nothing twice that nobody waits for', () => {
+    const rig = new Rig();
+    rig.peer('a', 'aula', 'all', 16 * WINDOW);
+    rig.wantChunk(0, NEVER);
+    rig.peer('b', 'aula', 'all', 16 * WINDOW);
+    rig.pass(400);
+    expect(rig.fetches('b')).toEqual([]);
+  });
+});
+
+describe('a failing origin', () => {
+  it('is asked again after half a second, then twice as long each time up to thirty', () => {
+    const rig = new Rig();
+    rig.wantChunk(0, NEVER);
+    const pauses: number[] = [];
+    for (let i = 0; i < 9; i++) {
+      rig.failOrigin();
+      const failedAt = rig.now;
+      rig.passUntil(() => rig.inFlight(ORIGIN) > 0);
+      pauses.push(rig.now - failedAt);
+    }
+    expect(pauses).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
+  });
+
+  it('is trusted again as soon as it gives a block', () => {
+    const rig = new Rig();
+    rig.wantChunk(0, NEVER);
+    for (let i = 0; i < 3; i++) {
+      rig.failOrigin();
+      rig.passUntil(() => rig.inFlight(ORIGIN) > 0);
+    }
+    rig.deliver(ORIGIN, 1);
+    rig.failOrigin();
+    rig.pass(500);
+    expect(rig.inFlight(ORIGIN)).toBe(7);
+  });
+
+  it('leaves those who wait uninformed for three seconds, then tells them', () => {
+    const rig = new Rig();
+    const id = rig.wantChunk(0, 1_000);
+    const told = () => rig.log.filter((command) => command.type === 'unavailable');
+    while (rig.now < 3_000) {
+      if (rig.inFlight(ORIGIN) > 0) rig.failOrigin();
+      expect(told()).toEqual([]);
+      rig.pass(100);
+    }
+    rig.passUntil(() => {
+      if (rig.inFlight(ORIGIN) > 0) rig.failOrigin();
+      return told().length > 0;
+    });
+    expect(rig.now).toBeLessThanOrEqual(5_000);
+    expect(told()[0]).toEqual({ type: 'unavailable', track: KEY, demands: [id] });
+  });
+
+  it('tells nobody while a peer holds what is wanted', () => {
+    const rig = new Rig();
+    rig.wantChunk(0, 1_000);
+    rig.peer('p', 'aula', [0]);
+    for (let i = 0; i < 100; i++) {
+      if (rig.inFlight(ORIGIN) > 0) rig.failOrigin();
+      rig.pass(100);
+    }
+    expect(rig.log.some((command) => command.type === 'unavailable')).toBe(false);
+  });
+
+  it('is not held against later demands when it has not been asked since', () => {
+    const rig = tracked();
+    rig.wantChunk(0, 500);
+    rig.failOrigin();
+    rig.run(rig.scheduler.peerHas('p', KEY, [0], [], rig.now));
+    rig.deliverAll('p');
+    rig.pass(60_000);
+    rig.forgetLog();
+    rig.wantChunk(1, NEVER);
+    rig.pass(200);
+    expect(rig.log).toEqual([{ type: 'claim', track: KEY, chunks: [1] }]);
+  });
+});
+
+describe('the listener’s choices', () => {
+  it('to prefer the server is obeyed at once', () => {
+    const rig = new Rig();
+    rig.peer('p', 'aula', 'all');
+    rig.run(rig.scheduler.setPolicy({ ...PEERS_FIRST, preferServerOverP2P: true }, rig.now));
+    rig.wantChunk(0, 9_000);
+    expect(rig.askedSources()).toEqual([ORIGIN]);
+  });
+
+  it('to download from no peer takes back what was asked of them, and asks the origin', () => {
+    const rig = new Rig({ tracker: 'up' });
+    rig.peer('p', 'aula', 'all');
+    rig.wantChunk(0, 9_000);
+    expect(rig.inFlight('p')).toBe(4);
+    rig.run(rig.scheduler.setPolicy({ ...PEERS_FIRST, allowDownloadFromPeers: false }, rig.now));
+    expect(rig.inFlight('p')).toBe(0);
+    expect(rig.inFlight(ORIGIN)).toBe(8);
+    rig.forgetLog();
+    rig.wantChunk(1, NEVER);
+    expect(rig.askedSources()).toEqual([ORIGIN]);
+    expect(claimedIn(rig.log)).toEqual([]);
+  });
+
+  it('to download from peers again is obeyed at once', () => {
+    const rig = new Rig({ tracker: 'awaited', policy: { ...PEERS_FIRST, allowDownloadFromPeers: false } });
+    rig.peer('p', 'aula', 'all');
+    rig.want({ start: 0, end: SONG.size }, NEVER);
+    expect(rig.inFlight('p')).toBe(0);
+    rig.run(rig.scheduler.setPolicy(PEERS_FIRST, rig.now));
+    expect(rig.inFlight('p')).toBe(4);
+  });
+});
+
+describe('without a tracker', () => {
+  it.each([2, 3, 8, 20])('exactly one of %i connected listeners fetches each chunk at once', (count) => {
+    const ids = Array.from({ length: count }, (_, i) => `nonce-${i}`);
+    for (let chunk = 0; chunk < chunkCount(SONG); chunk++) {
+      const fetchers = ids.filter((own) => {
+        const rig = new Rig({ own });
+        for (const id of ids) if (id !== own) rig.peer(id, 'aula', []);
+        rig.wantChunk(chunk, NEVER);
+        return rig.inFlight(ORIGIN) > 0;
+      });
+      expect(fetchers).toHaveLength(1);
+    }
+  });
+
+  it('substitutes step in one after another, a second apart', () => {
+    const ids = ['a', 'b', 'c', 'd'];
+    const startedMs = ids.map((own) => {
+      const rig = new Rig({ own });
+      for (const id of ids) if (id !== own) rig.peer(id, 'aula', []);
+      rig.wantChunk(0, NEVER);
+      rig.passUntil(() => rig.inFlight(ORIGIN) > 0);
+      return rig.now;
+    });
+    expect(startedMs.sort((a, b) => a - b)).toEqual([0, 1_000, 2_000, 3_000]);
+  });
+});
+
+describe('whatever happens', () => {
+  it.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])(
+    'every wanted block is proven while an honest source exists, and the books are right (seed %i)',
+    (seed) => {
+      weather(seed);
+    },
+  );
+});
+
+/** Peers of every kind come, go, stall and lie; the origin fails now and then. */
+function weather(seed: number): void {
+  const { next } = seededRandom(seed);
+  const rig = new Rig({ tracker: pick(['absent', 'up', 'awaited'], next), seed });
+  const kinds = ['honest', 'honest', 'slow', 'mute', 'liar', 'moody', 'forgetful'] as const;
+  const kindOf = new Map<SourceId, (typeof kinds)[number]>();
+  const ids: number[] = [];
+  for (let step = 0; step < 2_400; step++) {
+    const dice = next();
+    if (dice < 0.02 && kindOf.size < 8) {
+      const id = `p${step}`;
+      kindOf.set(id, pick(kinds, next));
+      const held = Array.from({ length: 16 }, (_, i) => i).filter(() => next() < 0.5);
+      rig.peer(id, next() < 0.5 ? 'aula' : 'global', held);
+    } else if (dice < 0.03 && kindOf.size > 0) {
+      const id = pick([...kindOf.keys()], next);
+      kindOf.delete(id);
+      rig.lose(id);
+      rig.run(rig.scheduler.removePeer(id, rig.now));
+    } else if (dice < 0.05) {
+      ids.push(rig.wantChunk(Math.floor(next() * 16), next() < 0.5 ? next() * 9_000 : NEVER));
+    } else if (dice < 0.06) {
+      const id = ids.shift();
+      if (id !== undefined) rig.unwant(id);
+    } else if (dice < 0.07) {
+      const allowDownloadFromPeers = next() < 0.8;
+      rig.run(
+        rig.scheduler.setPolicy(
+          { allowDownloadFromPeers, prioritizeAulaMembers: next() < 0.5, preferServerOverP2P: next() < 0.2 },
+          rig.now,
+        ),
+      );
+    } else if (dice < 0.08) {
+      rig.run(rig.scheduler.setTracker(pick(['absent', 'up'], next), rig.now));
+    } else if (dice < 0.1) {
+      rig.claimed(
+        claimedIn(rig.log).filter(() => next() < 0.5),
+        [],
+        2_000,
+      );
+      rig.forgetLog();
+    } else if (dice < 0.12) {
+      rig.failOrigin();
+    } else if (dice < 0.2) {
+      rig.deliver(ORIGIN, 3);
+    }
+    for (const [id, kind] of [...kindOf]) {
+      if (rig.inFlight(id) === 0) continue;
+      if (kind === 'honest') rig.deliver(id, 2);
+      else if (kind === 'slow' && next() < 0.05) rig.deliver(id, 1);
+      else if (kind === 'liar') rig.lie(id);
+      else if (kind === 'moody' && next() < 0.3) rig.refuse(id, 'busy');
+      else if (kind === 'forgetful' && next() < 0.3) rig.refuse(id, 'not-held');
+    }
+    rig.pass(50);
+  }
+  rig.want({ start: 0, end: SONG.size }, NEVER);
+  rig.run(rig.scheduler.setTracker('absent', rig.now));
+  for (let step = 0; step < 4_000 && rig.scheduler.isBusy; step++) {
+    rig.deliver(ORIGIN, 1);
+    rig.pass(100);
+  }
+  expect(rig.scheduler.isBusy).toBe(false);
+  expect(rig.allInFlight).toBe(0);
+
+  rig.openTrack(OTHER);
+  rig.run(rig.scheduler.setPolicy(PEERS_FIRST, rig.now));
+  rig.pass(120_000);
+  for (const [id, kind] of kindOf) {
+    if (kind === 'liar') continue;
+    rig.run(rig.scheduler.peerOpened(id, OTHER, ChunkSet.all(16), rig.now));
+    rig.run(rig.scheduler.want(OTHER, 5_000, { start: 0, end: SONG.size }, NEVER, rig.now));
+    expect(rig.inFlight(id), `${id}, ${kind}`).toBe(4);
+    rig.run(rig.scheduler.unwant(OTHER, 5_000, rig.now));
+    rig.run(rig.scheduler.peerShut(id, OTHER, rig.now));
+  }
+}
+
+// --- A scheduler whose commands are checked and kept ---
+
+interface RigOptions {
+  readonly own?: string;
+  readonly policy?: SourcePolicy;
+  readonly tracker?: TrackerState;
+  readonly seed?: number;
+}
+
+type Fetch = Extract<SchedulerCommand, { type: 'fetch' }>;
+
+/** A block under way. */
+interface Flight {
+  readonly track: TrackKey;
+  readonly chunk: number;
+  readonly block: number;
+}
+
+class Rig {
+  readonly scheduler: ChunkScheduler;
+  now = 0;
+  log: SchedulerCommand[] = [];
+  /** `chunk/block` of the song. */
+  readonly proven = new Set<string>();
+  readonly #flights = new Map<SourceId, Flight[]>();
+  readonly #windows = new Map<SourceId, number>();
+  #nextDemand = 1;
+
+  constructor({ own = 'me', policy = PEERS_FIRST, tracker = 'absent', seed = 1 }: RigOptions = {}) {
+    this.scheduler = new ChunkScheduler(own, policy, seededRandom(seed));
+    this.openTrack(KEY);
+    this.run(this.scheduler.setTracker(tracker, 0));
+  }
+
+  openTrack(key: TrackKey): void {
+    this.scheduler.openTrack(key, SONG, ChunkSet.none(chunkCount(SONG)));
+  }
+
+  /** A peer whose window stays as it is. */
+  peer(id: SourceId, tier: Tier, held: 'all' | readonly number[], window = WINDOW): void {
+    this.#windows.set(id, window);
+    this.#flights.set(id, []);
+    this.scheduler.addPeer(id, tier, { startBytes: window, maxBytes: window });
+    const set = held === 'all' ? ChunkSet.all(16) : ChunkSet.of(16, held);
+    this.run(this.scheduler.peerOpened(id, KEY, set, this.now));
+  }
+
+  want(range: { start: number; end: number }, dueInMs: number): number {
+    const id = this.#nextDemand++;
+    this.run(this.scheduler.want(KEY, id, range, this.now + dueInMs, this.now));
+    return id;
+  }
+
+  wantChunk(chunk: number, dueInMs: number): number {
+    return this.want(chunkRange(SONG, chunk), dueInMs);
+  }
+
+  unwant(id: number): void {
+    this.run(this.scheduler.unwant(KEY, id, this.now));
+  }
+
+  claimed(granted: readonly number[], heldBy: [number, string][] = [], ttlMs = 30_000): void {
+    this.run(this.scheduler.claimed(KEY, granted, new Map(heldBy), ttlMs, this.now));
+  }
+
+  /** Checks commands against what is under way, and keeps them. */
+  run(commands: readonly SchedulerCommand[]): void {
+    for (const command of commands) {
+      this.log.push(command);
+      if (command.type !== 'fetch' && command.type !== 'cancel') continue;
+      const { source, track, chunk, first, count } = command;
+      const flights = this.#of(source);
+      for (let block = first; block < first + count; block++) {
+        const at = flights.findIndex((f) => f.track === track && f.chunk === chunk && f.block === block);
+        if (command.type === 'fetch') {
+          expect(at, `block ${chunk}/${block} is asked of ${source} twice`).toBe(-1);
+          expect(block).toBeLessThan(blockCount(SONG, chunk));
+          if (track === KEY) expect(this.proven.has(`${chunk}/${block}`)).toBe(false);
+          flights.push({ track, chunk, block });
+        } else {
+          expect(at, `block ${chunk}/${block} is cancelled at ${source} but not asked of it`).not.toBe(-1);
+          flights.splice(at, 1);
+        }
+      }
+      const window = this.#windows.get(source);
+      if (window !== undefined) expect(flights.length * BLOCK).toBeLessThanOrEqual(window);
+    }
+  }
+
+  /** The oldest `blocks` under way from a source arrive and are proven. */
+  deliver(source: SourceId, blocks: number): void {
+    for (let i = 0; i < blocks; i++) {
+      const flight = this.#of(source)[0];
+      if (flight === undefined) return;
+      this.prove(source, flight.chunk, flight.block, flight.track);
+    }
+  }
+
+  deliverAll(source: SourceId): void {
+    while (this.inFlight(source) > 0) this.deliver(source, 1);
+  }
+
+  prove(source: SourceId, chunk: number, block: number, track: TrackKey = KEY): void {
+    this.#land(source, chunk, block, track);
+    if (track === KEY) this.proven.add(`${chunk}/${block}`);
+    this.run(this.scheduler.blockProven(track, chunk, block, source, this.now));
+  }
+
+  /** The oldest block under way from a peer is wrong. */
+  lie(source: SourceId): void {
+    const flight = this.#of(source)[0];
+    if (flight === undefined) return;
+    this.#land(source, flight.chunk, flight.block, flight.track);
+    this.run(this.scheduler.lied(flight.track, flight.chunk, flight.block, source, this.now));
+  }
+
+  /** A peer refuses all that was asked of it of one chunk. */
+  refuse(source: SourceId, reason: 'not-held' | 'busy' | 'not-giving'): void {
+    const flight = this.#of(source)[0];
+    if (flight === undefined) return;
+    const { track, chunk } = flight;
+    const span = this.#landChunk(source, track, chunk);
+    this.run(this.scheduler.refused(source, track, chunk, span, reason, this.now));
+  }
+
+  /** Every request at the origin fails. */
+  failOrigin(): void {
+    const before = [...this.#of(ORIGIN)];
+    for (const { track, chunk } of before) {
+      if (!this.#of(ORIGIN).some((f) => f.track === track && f.chunk === chunk)) continue;
+      const span = this.#landChunk(ORIGIN, track, chunk);
+      this.run(this.scheduler.originFailed(track, chunk, span, this.now));
+    }
+  }
+
+  /** A source's link is gone: nothing is under way from it. */
+  lose(source: SourceId): void {
+    this.#flights.set(source, []);
+  }
+
+  /** Time passes in tenths of a second. */
+  pass(ms: number): void {
+    for (const end = this.now + ms; this.now < end;) {
+      this.now += Math.min(100, end - this.now);
+      this.run(this.scheduler.tick(this.now));
+    }
+  }
+
+  passUntil(done: () => boolean): void {
+    for (let i = 0; i < 2_000 && !done(); i++) this.pass(100);
+    expect(done()).toBe(true);
+  }
+
+  inFlight(source: SourceId): number {
+    return this.#of(source).length;
+  }
+
+  get allInFlight(): number {
+    let sum = 0;
+    for (const flights of this.#flights.values()) sum += flights.length;
+    return sum;
+  }
+
+  fetches(source: SourceId): Fetch[] {
+    return this.log.flatMap((command) =>
+      command.type === 'fetch' && command.source === source ? [command] : [],
+    );
+  }
+
+  askedChunks(source: SourceId): number[] {
+    return this.fetches(source).map(({ chunk }) => chunk);
+  }
+
+  askedSources(): SourceId[] {
+    return unique(this.log.flatMap((command) => (command.type === 'fetch' ? [command.source] : [])));
+  }
+
+  forgetLog(): void {
+    this.log = [];
+  }
+
+  #of(source: SourceId): Flight[] {
+    const flights = this.#flights.get(source) ?? [];
+    expect(source === ORIGIN || this.#windows.has(source), `${source} is a source`).toBe(true);
+    this.#flights.set(source, flights);
+    return flights;
+  }
+
+  #land(source: SourceId, chunk: number, block: number, track: TrackKey): void {
+    const flights = this.#of(source);
+    const at = flights.findIndex((f) => f.track === track && f.chunk === chunk && f.block === block);
+    expect(at, `block ${chunk}/${block} was asked of ${source}`).not.toBe(-1);
+    flights.splice(at, 1);
+  }
+
+  #landChunk(source: SourceId, track: TrackKey, chunk: number): { first: number; end: number } {
+    const flights = this.#of(source);
+    const gone = flights.filter((f) => f.track === track && f.chunk === chunk).map(({ block }) => block);
+    this.#flights.set(
+      source,
+      flights.filter((f) => f.track !== track || f.chunk !== chunk),
+    );
+    return { first: Math.min(...gone), end: Math.max(...gone) + 1 };
+  }
+}
+
+/** A tracker answers, and one peer is linked that holds nothing. */
+function tracked(): Rig {
+  const rig = new Rig({ tracker: 'up' });
+  rig.peer('p', 'aula', []);
+  return rig;
+}
+
+function claimedIn(log: readonly SchedulerCommand[]): number[] {
+  return log.flatMap((command) => (command.type === 'claim' ? command.chunks : []));
+}
+
+function unique<T>(values: readonly T[]): T[] {
+  return [...new Set(values)];
+}
+
+function pick<T>(values: readonly T[], next: () => number): T {
+  const value = values[Math.floor(next() * values.length)];
+  if (value === undefined) throw new Error('nothing to pick from');
+  return value;
+}
