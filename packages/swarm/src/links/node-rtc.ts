@@ -50,6 +50,8 @@ const LOADERS: Record<NodeRtcName, () => Promise<RtcImplementation>> = {
     name: 'werift',
     RTCPeerConnection: adaptWerift(constructorOf(await import('werift'))),
     maxWindowBytes: WERIFT_WINDOW_BYTES,
+    // It takes the new descriptions, stops the old checks and never begins new ones.
+    restartsIce: false,
     resolvesMdns: false,
     hostAddresses: defaultRouteAddresses,
   }),

@@ -103,6 +103,10 @@ export class RtcNegotiation {
     return this.#remote?.connection === description.connection;
   }
 
+  get #restartsIce(): boolean {
+    return this.#options.rtc.restartsIce ?? true;
+  }
+
   /** Begins: makes the offer. */
   offer(): void {
     this.#offers = true;
@@ -139,6 +143,10 @@ export class RtcNegotiation {
 
   async #answer(offer: ReadDescription, candidates: readonly ReadCandidate[]): Promise<void> {
     if (this.#offerUfrag !== undefined) return;
+    if (this.#remote !== undefined && !this.#restartsIce) {
+      this.end('the connection was lost');
+      return;
+    }
     await this.#applyRemote(offer, candidates);
     const answer = await this.#connection.createAnswer();
     if (this.#phase === 'ended') return;
@@ -259,7 +267,8 @@ export class RtcNegotiation {
       this.#cancelOutage = undefined;
       this.#restarted = false;
     } else if (connectionState === 'disconnected') {
-      this.#cancelOutage ??= this.#options.schedule(RESTART_AFTER_MS, () => this.#restart());
+      const waitMs = this.#restartsIce ? RESTART_AFTER_MS : RESTART_AFTER_MS + RESTART_TIMEOUT_MS;
+      this.#cancelOutage ??= this.#options.schedule(waitMs, () => this.#restart());
     } else if (connectionState === 'failed') {
       if (this.#restarted) this.end('the connection was lost');
       else this.#restart();
@@ -269,6 +278,10 @@ export class RtcNegotiation {
   /** One more try over new paths. The end that made the first offer asks; the other one waits for it. */
   #restart(): void {
     this.#cancelOutage?.();
+    if (!this.#restartsIce) {
+      this.end('the connection was lost');
+      return;
+    }
     this.#restarted = true;
     this.#cancelOutage = this.#options.schedule(RESTART_TIMEOUT_MS, () =>
       this.end('the connection was lost'),

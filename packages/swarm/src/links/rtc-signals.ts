@@ -94,7 +94,7 @@ export function withCandidates(sdp: string, candidates: readonly RtcCandidate[])
 
 /** The `ice-ufrag` of a description; empty where it has none. */
 export function ufragOf(sdp: string): string {
-  return /^a=ice-ufrag:(\S{1,256})\s*$/m.exec(sdp)?.[1] ?? '';
+  return /^a=ice-ufrag:([!-~]{1,256})\r?$/m.exec(sdp)?.[1] ?? '';
 }
 
 function readDescription(
@@ -111,8 +111,8 @@ function readDescription(
   }
   const sections = sdp.match(/^m=.*$/gm) ?? [];
   const ufrag = ufragOf(sdp);
-  const origin = /^o=\S+ (\S+) /m.exec(sdp)?.[1];
-  const fingerprint = /^a=fingerprint:(.+?)\s*$/m.exec(sdp)?.[1];
+  const origin = /^o=[!-~]{1,64} (\d{1,32}) /m.exec(sdp)?.[1];
+  const fingerprint = /^a=fingerprint:([!-~]{1,32} [!-~]{1,512})\r?$/m.exec(sdp)?.[1];
   // One section for data and none for sound or pictures: whatever else a stranger offers is not set up.
   if (sections.length !== 1 || !sections[0]?.startsWith('m=application ') || ufrag === '') {
     throw new ProtocolError('bad-field', 'expected one data section', 'description.sdp');

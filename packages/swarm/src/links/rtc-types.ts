@@ -75,6 +75,8 @@ export interface RtcImplementation {
   readonly maxWindowBytes?: number;
   /** Whether `.local` names of other peers' candidates can be resolved. Missing means yes, as in browsers. */
   readonly resolvesMdns?: boolean;
+  /** Whether a restart of ICE brings a silent connection back. Missing means yes, as the standard has it. */
+  readonly restartsIce?: boolean;
   /**
    * The addresses that may be shown to other peers as host candidates. Missing: all of them, for browsers
    * hide addresses by themselves.
