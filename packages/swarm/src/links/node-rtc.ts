@@ -8,8 +8,8 @@ export const NODE_RTC_NAMES = ['wrtc', 'werift'] as const;
 export type NodeRtcName = (typeof NODE_RTC_NAMES)[number];
 
 /**
- * werift moves 9–10 MB/s with this much outstanding on a link, and under 1 MB/s with a mebibyte: it keeps
- * every packet it has not yet sent in one array.
+ * werift is fastest with this much outstanding on a link, and many times slower with a mebibyte (measured
+ * on loopback with `bench/src/raw-channel.ts`).
  */
 const WERIFT_WINDOW_BYTES = 65_536;
 
@@ -32,7 +32,7 @@ export async function loadNodeRtc(name?: NodeRtcName): Promise<RtcImplementation
   const wanted = name === undefined ? '@roamhq/wrtc or werift' : PACKAGES[name];
   throw new SwarmError(
     'rtc-unavailable',
-    `No WebRTC here: install ${wanted} (npm install ${PACKAGES[name ?? 'wrtc']}), or share nothing with --server-only.`,
+    `No WebRTC here: install ${wanted} (npm install ${PACKAGES[name ?? 'wrtc']}), or use the origin alone.`,
     causes.length === 1 ? causes[0] : new AggregateError(causes),
   );
 }
