@@ -4,6 +4,8 @@ import type { Clock, Random, Timers } from './core/env.ts';
 import type { LinkConnector } from './links/link-connector.ts';
 import { RtcConnector, type RtcConnectorOptions } from './links/rtc-connector.ts';
 import type { RtcImplementation } from './links/rtc-types.ts';
+import type { PageWatcher } from './platform.ts';
+import type { ChunkStore } from './store/chunk-store.ts';
 import { randomBytes, systemClock, systemRandom, systemTimers } from './system.ts';
 import type { OpenWebSocket } from './tracker/tracker-client.ts';
 import { BlockVerifier } from './verify/block-verifier.ts';
@@ -31,6 +33,10 @@ export interface Environment {
   verifier(manifest: Manifest): Verifier;
   /** Memory for a chunk that comes together; nothing is read of it that was not written. */
   memory(bytes: number): Uint8Array;
+  /** Where chunks are kept unless the author says so. Missing: memory. */
+  readonly openStore?: () => ChunkStore;
+  /** Tells when the page is left and when it is returned to; answers how to stop telling. Missing: nothing is left. */
+  readonly watchPage?: (watcher: PageWatcher) => () => void;
   /** `given`: the implementation the author chose. Rejects with `rtc-unavailable` where there is none. */
   links(given: RtcImplementation | undefined): Promise<LinkMaker>;
 }
@@ -43,6 +49,8 @@ export const systemEnvironment: Environment = {
   hasher: platform.hasher,
   verifySignature: platform.verifySignature,
   openWebSocket: platform.openWebSocket,
+  ...(platform.openStore === undefined ? {} : { openStore: platform.openStore }),
+  ...(platform.watchPage === undefined ? {} : { watchPage: platform.watchPage }),
   randomBytes,
   verifier: (manifest) => new BlockVerifier(platform.hasher, manifest, manifest.chunkHashes),
   memory: (bytes) => new Uint8Array(bytes),

@@ -22,12 +22,17 @@ export interface SwarmOptions {
   readonly publisherKeys?: readonly string[];
   /** A WebRTC implementation; else the browser's, `@roamhq/wrtc` or `werift`. */
   readonly rtc?: RtcImplementation;
-  /** Where chunks are kept; memory unless given. The swarm closes it. */
+  /** Where chunks are kept; unless given, IndexedDB in browsers and memory in Node. The swarm closes it. */
   readonly store?: ChunkStore;
   /** STUN and TURN servers, in place of the tracker's. */
   readonly iceServers?: readonly IceServer[];
   /** `relay` hides this listener's addresses behind TURN. */
   readonly iceTransportPolicy?: 'all' | 'relay';
+  /**
+   * The URL of the page's service worker, registered when a player first asks for a URL: the package's
+   * `sonantica-worker.js`, or one of your own that calls `installSonantica`. Left out where the page registers it itself.
+   */
+  readonly serviceWorker?: string;
   /** For headers and signed URLs of the origin. */
   readonly fetch?: Fetch;
   /** Hears one line an event; else `DEBUG=sonantica:*`. */

@@ -1,5 +1,6 @@
 import { SwarmError } from './errors.ts';
 import type { Platform } from './platform.ts';
+import { openLateStore } from './store/late-store.ts';
 import { createWebHasher } from './verify/sha256-web.ts';
 import { createWebVerifySignature } from './verify/signature-web.ts';
 
@@ -7,9 +8,34 @@ export const platform: Platform = {
   hasher: createWebHasher(),
   verifySignature: createWebVerifySignature(),
   openWebSocket: (url, protocol) => new WebSocket(url, protocol),
+  log: (line) => {
+    if (isDebugged) console.debug(`sonantica:swarm ${line}`);
+  },
+  openStore: () =>
+    openLateStore(async () => (await import('./store/indexeddb-store.ts')).openIndexedDbStore()),
+  watchPage: ({ left, returned }) => {
+    // Workers have no page to be left.
+    if (typeof document === 'undefined') return () => undefined;
+    const stop = new AbortController();
+    const { signal } = stop;
+    addEventListener('pagehide', left, { signal });
+    addEventListener('pageshow', ({ persisted }) => persisted && returned(), { signal });
+    return () => stop.abort();
+  },
   loadRtc: async () => {
     if (typeof RTCPeerConnection === 'undefined')
       throw new SwarmError('rtc-unavailable', 'this browser has no WebRTC');
     return { name: 'browser', RTCPeerConnection };
   },
 };
+
+const isDebugged = /* @__PURE__ */ readsDebug();
+
+function readsDebug(): boolean {
+  try {
+    return /(^|[\s,])(\*|sonantica)/.test(localStorage.getItem('debug') ?? '');
+  } catch {
+    // No storage: a worker, or a page that may keep nothing.
+    return false;
+  }
+}

@@ -1,3 +1,4 @@
+import createDebug from 'debug';
 import { LIMITS } from '@sonantica/wire';
 import { WebSocket } from 'ws';
 import { loadNodeRtc } from './links/node-rtc.ts';
@@ -6,6 +7,7 @@ import { nodeHasher } from './verify/sha256-node.ts';
 import { nodeVerifySignature } from './verify/signature-node.ts';
 
 export const platform: Platform = {
+  log: createDebug('sonantica:swarm'),
   hasher: nodeHasher,
   verifySignature: nodeVerifySignature,
   openWebSocket: (url, protocol) => {

@@ -1,12 +1,25 @@
 import type { Hasher, VerifySignature } from '@sonantica/wire';
 import type { RtcImplementation } from './links/rtc-types.ts';
+import type { Logger } from './log.ts';
+import type { ChunkStore } from './store/chunk-store.ts';
 import type { OpenWebSocket } from './tracker/tracker-client.ts';
+
+/** Hears of a page's life. */
+export interface PageWatcher {
+  /** The page is gone, or put aside: for good, as far as it knows. */
+  left(): void;
+  /** It is back, as it was. */
+  returned(): void;
+}
 
 /** What differs between Node and browsers; chosen by the package's `imports` conditions. */
 export interface Platform {
   readonly hasher: Hasher;
   readonly verifySignature: VerifySignature;
   readonly openWebSocket: OpenWebSocket;
+  readonly log: Logger;
+  readonly openStore?: () => ChunkStore;
+  readonly watchPage?: (watcher: PageWatcher) => () => void;
   /** Rejects with `rtc-unavailable` where no WebRTC is to be had. */
   loadRtc(): Promise<RtcImplementation>;
 }

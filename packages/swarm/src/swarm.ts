@@ -34,6 +34,7 @@ import { debugLogger, type Logger } from './log.ts';
 import { Neighbourhood } from './neighbourhood.ts';
 import type { SwarmEvents, SwarmOptions, SwarmStats, TrackStats } from './options.ts';
 import { fetchManifestDocument, mirrorsOf, type Http } from './sources/origin-http.ts';
+import type { Playback } from './playback/playback.ts';
 import { OriginSource } from './sources/origin-source.ts';
 import { openMemoryStore } from './store/memory-store.ts';
 import { Track, type TrackHost } from './track.ts';
@@ -75,6 +76,10 @@ export class Swarm {
   readonly #demands = new Map<DemandId, AbortController>();
   readonly #counts = new TransferCounts();
   readonly #ready: Promise<void>;
+  /** Loaded when a player first wants something. */
+  #playback: Promise<Playback> | undefined;
+  readonly #fetched = new Map<TrackId, Track>();
+  #stopWatching: (() => void) | undefined;
   #uploadedBytes = 0;
   #contribution: Contribution;
   #neighbourhood: Neighbourhood | undefined;
@@ -93,7 +98,7 @@ export class Swarm {
     this.#http = { fetch: options.fetch ?? ((url, init) => globalThis.fetch(url, init)), timers };
     this.#contribution = readContribution(options.contribution ?? {}, DEFAULT_CONTRIBUTION);
     this.#aula = options.aulaId === undefined ? undefined : aulaIdOf(options.aulaId);
-    const store = options.store ?? openMemoryStore();
+    const store = options.store ?? environment.openStore?.() ?? openMemoryStore();
     this.#keeper = new ChunkKeeper({
       store,
       clock,
@@ -136,6 +141,10 @@ export class Swarm {
       },
       sent: (_peer, _track, bytes) => (this.#uploadedBytes += bytes),
     });
+    this.#stopWatching = environment.watchPage?.({
+      left: () => void this.#stopNetwork(),
+      returned: () => this.#apply(this.#contribution),
+    });
     this.#ready = this.#start();
     this.#ready.catch(() => undefined);
   }
@@ -160,11 +169,29 @@ export class Swarm {
       read: (version, range, dueInMs, signal) => this.#read(version, range, dueInMs, signal),
       download: (version, signal) => this.#download(version, signal),
       stats: (version) => this.#trackStats(version),
-      closed: (closed) => void this.#tracks.delete(closed),
+      playable: async (played) => (await this.#loadPlayback()).playable(played),
+      closed: (closed) => {
+        this.#tracks.delete(closed);
+        void this.#playback?.then((playback) => playback.closed(closed));
+      },
     };
     const track = new Track(trackId, host);
     this.#tracks.add(track);
     return track;
+  }
+
+  /**
+   * Answers a request for a track as its server would, with Range: for players that fetch by themselves. `input` is a
+   * track id, or a URL or request whose path ends in one. Failures are answers too: 404, 502, 504. Rejects with
+   * `invalid-argument` for what names no track, with `closed`, and with the reason of the request's signal.
+   */
+  async fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
+    const trackId = trackIdIn(input);
+    const request = new Request(input instanceof Request ? input : `http://sonantica/${trackId}`, init);
+    const playback = await this.#loadPlayback();
+    const track = this.#fetched.get(trackId) ?? this.open(trackId);
+    this.#fetched.set(trackId, track);
+    return playback.fetch(track, request);
   }
 
   /**
@@ -230,6 +257,8 @@ export class Swarm {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort(new SwarmError('closed', 'the swarm was closed'));
     for (const track of [...this.#tracks]) track.close();
+    this.#stopWatching?.();
+    void this.#playback?.then((playback) => playback.close());
     const left = this.#stopNetwork();
     this.#origin.close();
     this.#delivery.close();
@@ -349,6 +378,21 @@ export class Swarm {
   }
 
   // --- Tracks ---
+
+  #loadPlayback(): Promise<Playback> {
+    this.#mustBeOpen();
+    this.#playback ??= import('./playback/playback.ts').then(({ Playback }) => {
+      const { serviceWorker, origin = [] } = this.#options;
+      return new Playback({
+        serviceWorker,
+        originUrl: (trackId) => {
+          const [mirror] = isTrackId(trackId) ? mirrorsOf(origin, trackId) : [];
+          return mirror === undefined ? undefined : `${mirror}/${trackId}`;
+        },
+      });
+    });
+    return this.#playback;
+  }
 
   #openVersion(trackId: TrackId, signal: AbortSignal): Promise<TrackVersion> {
     const under = this.#opening.get(trackId);
@@ -546,6 +590,15 @@ export class Swarm {
 /** Joins a swarm. Returns at once; sockets open after the listener's stored choice was read. Throws `invalid-argument`. */
 export function createSwarm(options: SwarmOptions): Swarm {
   return new Swarm(options);
+}
+
+/** The track a request is for: the whole of a string, or the end of a URL's path. */
+function trackIdIn(input: string | URL | Request): TrackId {
+  if (typeof input === 'string' && isTrackId(input)) return input;
+  const url = input instanceof Request ? input.url : String(input);
+  const name = url.replace(/[?#].*$/s, '').replace(/^.*\//s, '');
+  if (isTrackId(name)) return name;
+  throw new SwarmError('invalid-argument', `${JSON.stringify(url)} names no track`);
 }
 
 function policyOf({

@@ -2,6 +2,7 @@ import type { ByteRange, Manifest } from '@sonantica/wire';
 import { SwarmError } from './errors.ts';
 import { Emitter, type Unsubscribe } from './events.ts';
 import type { TrackEvents, TrackStats } from './options.ts';
+import type { Playable } from './playback/playback.ts';
 import type { TrackVersion } from './track-version.ts';
 
 /** How a read is hurried or given up. */
@@ -20,6 +21,8 @@ export interface TrackHost {
   /** Resolves once every chunk is held and proven. */
   download(version: TrackVersion, signal: AbortSignal): Promise<void>;
   stats(version: TrackVersion | undefined): TrackStats;
+  /** A URL for a player, and who answers it. */
+  playable(track: Track): Promise<Playable>;
   closed(track: Track): void;
 }
 
@@ -98,6 +101,22 @@ export class Track {
     const { mime, size } = await this.manifest();
     const bytes = await this.read({ start: 0, end: size });
     return new Blob([bytes as Uint8Array<ArrayBuffer>], { type: mime });
+  }
+
+  /**
+   * A URL for the `src` of a player, valid until the track is closed; what {@link playable} says, without who answers it.
+   */
+  async url(): Promise<string> {
+    return (await this.playable()).url;
+  }
+
+  /**
+   * A URL for a player, and who answers it: the page's service worker; else, below 50 MB, a Blob fetched whole; else
+   * the origin. Rejects as `manifest` does, or with `origin-unavailable` when none of them can.
+   */
+  async playable(): Promise<Playable> {
+    await this.#open();
+    return this.#host.playable(this);
   }
 
   /** Resolves once every chunk is verified and stored. */

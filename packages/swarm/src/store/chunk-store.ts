@@ -50,6 +50,13 @@ export interface ChunkStore {
   getDocument(name: string): Promise<unknown>;
   /** Keeps a small JSON document, atomically: a crash leaves the old one or the new one. Durable once resolved. */
   putDocument(name: string, value: unknown): Promise<void>;
+  /**
+   * Runs `act` while no other instance with the same contents does, under this name: what it reads of documents is what
+   * it changes. Missing where a store belongs to one instance alone.
+   */
+  exclusively?<T>(name: string, act: () => Promise<T>): Promise<T>;
+  /** Hears the name of every document that another instance with the same contents has put. Calls `off` to stop. */
+  onDocument?(listener: (name: string) => void): () => void;
   /** Waits for what is under way and lets go of locks, also when it rejects. Idempotent. */
   close(): Promise<void>;
 }

@@ -1,0 +1,46 @@
+import type { ByteRange } from '@sonantica/wire';
+
+/** Marks the messages of this library among a page's own; changes when they do. */
+export const WORKER_PROTOCOL = 'sonantica/1';
+
+/** Page to worker, with a port: are you there? Without one: stay alive. */
+export interface PageMessage {
+  readonly protocol: typeof WORKER_PROTOCOL;
+  readonly type: 'hello' | 'keep';
+}
+
+/** Worker to page, over the port of `hello`. */
+export interface HereMessage {
+  readonly type: 'here';
+  /** What the URLs it answers begin with. */
+  readonly prefix: string;
+}
+
+/** Worker to page, with a port: what do you know of this track? */
+export interface OpenMessage {
+  readonly protocol: typeof WORKER_PROTOCOL;
+  readonly type: 'open';
+  readonly trackId: string;
+  /** The first digits of the root of the version that is meant; empty for the latest. */
+  readonly version: string;
+}
+
+/** Page to worker over a port: about the track, its bytes, or that there are none. */
+export type BytesMessage =
+  | { readonly type: 'track'; readonly size: number; readonly mime: string; readonly root: string }
+  | { readonly type: 'unknown' }
+  | { readonly type: 'bytes'; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly type: 'end' }
+  | { readonly type: 'failed'; readonly status: number; readonly message: string };
+
+/** Worker to page over a port: a range to read in order, the next piece of it, no more of it. */
+export type PullMessage =
+  | { readonly type: 'range'; readonly range: ByteRange }
+  | { readonly type: 'pull' }
+  | { readonly type: 'cancel' };
+
+/** Whether a message is of this library, and of this kind. */
+export function isOf<T extends PageMessage | OpenMessage>(data: unknown, ...types: T['type'][]): data is T {
+  if (typeof data !== 'object' || data === null || !('protocol' in data && 'type' in data)) return false;
+  return data.protocol === WORKER_PROTOCOL && (types as unknown[]).includes(data.type);
+}
