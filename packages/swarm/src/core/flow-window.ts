@@ -8,6 +8,8 @@ const WORTHWHILE_GAIN = 1.1;
 const PING_SLACK_MS = 20;
 /** How much the best rate is forgotten per epoch, so that a changed path is probed again. */
 const FORGET = 0.98;
+/** Epochs after a queue was seen until the window is tried larger again, whatever the rate: the queue may have gone. */
+const PROBE_AFTER_EPOCHS = 100;
 
 /** Bounds of a window, in bytes. */
 export interface FlowWindowBounds {
@@ -33,6 +35,8 @@ export class FlowWindow {
   #epochBytes = 0;
   #wasFull = false;
   #rate = 0;
+  /** Epochs left until a probe; 0 when no queue was seen since the last one. */
+  #epochsToProbe = 0;
 
   constructor({ startBytes = 65_536, maxBytes = 1_048_576 }: FlowWindowBounds = {}) {
     this.#least = Math.min(startBytes, maxBytes);
@@ -59,8 +63,10 @@ export class FlowWindow {
   pinged(roundTripMs: number): void {
     this.#minPingMs = Math.min(this.#minPingMs, roundTripMs);
     this.#pingMs = this.#pingMs === 0 ? roundTripMs : this.#pingMs * 0.75 + roundTripMs * 0.25;
-    if (this.#pingMs > 2 * this.#minPingMs + PING_SLACK_MS) {
+    // The smoothed ping lags: alone it would halve once more after the queue has gone.
+    if (Math.min(this.#pingMs, roundTripMs) > this.#longestPingMs) {
       this.#bytes = Math.max(this.#least, Math.floor(this.#bytes / 2));
+      this.#epochsToProbe = PROBE_AFTER_EPOCHS;
     }
   }
 
@@ -78,7 +84,8 @@ export class FlowWindow {
     if (elapsedMs >= MIN_EPOCH_MS && this.#epochBytes >= this.#bytes) {
       const rate = (this.#epochBytes * 1000) / elapsedMs;
       this.#rate = this.#rate === 0 ? rate : this.#rate * 0.5 + rate * 0.5;
-      const queued = this.#pingMs > 2 * this.#minPingMs + PING_SLACK_MS;
+      const queued = this.#pingMs > this.#longestPingMs;
+      if (this.#epochsToProbe > 0 && --this.#epochsToProbe === 0) this.#bestRate = 0;
       if (this.#wasFull && !queued && rate > this.#bestRate * WORTHWHILE_GAIN) {
         this.#bytes = Math.min(this.#most, this.#bytes * GROWTH);
       }
@@ -92,5 +99,10 @@ export class FlowWindow {
       this.#epochStartMs = undefined;
       this.#epochBytes = 0;
     }
+  }
+
+  /** A ping that took longer than this waited in a queue. */
+  get #longestPingMs(): number {
+    return 2 * this.#minPingMs + PING_SLACK_MS;
   }
 }

@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import { LIMITS, type Geometry } from '@sonantica/wire';
+import { WantedChunk } from './wanted-chunk.ts';
+
+const BLOCK = LIMITS.blockBytes;
+/** A chunk of eight blocks, and one of two whose second is short. */
+const SONG: Geometry = { size: 131_072 + BLOCK + 100, chunkSize: 131_072 };
+const ALL = { first: 0, end: 8 };
+
+describe('a wanted chunk', () => {
+  it('knows its blocks and their bytes, short ones too', () => {
+    const last = new WantedChunk(SONG, 1);
+    expect(last.blocks).toBe(2);
+    expect(last.blockBytes(1)).toBe(100);
+    expect(last.spanBytes({ first: 0, end: 2 })).toBe(BLOCK + 100);
+  });
+
+  it('is complete once every block is proven, each counted once', () => {
+    const chunk = new WantedChunk(SONG, 1);
+    chunk.prove(0);
+    chunk.prove(0);
+    expect(chunk.isComplete).toBe(false);
+    chunk.prove(1);
+    expect(chunk.isComplete).toBe(true);
+  });
+
+  it('names the first run of blocks neither proven nor under way', () => {
+    const chunk = new WantedChunk(SONG, 0);
+    expect(chunk.firstIdle(ALL)).toEqual({ first: 0, end: 8 });
+    chunk.prove(0);
+    chunk.takeOff(1, { source: 'a', sinceMs: 0 });
+    chunk.prove(5);
+    expect(chunk.firstIdle(ALL)).toEqual({ first: 2, end: 5 });
+    expect(chunk.firstIdle({ first: 3, end: 4 })).toEqual({ first: 3, end: 4 });
+    expect(chunk.firstIdle({ first: 0, end: 2 })).toBeUndefined();
+    expect(chunk.firstIdle({ first: 4, end: 4 })).toBeUndefined();
+  });
+
+  it('names the first run not asked of one source, though asked of others', () => {
+    const chunk = new WantedChunk(SONG, 0);
+    chunk.prove(0);
+    chunk.takeOff(1, { source: 'a', sinceMs: 0 });
+    chunk.takeOff(2, { source: 'b', sinceMs: 0 });
+    expect(chunk.firstUnasked(ALL, 'a')).toEqual({ first: 2, end: 8 });
+    expect(chunk.firstUnasked(ALL, 'b')).toEqual({ first: 1, end: 2 });
+  });
+
+  it('ends one flight at a time', () => {
+    const chunk = new WantedChunk(SONG, 0);
+    chunk.takeOff(3, { source: 'a', sinceMs: 0 });
+    chunk.takeOff(3, { source: 'b', sinceMs: 5 });
+    expect(chunk.isAskedOf('b')).toBe(true);
+    expect(chunk.land(3, 'b')).toBe(true);
+    expect(chunk.land(3, 'b')).toBe(false);
+    expect(chunk.isAskedOf('b')).toBe(false);
+    expect(chunk.flightsOf(3)).toEqual([{ source: 'a', sinceMs: 0 }]);
+    expect(chunk.hasFlights).toBe(true);
+    expect(chunk.land(3, 'a')).toBe(true);
+    expect(chunk.hasFlights).toBe(false);
+    expect(chunk.land(-1, 'a')).toBe(false);
+  });
+
+  it('is wanted while a demand covers a block of it', () => {
+    const chunk = new WantedChunk(SONG, 0);
+    expect(chunk.isWanted).toBe(false);
+    chunk.wanted = { first: 2, end: 3 };
+    expect(chunk.isWanted).toBe(true);
+  });
+});
