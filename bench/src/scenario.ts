@@ -1,0 +1,64 @@
+/** A number, or a range from which each peer draws its own. */
+export interface Span {
+  readonly least: number;
+  readonly most: number;
+}
+
+/** Who decides where bytes come from. */
+export type Policy = 'swarm' | 'http-only';
+
+/** One run of listeners of one track. Rates in kbit/s, shares as fractions, times from the start of the run. */
+export interface Scenario {
+  readonly seed: number;
+  /** Listeners, good and bad. */
+  readonly peers: number;
+  readonly sizeMB: number;
+  readonly bitrateKbps: number;
+  /** Listeners open the track within this time, evenly; 0: all at once. */
+  readonly joinSpreadS: number;
+  /** Each is in its Aula this long before it opens the track. */
+  readonly warmS: number;
+  readonly peerUpKbps: Span;
+  readonly peerDownKbps: Span;
+  readonly originUpKbps: number;
+  readonly rttMs: Span;
+  readonly aulas: number;
+  /** The share of listeners that leave within a minute, by crashing or closing; others come in their place. */
+  readonly churnPerMin: number;
+  /** Shares of the peers that say they hold everything and send wrong bytes, send at 10 kbit/s, or answer nothing. */
+  readonly liars: number;
+  readonly slow: number;
+  readonly dead: number;
+  /** The share of pairs that can connect. */
+  readonly connectSuccess: number;
+  readonly trackerDiesS: number | undefined;
+  readonly originDiesS: number | undefined;
+  readonly policy: Policy;
+}
+
+export const DEFAULT_SCENARIO: Scenario = {
+  seed: 1,
+  peers: 20,
+  sizeMB: 30,
+  bitrateKbps: 1_400,
+  joinSpreadS: 60,
+  warmS: 0,
+  peerUpKbps: { least: 10_000, most: 10_000 },
+  peerDownKbps: { least: 50_000, most: 50_000 },
+  originUpKbps: 1_000_000,
+  rttMs: { least: 50, most: 50 },
+  aulas: 1,
+  churnPerMin: 0,
+  liars: 0,
+  slow: 0,
+  dead: 0,
+  connectSuccess: 1,
+  trackerDiesS: undefined,
+  originDiesS: undefined,
+  policy: 'swarm',
+};
+
+/** Bytes a millisecond of a rate in kbit/s. */
+export function bytesPerMs(kbps: number): number {
+  return kbps / 8;
+}

@@ -1,0 +1,9 @@
+export { VirtualClock, type Cancel } from './virtual-clock.ts';
+export { seededRandom } from './seeded-random.ts';
+export { chunkStoreSuite, type AcceptanceCase, type ChunkStoreSuiteOptions } from './chunk-store-suite.ts';
+export { SimNetwork, SimFlow, SimNode, type NodeOptions } from './sim-network.ts';
+export { SimLinks, type Giving, type LinkMeter } from './sim-links.ts';
+export { SimOrigin, type OriginMeter } from './sim-origin.ts';
+export { SimTrackerSockets, type SimTrackerCore } from './sim-tracker.ts';
+export { createSimListener, seedSim, type SimListener, type SimListenerOptions } from './sim-listener.ts';
+export { isWrong } from './sim-proof.ts';

@@ -1,0 +1,260 @@
+import type { VirtualClock } from './virtual-clock.ts';
+
+/** Bytes of one flow that may be between the sender's line and the end of the receiver's, at least. */
+const LEAST_IN_NETWORK_BYTES = 131_072;
+
+/** What travels at once: at most one block and its header. */
+interface Packet {
+  readonly bytes: number;
+  /** Called when the last byte left the sender's line. */
+  readonly sent?: (() => void) | undefined;
+  /** Called when the last byte left the receiver's line. */
+  readonly arrived: () => void;
+}
+
+/** One end of the network: a listener, the origin or the tracker. Rates in bytes a millisecond; may be infinite. */
+export interface NodeOptions {
+  readonly name: string;
+  readonly upBytesPerMs: number;
+  readonly downBytesPerMs: number;
+  /** Round trip to a node without distance of its own. Between two nodes half of each counts. */
+  readonly rttMs: number;
+}
+
+/** A node of a {@link SimNetwork}. */
+export class SimNode {
+  readonly name: string;
+  readonly rttMs: number;
+  readonly up: Line;
+  readonly down: Line;
+  /** Nothing leaves or reaches it any more, and nobody is told. */
+  isDown = false;
+
+  constructor(clock: VirtualClock, { name, upBytesPerMs, downBytesPerMs, rttMs }: NodeOptions) {
+    this.name = name;
+    this.rttMs = rttMs;
+    this.up = new Line(clock, upBytesPerMs);
+    this.down = new Line(clock, downBytesPerMs);
+  }
+}
+
+/** A queue that takes from its front in constant time. */
+class Fifo<T> {
+  #items: (T | undefined)[] = [];
+  #first = 0;
+
+  get length(): number {
+    return this.#items.length - this.#first;
+  }
+
+  push(item: T): void {
+    this.#items.push(item);
+  }
+
+  peek(): T | undefined {
+    return this.#items[this.#first];
+  }
+
+  shift(): T | undefined {
+    const item = this.#items[this.#first];
+    if (this.#first < this.#items.length) this.#items[this.#first++] = undefined;
+    if (this.#first > 64 && this.#first * 2 > this.#items.length) {
+      this.#items = this.#items.slice(this.#first);
+      this.#first = 0;
+    }
+    return item;
+  }
+
+  clear(): void {
+    this.#items = [];
+    this.#first = 0;
+  }
+}
+
+/** What a line serves in turn: one packet of each at a time. */
+interface Queue {
+  /** The next packet that may go now. */
+  next(): Packet | undefined;
+}
+
+/**
+ * One direction of a node's access line: store and forward at its rate. Small urgent packets go first, in order;
+ * flows share the rest in turn, one packet each, as fair queueing does.
+ */
+class Line {
+  readonly #clock: VirtualClock;
+  readonly #bytesPerMs: number;
+  readonly #urgent = new Fifo<Packet>();
+  readonly #turns = new Fifo<Queue>();
+  readonly #waiting = new Set<Queue>();
+  #busy = false;
+
+  constructor(clock: VirtualClock, bytesPerMs: number) {
+    this.#clock = clock;
+    this.#bytesPerMs = bytesPerMs;
+  }
+
+  get bytesPerMs(): number {
+    return this.#bytesPerMs;
+  }
+
+  pass(packet: Packet): void {
+    this.#urgent.push(packet);
+    this.#go();
+  }
+
+  /** A queue has something to send; it stays in turn until it has not. */
+  serve(queue: Queue): void {
+    if (this.#waiting.has(queue)) return;
+    this.#waiting.add(queue);
+    this.#turns.push(queue);
+    this.#go();
+  }
+
+  #go(): void {
+    if (this.#busy) return;
+    const packet = this.#urgent.shift() ?? this.#nextInTurn();
+    if (packet === undefined) return;
+    this.#busy = true;
+    this.#clock.schedule(packet.bytes / this.#bytesPerMs, () => {
+      this.#busy = false;
+      packet.arrived();
+      this.#go();
+    });
+  }
+
+  #nextInTurn(): Packet | undefined {
+    for (;;) {
+      const queue = this.#turns.shift();
+      if (queue === undefined) return undefined;
+      const packet = queue.next();
+      if (packet === undefined) {
+        this.#waiting.delete(queue);
+        continue;
+      }
+      this.#turns.push(queue);
+      return packet;
+    }
+  }
+}
+
+/**
+ * A reliable stream of packets from one node to another: in order, a bounded number of bytes in the network as
+ * congestion control would have it, the rest waiting with the sender.
+ */
+export class SimFlow implements Queue {
+  readonly #network: SimNetwork;
+  readonly #from: SimNode;
+  readonly #to: SimNode;
+  readonly #windowBytes: number;
+  readonly #queue = new Fifo<Packet>();
+  readonly #arriving = new Fifo<Packet>();
+  readonly #delayMs: number;
+  #queuedBytes = 0;
+  #inNetworkBytes = 0;
+
+  constructor(network: SimNetwork, from: SimNode, to: SimNode) {
+    this.#network = network;
+    this.#from = from;
+    this.#to = to;
+    const rttMs = network.rttMs(from, to);
+    this.#delayMs = rttMs / 2;
+    const rate = Math.min(from.up.bytesPerMs, to.down.bytesPerMs);
+    this.#windowBytes = Math.max(LEAST_IN_NETWORK_BYTES, Number.isFinite(rate) ? 2 * rate * rttMs : 1 << 24);
+  }
+
+  /** Bytes that have not left the sender. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
+  send(packet: Packet): void {
+    this.#queue.push(packet);
+    this.#queuedBytes += packet.bytes;
+    this.#from.up.serve(this);
+  }
+
+  /** Drops what has not left the sender. */
+  drop(): void {
+    this.#queue.clear();
+    this.#queuedBytes = 0;
+  }
+
+  next(): Packet | undefined {
+    const packet = this.#queue.peek();
+    if (packet === undefined || this.#inNetworkBytes + packet.bytes > this.#windowBytes) return undefined;
+    this.#queue.shift();
+    this.#inNetworkBytes += packet.bytes;
+    return {
+      bytes: packet.bytes,
+      arrived: () => {
+        this.#queuedBytes = Math.max(0, this.#queuedBytes - packet.bytes);
+        packet.sent?.();
+        this.#network.clock.schedule(this.#delayMs, () => {
+          this.#arriving.push(packet);
+          this.#to.down.serve(this.#tail);
+        });
+      },
+    };
+  }
+
+  readonly #tail: Queue = {
+    next: () => {
+      const packet = this.#arriving.shift();
+      if (packet === undefined) return undefined;
+      return {
+        bytes: packet.bytes,
+        arrived: () => {
+          this.#inNetworkBytes -= packet.bytes;
+          if (this.#queue.length > 0) this.#from.up.serve(this);
+          if (this.#network.reaches(this.#from, this.#to)) packet.arrived();
+        },
+      };
+    },
+  };
+}
+
+/** Lines and distances between nodes, in virtual time. */
+export class SimNetwork {
+  readonly clock: VirtualClock;
+  /** Whether a byte of the first reaches the second now; a partition says no. */
+  isCut: (from: SimNode, to: SimNode) => boolean = () => false;
+
+  constructor(clock: VirtualClock) {
+    this.clock = clock;
+  }
+
+  node(options: NodeOptions): SimNode {
+    return new SimNode(this.clock, options);
+  }
+
+  rttMs(a: SimNode, b: SimNode): number {
+    return (a.rttMs + b.rttMs) / 2;
+  }
+
+  reaches(from: SimNode, to: SimNode): boolean {
+    return !from.isDown && !to.isDown && !this.isCut(from, to);
+  }
+
+  flow(from: SimNode, to: SimNode): SimFlow {
+    return new SimFlow(this, from, to);
+  }
+
+  /** Sends something small ahead of all flows. Nothing is told of what does not arrive. */
+  sendUrgent(from: SimNode, to: SimNode, bytes: number, arrived: () => void): void {
+    if (from.isDown) return;
+    const delayMs = this.rttMs(from, to) / 2;
+    from.up.pass({
+      bytes,
+      arrived: () =>
+        this.clock.schedule(delayMs, () =>
+          to.down.pass({
+            bytes,
+            arrived: () => {
+              if (this.reaches(from, to)) arrived();
+            },
+          }),
+        ),
+    });
+  }
+}
