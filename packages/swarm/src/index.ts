@@ -11,6 +11,8 @@ export type { OriginLocation, Fetch } from './sources/origin-http.ts';
 export type { TokenSource } from './tracker/tracker-client.ts';
 export type { ChunkStore, StoredTrack, StoredTrackKey } from './store/chunk-store.ts';
 export { openMemoryStore } from './store/memory-store.ts';
+export { openIndexedDbStore } from './store/open-indexeddb-store.ts';
+export type { IndexedDbStoreOptions } from './store/indexeddb-store.ts';
 export type { Lane, PeerLink, PeerLinkHandler } from './links/peer-link.ts';
 export type { LinkConnector } from './links/link-connector.ts';
 export type * from './links/rtc-types.ts';

@@ -1,6 +1,7 @@
 import { SwarmError } from './errors.ts';
 import type { Platform } from './platform.ts';
 import { openLateStore } from './store/late-store.ts';
+import { openIndexedDbStore } from './store/open-indexeddb-store.ts';
 import { createWebHasher } from './verify/sha256-web.ts';
 import { createWebVerifySignature } from './verify/signature-web.ts';
 
@@ -11,8 +12,7 @@ export const platform: Platform = {
   log: (line) => {
     if (isDebugged) console.debug(`sonantica:swarm ${line}`);
   },
-  openStore: () =>
-    openLateStore(async () => (await import('./store/indexeddb-store.ts')).openIndexedDbStore()),
+  openStore: () => openLateStore(openIndexedDbStore),
   watchPage: ({ left, returned }) => {
     // Workers have no page to be left.
     if (typeof document === 'undefined') return () => undefined;
