@@ -39,7 +39,7 @@ export class Uploads {
   asked(peer: PeerSource): void {
     if (this.#serving.has(peer)) return;
     this.#serving.add(peer);
-    void this.#serve(peer).finally(() => this.#serving.delete(peer));
+    void this.#serve(peer);
   }
 
   /** A link has room again, or ended. */
@@ -54,6 +54,8 @@ export class Uploads {
       if (refusal === undefined) peer.served(request);
       else peer.refuse(request, refusal);
     }
+    // In the same turn as the last look: a request that comes any later starts the serving anew.
+    this.#serving.delete(peer);
   }
 
   /** Sends a request's proof and blocks, or says why not. */
@@ -67,7 +69,9 @@ export class Uploads {
     if (request.needsProof) {
       const leaves = await version.leavesOf(request.chunk, bytes);
       if (leaves === undefined) return 'not-held';
+      if (request.cancelled || peer.isEnded) return undefined;
       if (!(await budget.reserve(leaves.length))) return 'over-budget';
+      if (request.cancelled || peer.isEnded) return undefined;
       peer.sendProof(request, leaves);
       this.#parts.sent(peer, request.track, leaves.length);
     }

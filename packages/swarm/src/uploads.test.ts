@@ -1,0 +1,348 @@
+import { describe, expect, it } from 'vitest';
+import {
+  buildManifest,
+  checkManifest,
+  chunkRange,
+  ChunkSet,
+  LIMITS,
+  merkleRoot,
+  type BlockRun,
+  type Manifest,
+  type TrackId,
+} from '@sonantica/wire';
+import { PeerSession } from './core/peer-session.ts';
+import type { PeerLink, PeerLinkHandler } from './links/peer-link.ts';
+import { PeerSource, type PeerSourceHandler } from './sources/peer-source.ts';
+import type { SourceSink } from './sources/source.ts';
+import { TrackVersion } from './track-version.ts';
+import { Uploads, type UploadBudget } from './uploads.ts';
+import { BlockVerifier } from './verify/block-verifier.ts';
+import { nodeHasher } from './verify/sha256-node.ts';
+
+const BLOCK = LIMITS.blockBytes;
+const PROOF = 8 * LIMITS.hashBytes;
+/** Two chunks: eight blocks, and one short one. */
+const SONG = Uint8Array.from({ length: 131_072 + 1_000 }, (_, i) => (i * 31 + (i >> 9)) & 0xff);
+
+describe('a request', () => {
+  it('is served with the proof ahead of its blocks, bit-exact', async () => {
+    const room = await Room.open();
+    room.ask({ chunk: 0, first: 2, count: 3 });
+    await settled();
+    expect(room.got).toEqual(['proof 0', 'block 0/2', 'block 0/3', 'block 0/4']);
+    expect(room.bytes.get('0/3')).toEqual(SONG.slice(3 * BLOCK, 4 * BLOCK));
+    expect(room.giver.nextRequest).toBeUndefined();
+  });
+
+  it('whose asker knows the leaf hashes is served without them', async () => {
+    const room = await Room.open();
+    room.ask({ chunk: 1, first: 0, count: 1 }, { leavesKnown: true });
+    await settled();
+    expect(room.got).toEqual(['block 1/0']);
+    expect(room.bytes.get('1/0')).toHaveLength(1_000);
+  });
+
+  it('that is due earlier is served earlier', async () => {
+    const room = await Room.open();
+    room.hold();
+    room.ask({ chunk: 0, first: 0, count: 1 }, { leavesKnown: true });
+    room.ask({ chunk: 0, first: 1, count: 1 }, { leavesKnown: true, dueInMs: 5_000 });
+    room.ask({ chunk: 0, first: 2, count: 1 }, { leavesKnown: true, dueInMs: 500 });
+    room.letGo();
+    await settled();
+    expect(room.got).toEqual(['block 0/0', 'block 0/2', 'block 0/1']);
+  });
+
+  it('that comes as the last one ends is served too', async () => {
+    const room = await Room.open();
+    room.onBlock = (block) => {
+      if (block < 7) room.ask({ chunk: 0, first: block + 1, count: 1 }, { leavesKnown: true });
+    };
+    room.ask({ chunk: 0, first: 0, count: 1 }, { leavesKnown: true });
+    await settled();
+    expect(room.got).toHaveLength(8);
+  });
+
+  it('for a chunk that is not held, or cannot be loaded, is refused', async () => {
+    const room = await Room.open({ held: [0] });
+    room.ask({ chunk: 1, first: 0, count: 1 });
+    await settled();
+    room.loads = false;
+    room.ask({ chunk: 0, first: 0, count: 1 });
+    await settled();
+    expect(room.refusals).toEqual(['not-held', 'not-held']);
+    expect(room.sentBytes).toBe(0);
+  });
+});
+
+describe('a listener who does not share', () => {
+  it('gives nothing', async () => {
+    const room = await Room.open();
+    room.mayServe = false;
+    room.ask({ chunk: 0, first: 0, count: 8 });
+    await settled();
+    expect(room.got).toEqual([]);
+    expect(room.refusals).toEqual(['not-giving']);
+    expect(room.reservedBytes).toBe(0);
+  });
+
+  it('stops in the middle of a request, and refuses only the rest', async () => {
+    const room = await Room.open();
+    room.onSent = (block) => (room.mayServe = block < 2);
+    room.ask({ chunk: 0, first: 0, count: 8 }, { leavesKnown: true });
+    await settled();
+    expect(room.got).toEqual(['block 0/0', 'block 0/1', 'block 0/2']);
+    expect(room.refusedRuns).toEqual([{ chunk: 0, first: 3, count: 5 }]);
+  });
+});
+
+describe('the budget', () => {
+  it('pays for proofs and blocks before they are sent, to the byte', async () => {
+    const room = await Room.open({ budget: PROOF + 2 * BLOCK });
+    room.ask({ chunk: 0, first: 0, count: 8 });
+    await settled();
+    expect(room.got).toEqual(['proof 0', 'block 0/0', 'block 0/1']);
+    expect(room.refusals).toEqual(['not-giving']);
+    expect(room.refusedRuns).toEqual([{ chunk: 0, first: 2, count: 6 }]);
+    expect(room.sentBytes).toBe(PROOF + 2 * BLOCK);
+    expect(room.reservedBytes).toBe(room.sentBytes);
+  });
+
+  it('that does not reach for a proof lets nothing through', async () => {
+    const room = await Room.open({ budget: PROOF - 1 });
+    room.ask({ chunk: 0, first: 0, count: 1 });
+    await settled();
+    expect(room.got).toEqual([]);
+    expect(room.refusals).toEqual(['not-giving']);
+  });
+
+  it('that must be written down first is waited for', async () => {
+    const room = await Room.open({ slowBudget: true });
+    room.ask({ chunk: 0, first: 0, count: 2 });
+    await settled();
+    expect(room.got).toEqual(['proof 0', 'block 0/0', 'block 0/1']);
+  });
+
+  it('is not spent on what is taken back meanwhile', async () => {
+    const room = await Room.open();
+    room.hold();
+    room.ask({ chunk: 0, first: 0, count: 8 });
+    room.taker.cancel(room.version.key, { chunk: 0, first: 0, count: 8 });
+    room.letGo();
+    await settled();
+    expect(room.got).toEqual([]);
+    expect(room.sentBytes).toBe(0);
+    expect(room.reservedBytes).toBe(0);
+  });
+});
+
+describe('a link that is full', () => {
+  it('is waited for, and what is taken back meanwhile is not sent', async () => {
+    const room = await Room.open();
+    room.onSent = (block) => (room.giverLink.isSendable = block < 1);
+    room.ask({ chunk: 0, first: 0, count: 6 }, { leavesKnown: true });
+    await settled();
+    expect(room.got).toEqual(['block 0/0', 'block 0/1']);
+    room.taker.cancel(room.version.key, { chunk: 0, first: 2, count: 2 });
+    room.onSent = () => undefined;
+    room.giverLink.drain();
+    await settled();
+    expect(room.got).toEqual(['block 0/0', 'block 0/1', 'block 0/4', 'block 0/5']);
+    expect(room.ended).toBe(false);
+    expect(room.sentBytes).toBe(4 * BLOCK);
+  });
+
+  it('that ends lets go of what was being served', async () => {
+    const room = await Room.open();
+    room.giverLink.isSendable = false;
+    room.ask({ chunk: 0, first: 0, count: 6 }, { leavesKnown: true });
+    await settled();
+    room.giver.close('done');
+    await settled();
+    expect(room.got).toEqual([]);
+    expect(room.sentBytes).toBe(0);
+  });
+});
+
+// --- One who gives and one who takes ---
+
+/** Lets everything that needs no timer happen. */
+async function settled(): Promise<void> {
+  for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** One end of a link that delivers within `send`. */
+class DirectLink implements PeerLink {
+  readonly maxFrameBytes = LIMITS.maxFrameBytes;
+  other: DirectLink | undefined;
+  isSendable = true;
+  #handler: PeerLinkHandler | undefined;
+  #early: Uint8Array[] = [];
+
+  start(handler: PeerLinkHandler): void {
+    this.#handler = handler;
+    for (const frame of this.#early.splice(0)) handler.frame(frame);
+  }
+
+  sendable(): boolean {
+    return this.isSendable;
+  }
+
+  drain(): void {
+    this.isSendable = true;
+    this.#handler?.drain();
+  }
+
+  send(frame: Uint8Array): void {
+    this.other?.deliver(frame.slice());
+  }
+
+  deliver(frame: Uint8Array): void {
+    if (this.#handler === undefined) this.#early.push(frame);
+    else this.#handler.frame(frame);
+  }
+
+  close(reason: string): void {
+    this.#handler?.closed(reason);
+  }
+}
+
+interface RoomOptions {
+  readonly held?: readonly number[];
+  readonly budget?: number;
+  readonly slowBudget?: boolean;
+}
+
+class Room {
+  readonly version: TrackVersion;
+  readonly giverLink = new DirectLink();
+  readonly giver: PeerSource;
+  readonly taker: PeerSource;
+  readonly got: string[] = [];
+  readonly bytes = new Map<string, Uint8Array>();
+  readonly refusals: string[] = [];
+  readonly refusedRuns: BlockRun[] = [];
+  reservedBytes = 0;
+  sentBytes = 0;
+  mayServe = true;
+  loads = true;
+  ended = false;
+  onBlock: (block: number) => void = () => undefined;
+  onSent: (block: number) => void = () => undefined;
+  #held: Promise<void> | undefined;
+  #letGo: () => void = () => undefined;
+  #blocksSent = 0;
+
+  static async open(options: RoomOptions = {}): Promise<Room> {
+    return new Room(await manifestOf(SONG), options);
+  }
+
+  private constructor(manifest: Manifest, { held = [0, 1], budget = 1e9, slowBudget = false }: RoomOptions) {
+    const verifier = new BlockVerifier(nodeHasher, manifest, manifest.chunkHashes);
+    const unused = () => {
+      throw new Error('not expected here');
+    };
+    this.version = new TrackVersion(manifest, ChunkSet.of(2, held), verifier, {
+      proven: unused,
+      disproved: unused,
+      wasted: unused,
+      complete: unused,
+      load: unused,
+    });
+    const reserve: UploadBudget['reserve'] = (bytes) => {
+      const fits = this.reservedBytes + bytes <= budget;
+      if (fits) this.reservedBytes += bytes;
+      return slowBudget ? new Promise((resolve) => queueMicrotask(() => resolve(fits))) : fits;
+    };
+    const uploads = new Uploads({
+      budget: { reserve },
+      version: (track) => (track === this.version.key ? this.version : undefined),
+      load: async (_version, chunk) => {
+        await this.#held;
+        const { start, end } = chunkRange(manifest, chunk);
+        return this.loads ? SONG.slice(start, end) : undefined;
+      },
+      mayServe: () => this.mayServe,
+      sent: (_peer, _track, bytes) => {
+        this.sentBytes += bytes;
+        if (bytes !== PROOF) this.onSent(this.#blocksSent++);
+      },
+    });
+    const takerLink = new DirectLink();
+    takerLink.other = this.giverLink;
+    this.giverLink.other = takerLink;
+    const noSink: SourceSink = { block: unused, proof: unused, refused: unused };
+    const giving = handler({
+      asked: (peer) => uploads.asked(peer),
+      drained: (peer) => uploads.drained(peer),
+      ended: (peer) => uploads.drained(peer),
+    });
+    const taking = handler({ ended: () => (this.ended = true) });
+    const sink: SourceSink = {
+      proof: (_source, _track, chunk) => void this.got.push(`proof ${chunk}`),
+      block: (_source, _track, chunk, block, bytes) => {
+        this.got.push(`block ${chunk}/${block}`);
+        this.bytes.set(`${chunk}/${block}`, bytes.slice());
+        this.onBlock(block);
+      },
+      refused: (_source, _track, { chunk, first, count }, reason) => {
+        this.refusals.push(reason);
+        this.refusedRuns.push({ chunk, first, count });
+      },
+    };
+    this.giver = source(this.giverLink, 'a0', noSink, giving);
+    this.taker = source(takerLink, 'b0', sink, taking);
+    this.giver.start();
+    this.taker.start();
+    this.giver.open(manifest, this.version.held);
+    this.taker.open(manifest, ChunkSet.none(2));
+  }
+
+  ask(run: BlockRun, { leavesKnown = false, dueInMs = Number.POSITIVE_INFINITY } = {}): void {
+    const { key: track, manifest } = this.version;
+    this.taker.fetch({ track, manifest, ...run, dueInMs, leavesKnown });
+  }
+
+  /** Chunks load only once {@link letGo} is called. */
+  hold(): void {
+    this.#held = new Promise((resolve) => (this.#letGo = resolve));
+  }
+
+  letGo(): void {
+    this.#letGo();
+  }
+}
+
+function source(link: PeerLink, nonce: string, sink: SourceSink, handling: PeerSourceHandler): PeerSource {
+  return new PeerSource('peer', link, new PeerSession(nonce.repeat(16), 0), sink, handling, () => 0);
+}
+
+function handler(some: Partial<PeerSourceHandler>): PeerSourceHandler {
+  const ignore = () => undefined;
+  return {
+    greeted: ignore,
+    opened: ignore,
+    shut: ignore,
+    have: ignore,
+    fetching: ignore,
+    pinged: ignore,
+    asked: ignore,
+    drained: ignore,
+    ended: ignore,
+    ...some,
+  };
+}
+
+async function manifestOf(bytes: Uint8Array): Promise<Manifest> {
+  const geometry = { size: bytes.length, chunkSize: 131_072 };
+  const chunkHashes: Uint8Array[] = [];
+  for (let start = 0; start < bytes.length; start += geometry.chunkSize) {
+    const leaves: Uint8Array[] = [];
+    const end = Math.min(start + geometry.chunkSize, bytes.length);
+    for (let at = start; at < end; at += BLOCK)
+      leaves.push(nodeHasher(bytes.subarray(at, Math.min(at + BLOCK, end))));
+    chunkHashes.push(await merkleRoot(nodeHasher, leaves, geometry.chunkSize / BLOCK));
+  }
+  const facts = { ...geometry, trackId: 'song' as TrackId, mime: 'audio/flac', sha256: '00'.repeat(32) };
+  return checkManifest(await buildManifest({ ...facts, chunkHashes }, nodeHasher), { hasher: nodeHasher });
+}
