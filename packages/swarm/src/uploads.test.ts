@@ -22,7 +22,7 @@ import { nodeHasher } from './verify/sha256-node.ts';
 const BLOCK = LIMITS.blockBytes;
 const PROOF = 8 * LIMITS.hashBytes;
 /** Two chunks: eight blocks, and one short one. */
-const SONG = Uint8Array.from({ length: 131_072 + 1_000 }, (_, i) => (i * 31 + (i >> 9)) & 0xff);
+const SONG = Uint8Array.from({ length: 131_072 + 1_000 }, (_, i) => (i * 31 + (i >> 9) + (i >> 17)) & 0xff);
 
 describe('a request', () => {
   it('is served with the proof ahead of its blocks, bit-exact', async () => {

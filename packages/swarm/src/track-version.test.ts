@@ -1,0 +1,326 @@
+import { describe, expect, it } from 'vitest';
+import {
+  buildManifest,
+  checkManifest,
+  chunkRange,
+  ChunkSet,
+  joinHashes,
+  LIMITS,
+  merkleRoot,
+  type ByteRange,
+  type Hasher,
+  type Manifest,
+  type TrackId,
+} from '@sonantica/wire';
+import { SwarmError } from './errors.ts';
+import { TrackVersion } from './track-version.ts';
+import { BlockVerifier } from './verify/block-verifier.ts';
+import { nodeHasher } from './verify/sha256-node.ts';
+
+const BLOCK = LIMITS.blockBytes;
+/** Two chunks of eight blocks and one of two, the last short. */
+const SONG = Uint8Array.from(
+  { length: 2 * 131_072 + BLOCK + 100 },
+  (_, i) => (i * 31 + (i >> 9) + (i >> 17)) & 0xff,
+);
+
+const hashers: [string, Hasher][] = [
+  ['answers at once', nodeHasher],
+  ['answers later', async (bytes) => nodeHasher(bytes)],
+];
+
+describe.each(hashers)('a track whose hasher %s', (_name, hasher) => {
+  it('is put together from proven blocks in any order, bit-exact', async () => {
+    const song = await Song.open(hasher);
+    song.prove(2);
+    song.block('a', 2, 1);
+    song.block('b', 2, 0);
+    await settled();
+    expect(song.log).toEqual(['proven 2/1 by a', 'complete 2 by b', 'proven 2/0 by b']);
+    expect(song.completed.get(2)).toEqual(SONG.slice(2 * 131_072));
+    expect([...song.version.held]).toEqual([2]);
+  });
+
+  it('holds blocks that come before their proof, and proves them then', async () => {
+    const song = await Song.open(hasher);
+    song.block('a', 0, 5);
+    await settled();
+    expect(song.log).toEqual([]);
+    expect(song.version.covers({ start: 5 * BLOCK, end: 6 * BLOCK }, 0)).toBe(false);
+    song.prove(0);
+    await settled();
+    expect(song.log).toEqual(['proven 0/5 by a']);
+    expect(song.version.covers({ start: 5 * BLOCK, end: 6 * BLOCK }, 0)).toBe(true);
+  });
+
+  it('refuses a wrong block and blames who sent it, whether its proof came before or after', async () => {
+    const song = await Song.open(hasher);
+    song.block('early', 0, 1, wrong);
+    song.block('honest', 0, 1);
+    song.prove(0);
+    song.block('late', 0, 2, wrong);
+    await settled();
+    expect(song.log.toSorted()).toEqual([
+      'disproved 0/1 by early',
+      'disproved 0/2 by late',
+      'proven 0/1 by honest',
+    ]);
+  });
+
+  it('refuses a block of the right bytes in the wrong place, or cut short', async () => {
+    const song = await Song.open(hasher);
+    song.prove(0);
+    song.version.acceptBlock('a', 0, 1, SONG.slice(0, BLOCK));
+    song.version.acceptBlock('b', 0, 0, SONG.slice(0, BLOCK - 1));
+    await settled();
+    expect(song.log.toSorted()).toEqual(['disproved 0/0 by b', 'disproved 0/1 by a']);
+  });
+
+  it('refuses a wrong proof, blames who sent it, and keeps the blocks of others', async () => {
+    const song = await Song.open(hasher);
+    song.block('honest', 0, 0);
+    song.version.acceptProof('liar', 0, new Uint8Array(8 * LIMITS.hashBytes));
+    await settled();
+    expect(song.log).toEqual(['disproved 0/-1 by liar']);
+    song.prove(0);
+    await settled();
+    expect(song.log.at(-1)).toBe('proven 0/0 by honest');
+  });
+
+  it('takes a second proof of a chunk for nothing, right or wrong', async () => {
+    const song = await Song.open(hasher);
+    song.prove(0);
+    await settled();
+    song.version.acceptProof('late', 0, new Uint8Array(8 * LIMITS.hashBytes));
+    await settled();
+    expect(song.log).toEqual([]);
+  });
+
+  it('proves a whole chunk of one source that has no leaf hashes', async () => {
+    const song = await Song.open(hasher);
+    for (let block = 0; block < 8; block++) song.block('origin', 1, block);
+    await settled();
+    expect(song.completed.get(1)).toEqual(SONG.slice(131_072, 2 * 131_072));
+    expect(song.log.filter((line) => line.startsWith('proven'))).toHaveLength(8);
+  });
+
+  it('blames a source whose whole chunk is wrong, and no other', async () => {
+    const song = await Song.open(hasher);
+    song.block('honest', 1, 0);
+    for (let block = 0; block < 8; block++) song.block('origin', 1, block, block === 3 ? wrong : undefined);
+    await settled();
+    expect(song.log).toHaveLength(8);
+    expect(song.log.every((line) => line.startsWith('disproved 1/') && line.endsWith('by origin'))).toBe(
+      true,
+    );
+    song.prove(1);
+    await settled();
+    expect(song.log.at(-1)).toBe('proven 1/0 by honest');
+  });
+
+  it('does not take blocks of several sources for a whole chunk', async () => {
+    const song = await Song.open(hasher);
+    for (let block = 0; block < 7; block++) song.block('a', 1, block);
+    song.block('b', 1, 7);
+    await settled();
+    expect(song.log).toEqual([]);
+  });
+
+  it('counts a block once, whichever of two sources is first', async () => {
+    const song = await Song.open(hasher);
+    song.prove(0);
+    song.block('a', 0, 0);
+    song.block('b', 0, 0);
+    await settled();
+    song.block('c', 0, 0);
+    await settled();
+    expect(song.log.filter((line) => line.startsWith('proven'))).toHaveLength(1);
+    expect(song.log.filter((line) => line.startsWith('wasted'))).toHaveLength(2);
+  });
+
+  it('drops blocks beyond a chunk, and of chunks that are held', async () => {
+    const song = await Song.open(hasher, [1]);
+    song.version.acceptBlock('a', 2, 2, new Uint8Array(100));
+    song.block('a', 1, 0);
+    await settled();
+    expect(song.log).toEqual(['wasted by a', 'wasted by a']);
+  });
+
+  it('forgets unproven blocks of a source that left', async () => {
+    const song = await Song.open(hasher);
+    song.block('gone', 0, 0);
+    song.block('here', 0, 1);
+    song.version.dropUnproven('gone');
+    song.prove(0);
+    await settled();
+    expect(song.log).toEqual(['proven 0/1 by here']);
+  });
+
+  it('gives the leaf hashes of what it holds', async () => {
+    const song = await Song.open(hasher, [0]);
+    expect(song.version.leavesKnown(0)).toBe(false);
+    const leaves = await song.version.leavesOf(0, SONG.slice(0, 131_072));
+    expect(leaves).toEqual(leavesOf(0));
+    expect(song.version.leavesKnown(0)).toBe(true);
+    expect(await song.version.leavesOf(1, SONG.slice(0, 131_072))).toBeUndefined();
+  });
+
+  it('proves chunks for whoever loads them', async () => {
+    const song = await Song.open(hasher);
+    expect(await song.version.proves(0, SONG.slice(0, 131_072))).toBe(true);
+    expect(await song.version.proves(1, SONG.slice(0, 131_072))).toBe(false);
+    expect(await song.version.proves(0, SONG.slice(0, 131_071))).toBe(false);
+  });
+});
+
+describe('reading', () => {
+  it('gives bytes as soon as their own blocks are proven, before the chunk is complete', async () => {
+    const song = await Song.open(nodeHasher);
+    const range = { start: BLOCK + 10, end: 2 * BLOCK + 20 };
+    const read = song.read(range, 0);
+    song.prove(0);
+    song.block('a', 0, 1);
+    await settled();
+    expect(read.done).toBe(false);
+    song.block('a', 0, 2);
+    await settled();
+    expect(read.bytes).toEqual(SONG.slice(range.start, range.end));
+  });
+
+  it('gives what is there already, and what is held', async () => {
+    const song = await Song.open(nodeHasher, [1]);
+    song.prove(0);
+    song.block('a', 0, 0);
+    const signal = new AbortController().signal;
+    expect(await song.version.read({ start: 5, end: 50 }, 0, signal)).toEqual(SONG.slice(5, 50));
+    const range = { start: 131_072 + 7, end: 131_072 + 9 };
+    expect(await song.version.read(range, 1, signal)).toEqual(SONG.slice(range.start, range.end));
+  });
+
+  it('gives only the part of a range that lies in the chunk', async () => {
+    const song = await Song.open(nodeHasher, [0]);
+    const bytes = await song.version.read({ start: 131_070, end: 131_080 }, 0, new AbortController().signal);
+    expect(bytes).toEqual(SONG.slice(131_070, 131_072));
+  });
+
+  it('gives memory of the caller’s own', async () => {
+    const song = await Song.open(nodeHasher, [0]);
+    const signal = new AbortController().signal;
+    (await song.version.read({ start: 0, end: 10 }, 0, signal)).fill(0xee);
+    expect(await song.version.read({ start: 0, end: 10 }, 0, signal)).toEqual(SONG.slice(0, 10));
+  });
+
+  it('waits again when a held chunk turns out to be lost', async () => {
+    const song = await Song.open(nodeHasher, [2]);
+    song.onLoad = (chunk) => {
+      song.version.lost(chunk);
+      return undefined;
+    };
+    const read = song.read({ start: 2 * 131_072, end: 2 * 131_072 + 5 }, 2);
+    await settled();
+    expect(read.done).toBe(false);
+    song.prove(2);
+    song.block('a', 2, 0);
+    await settled();
+    expect(read.bytes).toEqual(SONG.slice(2 * 131_072, 2 * 131_072 + 5));
+  });
+
+  it('ends with the reason of the signal, before and while it waits', async () => {
+    const song = await Song.open(nodeHasher);
+    const abort = new AbortController();
+    const waiting = song.version.read({ start: 0, end: 10 }, 0, abort.signal);
+    const reason = new SwarmError('origin-unavailable', 'nobody has it');
+    abort.abort(reason);
+    await expect(waiting).rejects.toBe(reason);
+    await expect(song.version.read({ start: 0, end: 10 }, 0, abort.signal)).rejects.toBe(reason);
+    song.prove(0);
+    song.block('a', 0, 0);
+    await settled();
+  });
+});
+
+// --- A track by hand ---
+
+async function settled(): Promise<void> {
+  for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+function wrong(bytes: Uint8Array): Uint8Array {
+  bytes[bytes.length - 1] = (bytes[bytes.length - 1] ?? 0) ^ 1;
+  return bytes;
+}
+
+class Song {
+  readonly version: TrackVersion;
+  readonly log: string[] = [];
+  readonly completed = new Map<number, Uint8Array>();
+  onLoad: (chunk: number) => Uint8Array | undefined = chunkBytes;
+
+  static async open(hasher: Hasher, held: readonly number[] = []): Promise<Song> {
+    return new Song(await manifestOf(SONG), hasher, held);
+  }
+
+  private constructor(manifest: Manifest, hasher: Hasher, held: readonly number[]) {
+    const verifier = new BlockVerifier(hasher, manifest, manifest.chunkHashes);
+    this.version = new TrackVersion(manifest, ChunkSet.of(3, held), verifier, {
+      proven: (_version, chunk, block, source) => void this.log.push(`proven ${chunk}/${block} by ${source}`),
+      disproved: (_version, chunk, block, source) =>
+        void this.log.push(`disproved ${chunk}/${block} by ${source}`),
+      wasted: (_version, source) => void this.log.push(`wasted by ${source}`),
+      complete: (_version, chunk, bytes, source) => {
+        this.completed.set(chunk, bytes.slice());
+        this.log.push(`complete ${chunk} by ${source}`);
+      },
+      load: async (_version, chunk) => this.onLoad(chunk),
+    });
+  }
+
+  prove(chunk: number): void {
+    this.version.acceptProof('prover', chunk, leavesOf(chunk));
+  }
+
+  block(
+    source: string,
+    chunk: number,
+    block: number,
+    change: (bytes: Uint8Array) => Uint8Array = (bytes) => bytes,
+  ): void {
+    const at = block * BLOCK;
+    this.version.acceptBlock(source, chunk, block, change(chunkBytes(chunk).slice(at, at + BLOCK)));
+  }
+
+  /** A read that is under way. */
+  read(range: ByteRange, chunk: number): { done: boolean; bytes: Uint8Array | undefined } {
+    const read: { done: boolean; bytes: Uint8Array | undefined } = { done: false, bytes: undefined };
+    void this.version.read(range, chunk, new AbortController().signal).then((bytes) => {
+      read.done = true;
+      read.bytes = bytes;
+    });
+    return read;
+  }
+}
+
+function chunkBytes(chunk: number): Uint8Array {
+  const { start, end } = chunkRange({ size: SONG.length, chunkSize: 131_072 }, chunk);
+  return SONG.slice(start, end);
+}
+
+/** The packed leaf hashes of a chunk. */
+function leavesOf(chunk: number): Uint8Array {
+  const bytes = chunkBytes(chunk);
+  const leaves: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length; at += BLOCK) leaves.push(nodeHasher(bytes.subarray(at, at + BLOCK)));
+  return joinHashes(leaves);
+}
+
+async function manifestOf(bytes: Uint8Array): Promise<Manifest> {
+  const geometry = { size: bytes.length, chunkSize: 131_072 };
+  const chunkHashes: Uint8Array[] = [];
+  for (let chunk = 0; chunk < 3; chunk++) {
+    const packed = leavesOf(chunk);
+    const leaves = Array.from({ length: packed.length / 32 }, (_, i) => packed.subarray(i * 32, i * 32 + 32));
+    chunkHashes.push(await merkleRoot(nodeHasher, leaves, geometry.chunkSize / BLOCK));
+  }
+  const facts = { ...geometry, trackId: 'song' as TrackId, mime: 'audio/flac', sha256: '00'.repeat(32) };
+  return checkManifest(await buildManifest({ ...facts, chunkHashes }, nodeHasher), { hasher: nodeHasher });
+}
