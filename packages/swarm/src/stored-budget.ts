@@ -1,11 +1,14 @@
-import { Budget, type BudgetDocument } from './core/budget.ts';
+import { Budget } from './core/budget.ts';
 import type { Clock } from './core/env.ts';
 import type { ChunkStore } from './store/chunk-store.ts';
 import type { UploadBudget } from './uploads.ts';
 
 const BUDGET_DOCUMENT = 'budget';
 
-/** The day's upload budget, written down ahead of what is sent: a crash loses budget, never exceeds it. */
+/**
+ * The day's upload budget, written down ahead of what is sent: a crash loses budget, never exceeds it. Instances that
+ * share a store share the day.
+ */
 export class StoredBudget implements UploadBudget {
   readonly #store: ChunkStore;
   readonly #clock: Clock;
@@ -40,30 +43,45 @@ export class StoredBudget implements UploadBudget {
   reserve(bytes: number): boolean | Promise<boolean> {
     if (this.#settled) return false;
     const reservation = this.#budget.reserve(bytes, this.#clock.wallMs());
-    return reservation.answer === 'persist'
-      ? this.#persistThen(reservation.document, bytes)
-      : reservation.answer === 'granted';
+    return reservation.answer === 'persist' ? this.#persistThen(bytes) : reservation.answer === 'granted';
   }
 
   /** Gives back what was set aside and not sent. */
   async close(): Promise<void> {
     await this.#writing;
     this.#settled = true;
-    await this.#store.putDocument(BUDGET_DOCUMENT, this.#budget.settle()).catch(() => undefined);
+    const settle = async () => {
+      await this.#sync();
+      await this.#store.putDocument(BUDGET_DOCUMENT, this.#budget.settle());
+    };
+    await this.#alone(settle).catch(() => undefined);
   }
 
   /** A budget that cannot be written down is not spent. */
-  async #persistThen(document: BudgetDocument, bytes: number): Promise<boolean> {
-    this.#writing ??= this.#store
-      .putDocument(BUDGET_DOCUMENT, document)
-      .then(
-        () => {
-          this.#budget.persisted(document);
-          return true;
-        },
-        () => false,
-      )
+  async #persistThen(bytes: number): Promise<boolean> {
+    this.#writing ??= this.#alone(() => this.#setAside(bytes))
+      .catch(() => false)
       .finally(() => (this.#writing = undefined));
     return (await this.#writing) ? this.reserve(bytes) : false;
+  }
+
+  /** Writes a lot down that has room for `bytes`; answers whether there is one. */
+  async #setAside(bytes: number): Promise<boolean> {
+    await this.#sync();
+    const reservation = this.#budget.reserve(bytes, this.#clock.wallMs());
+    if (reservation.answer !== 'persist') return reservation.answer === 'granted';
+    await this.#store.putDocument(BUDGET_DOCUMENT, reservation.document);
+    this.#budget.persisted(reservation.document);
+    return true;
+  }
+
+  /** Where the store is shared: what others took meanwhile. */
+  async #sync(): Promise<void> {
+    if (this.#store.exclusively === undefined) return;
+    this.#budget.sync(await this.#store.getDocument(BUDGET_DOCUMENT), this.#clock.wallMs());
+  }
+
+  #alone<T>(act: () => Promise<T>): Promise<T> {
+    return this.#store.exclusively === undefined ? act() : this.#store.exclusively(BUDGET_DOCUMENT, act);
   }
 }

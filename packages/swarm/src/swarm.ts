@@ -80,6 +80,7 @@ export class Swarm {
   #playback: Promise<Playback> | undefined;
   readonly #fetched = new Map<TrackId, Track>();
   #stopWatching: (() => void) | undefined;
+  #stopSharing: (() => void) | undefined;
   #uploadedBytes = 0;
   #contribution: Contribution;
   #neighbourhood: Neighbourhood | undefined;
@@ -144,6 +145,10 @@ export class Swarm {
     this.#stopWatching = environment.watchPage?.({
       left: () => void this.#stopNetwork(),
       returned: () => this.#apply(this.#contribution),
+    });
+    this.#stopSharing = store.onDocument?.((name) => {
+      if (name !== CONTRIBUTION_DOCUMENT) return;
+      this.#chosenElsewhere().catch((error: unknown) => this.#log(`the choice is unknown: ${String(error)}`));
     });
     this.#ready = this.#start();
     this.#ready.catch(() => undefined);
@@ -258,6 +263,7 @@ export class Swarm {
     this.#closing.abort(new SwarmError('closed', 'the swarm was closed'));
     for (const track of [...this.#tracks]) track.close();
     this.#stopWatching?.();
+    this.#stopSharing?.();
     void this.#playback?.then((playback) => playback.close());
     const left = this.#stopNetwork();
     this.#origin.close();
@@ -298,6 +304,15 @@ export class Swarm {
     else if (this.#neighbourhood === undefined) void this.#startNetwork();
     else if (before.shareWithAnyUser !== contribution.shareWithAnyUser)
       this.#neighbourhood.contributionChanged();
+  }
+
+  /** The listener chose in another page of this site. */
+  async #chosenElsewhere(): Promise<void> {
+    await this.#ready;
+    const chosen = await this.#keeper.store.getDocument(CONTRIBUTION_DOCUMENT);
+    if (chosen === undefined || this.#closing.signal.aborted) return;
+    this.#apply(readContribution(chosen, this.#contribution));
+    this.#events.emit('contribution', this.#contribution);
   }
 
   async #startNetwork(): Promise<void> {

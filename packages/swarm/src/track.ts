@@ -124,6 +124,11 @@ export class Track {
     await this.#host.download(await this.#open(), this.#signal(signal));
   }
 
+  /** The numbers of the chunks held now, in order; none before the manifest is known. */
+  get heldChunks(): readonly number[] {
+    return this.#version === undefined ? [] : [...this.#version.held];
+  }
+
   stats(): TrackStats {
     return this.#host.stats(this.#version);
   }

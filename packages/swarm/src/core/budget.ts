@@ -92,6 +92,21 @@ export class Budget {
   }
 
   /**
+   * What is kept now, where other instances spend from the same document. To be told before a document is asked for
+   * or settled, while no other instance may write: what they took or gave back moves this one's count.
+   */
+  sync(document: unknown, wallMs: number): void {
+    this.#seeDay(wallMs);
+    if (document === undefined) return;
+    const takenBytes = isBudgetDocument(document) ? takenOn(document, this.#day) : Number.MAX_SAFE_INTEGER;
+    const isLater = isBudgetDocument(document) && document.day > this.#day;
+    if (isLater) this.#day = document.day;
+    this.#spentBytes = isLater ? takenBytes : Math.max(0, this.#spentBytes + takenBytes - this.#keptBytes);
+    this.#keptBytes = takenBytes;
+    this.#issued = undefined;
+  }
+
+  /**
    * Gives back what was set aside and not spent: the document to keep last, on closing. A reservation made
    * afterwards asks for a document again.
    */
@@ -122,6 +137,10 @@ export class Budget {
     this.#issued = document;
     return document;
   }
+}
+
+function takenOn(document: BudgetDocument, day: number): number {
+  return document.day >= day ? document.takenBytes : 0;
 }
 
 function dayOf(wallMs: number): number {
