@@ -336,21 +336,41 @@ describe('a connector whose connections stay silent', () => {
     expect([made.low.size, clock.pending]).toEqual([0, 0]);
   });
 
-  it('sends the first signal 30 ms after it began, or as soon as all is gathered', async () => {
+  it('gathers candidates for 30 ms into the first signal where there is a STUN server', async () => {
+    const { clock, pair: made, at } = silent({ iceServers: () => [{ urls: 'stun:192.0.2.1' }] });
+    made.held = true;
+    made.low.connect(HIGH);
+    await clock.advanceAsync(10);
+    at(0)?.emit('icecandidate', { candidate: candidateAt(1).candidate });
+    await clock.advanceAsync(19);
+    expect(made.signals).toHaveLength(0);
+    await clock.advanceAsync(1);
+    expect(made.signals.map(({ data }) => data.length)).toEqual([2]);
+  });
+
+  it('waits no longer than for its own addresses where there is none', async () => {
     const { clock, pair: made, at } = silent();
     made.held = true;
     made.low.connect(HIGH);
-    await clock.advanceAsync(29);
+    await clock.advanceAsync(1);
+    at(0)?.emit('icecandidate', { candidate: candidateAt(1).candidate });
+    await clock.advanceAsync(3);
+    at(0)?.emit('icecandidate', { candidate: candidateAt(2).candidate });
+    await clock.advanceAsync(3);
     expect(made.signals).toHaveLength(0);
     await clock.advanceAsync(1);
-    expect(made.signals).toHaveLength(1);
-    made.high.connect(LOW);
+    expect(made.signals.map(({ data }) => data.length)).toEqual([3]);
+  });
+
+  it('sends the first signal as soon as all is gathered', async () => {
+    const { clock, pair: made, at } = silent({ iceServers: () => [{ urls: 'stun:192.0.2.1' }] });
+    made.held = true;
+    made.low.connect(HIGH);
     await clock.advanceAsync(1);
-    at(1)?.emit('icecandidate', { candidate: candidateAt(1).candidate });
-    at(1)?.emit('icecandidate', { candidate: null });
+    at(0)?.emit('icecandidate', { candidate: candidateAt(1).candidate });
+    at(0)?.emit('icecandidate', { candidate: null });
     await clock.advanceAsync(0);
-    expect(made.signals).toHaveLength(2);
-    expect(made.signals[1]?.data).toHaveLength(2);
+    expect(made.signals.map(({ data }) => data.length)).toEqual([2]);
   });
 
   it('tries 16 candidates of the other end and no 17th', async () => {

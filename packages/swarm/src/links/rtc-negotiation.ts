@@ -15,6 +15,8 @@ import type { RtcConfiguration, RtcImplementation, RtcPeerConnection, Schedule }
 
 /** How long candidates are gathered into one signal: eight signals of one candidate each cost the tracker more. */
 const GATHER_MS = 30;
+/** With no STUN server to wait for, our own addresses come in one burst: the signal leaves this long after it. */
+const BURST_MS = 4;
 /** How long a connection may be silent before ICE is restarted. */
 const RESTART_AFTER_MS = 2_000;
 /** How long a restart may take. The owner's own pings end a dead link no later. */
@@ -219,13 +221,20 @@ export class RtcNegotiation {
       // A kind of candidate we do not know: the peer would not either.
       return;
     }
-    if (read !== undefined) this.#put({ candidate: read.init });
+    if (read === undefined) return;
+    this.#put({ candidate: read.init });
+    if (this.#options.configuration.iceServers.length === 0) this.#flushIn(BURST_MS);
   }
 
   #put(item: SignalItem): void {
     if (this.#phase === 'ended') return;
     this.#outbox.push(item);
-    this.#cancelFlush ??= this.#options.schedule(GATHER_MS, () => this.#flush());
+    if (this.#cancelFlush === undefined) this.#flushIn(GATHER_MS);
+  }
+
+  #flushIn(delayMs: number): void {
+    this.#cancelFlush?.();
+    this.#cancelFlush = this.#options.schedule(delayMs, () => this.#flush());
   }
 
   #flush(): void {
