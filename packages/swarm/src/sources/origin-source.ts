@@ -95,6 +95,7 @@ export class OriginSource implements Source {
 
   forget(track: TrackKey): void {
     this.#leaves.delete(track);
+    for (const id of this.#lastMirror.keys()) if (id.startsWith(`${track}/`)) this.#lastMirror.delete(id);
     for (const transfer of this.#transfers) if (transfer.request.track === track) transfer.abort.abort();
   }
 
@@ -113,7 +114,6 @@ export class OriginSource implements Source {
         const leaves = request.leavesKnown ? undefined : this.#fetchLeaves(mirror, request);
         await this.#transfer(mirror, transfer);
         await leaves;
-        this.#pausedUntilMs.delete(mirror);
         if (transfer.wanted.size === 0) return;
       } catch (error) {
         if (transfer.abort.signal.aborted) return;
@@ -213,16 +213,15 @@ export class OriginSource implements Source {
       });
       packed = status === 200 ? bytes.subarray(from, to) : bytes;
     } catch (error) {
-      if (error instanceof MirrorError && error.status >= 400 && error.status < 500) {
-        state.has = false;
-        this.#options.onNoLeaves(track);
-      }
-      return;
+      if (this.#closing.signal.aborted) return;
+      // Blocks that were asked for in the hope of leaf hashes can now be proven by the whole chunk only.
+      if (error instanceof MirrorError && error.status >= 400 && error.status < 500) state.has = false;
+      return this.#options.onNoLeaves(track);
     }
     let at = 0;
     for (let chunk = first; chunk < end; chunk++) {
       const bytes = blockCount(manifest, chunk) * LIMITS.hashBytes;
-      if (at + bytes > packed.length) return;
+      if (at + bytes > packed.length) return this.#options.onNoLeaves(track);
       this.#options.sink.proof(ORIGIN, track, chunk, packed.slice(at, at + bytes));
       at += bytes;
     }

@@ -1,0 +1,550 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { afterEach, describe, expect, it } from 'vitest';
+import {
+  buildManifest,
+  checkManifest,
+  joinHashes,
+  LIMITS,
+  merkleRoot,
+  splitHashes,
+  type Manifest,
+  type TrackId,
+} from '@sonantica/wire';
+import { trackKey } from '../core/track-key.ts';
+import { SwarmError } from '../errors.ts';
+import { nodeHasher } from '../verify/sha256-node.ts';
+import { fetchManifestDocument, getWhole, MirrorError, mirrorsOf, ORIGIN_SILENCE_MS } from './origin-http.ts';
+import { OriginSource } from './origin-source.ts';
+
+const BLOCK = LIMITS.blockBytes;
+const SIZE = 2 * 131_072 + BLOCK + 100;
+/** Two chunks of eight blocks and one of two, the last short. */
+const SONG = Uint8Array.from({ length: SIZE }, (_, i) => (i * 31 + (i >> 9) + (i >> 17)) & 0xff);
+const LEAVES = leavesOf(0, SIZE);
+
+const open: Place[] = [];
+afterEach(async () => {
+  for (const place of open.splice(0)) await place.close();
+});
+
+describe('blocks over HTTP', () => {
+  it('come by one Range, cut at their bounds, from the versioned address', async () => {
+    const place = await Place.open([plain]);
+    place.fetch(0, 2, 3);
+    await place.until(() => place.blocks.size === 3);
+    expect(place.blocks.get('0/3')).toEqual(SONG.slice(3 * BLOCK, 4 * BLOCK));
+    expect(place.asked(0, 'song')).toEqual([`bytes=${2 * BLOCK}-${5 * BLOCK - 1}`]);
+    expect(place.urls).toContain(`/song?v=${place.manifest.root.slice(0, 16)}`);
+    expect(place.refused).toEqual([]);
+  });
+
+  it('end short with the track', async () => {
+    const place = await Place.open([plain]);
+    place.fetch(2, 0, 2);
+    await place.until(() => place.blocks.size === 2);
+    expect(place.blocks.get('2/1')).toEqual(SONG.slice(SIZE - 100));
+  });
+
+  it('are found in a whole file that answers the Range', async () => {
+    const place = await Place.open([
+      (request, response) => (isLeaves(request) ? leaves(request, response) : response.end(SONG)),
+    ]);
+    place.fetch(1, 6, 2);
+    await place.until(() => place.blocks.size === 2);
+    expect(place.blocks.get('1/7')).toEqual(SONG.slice(15 * BLOCK, 16 * BLOCK));
+    expect(place.refused).toEqual([]);
+  });
+
+  it('that are no longer wanted are not handed on', async () => {
+    const place = await Place.open([slowly]);
+    place.fetch(0, 0, 4);
+    place.source.cancel(place.track, { chunk: 0, first: 1, count: 2 });
+    await place.until(() => place.blocks.size === 2);
+    expect([...place.blocks.keys()]).toEqual(['0/0', '0/3']);
+  });
+
+  it('end the request when none is wanted any more', async () => {
+    let closed = false;
+    const place = await Place.open([
+      (request, response) => {
+        if (isLeaves(request)) return leaves(request, response);
+        response.on('close', () => (closed = true));
+        response.writeHead(206, { 'content-range': `bytes 0-${4 * BLOCK - 1}/${SIZE}` });
+        response.write(SONG.subarray(0, BLOCK));
+      },
+    ]);
+    place.fetch(0, 0, 4);
+    await place.until(() => place.blocks.size === 1);
+    place.source.cancel(place.track, { chunk: 0, first: 1, count: 3 });
+    await place.until(() => closed);
+    expect(place.refused).toEqual([]);
+  });
+
+  it('end with the source, and with the track', async () => {
+    for (const end of [(p: Place) => p.source.close(), (p: Place) => p.source.forget(p.track)]) {
+      let closed = false;
+      const place = await Place.open([
+        (request, response) => {
+          if (isLeaves(request)) return leaves(request, response);
+          response.on('close', () => (closed = true));
+          response.writeHead(206);
+          response.write(SONG.subarray(0, BLOCK));
+        },
+      ]);
+      place.fetch(0, 0, 4);
+      await place.until(() => place.blocks.size === 1);
+      end(place);
+      await place.until(() => closed);
+      expect(place.refused).toEqual([]);
+    }
+  });
+});
+
+describe('a mirror that fails', () => {
+  const failures: [string, Answer][] = [
+    ['answers 500', status(500)],
+    ['answers 503', status(503)],
+    ['answers 404', status(404)],
+    ['answers 416', status(416)],
+    ['answers 204', status(204)],
+    ['sends a short body', (_request, response) => partial(response, 0, SONG.subarray(0, 2 * BLOCK + 5))],
+    [
+      'breaks off in the middle',
+      (_request, response) => {
+        response.writeHead(206, { 'content-length': 4 * BLOCK });
+        response.write(SONG.subarray(0, 2 * BLOCK + 5), () => setTimeout(() => response.destroy(), 20));
+      },
+    ],
+    [
+      'sends another range than was asked for',
+      (_request, response) => {
+        response.writeHead(206, { 'content-range': `bytes 1-${4 * BLOCK}/${SIZE}` });
+        response.end(SONG.subarray(1, 4 * BLOCK + 1));
+      },
+    ],
+    [
+      'sends a range of a file of another size',
+      (_request, response) => {
+        response.writeHead(206, { 'content-range': `bytes 0-${4 * BLOCK - 1}/${SIZE + 1}` });
+        response.end(SONG.subarray(0, 4 * BLOCK));
+      },
+    ],
+    ['closes the connection', (request) => void request.socket.destroy()],
+  ];
+
+  it.each(failures)('and %s is refused when it is the only one', async (_what, answer) => {
+    const place = await Place.open([dataOnly(answer)]);
+    place.fetch(0, 0, 4);
+    await place.until(() => place.refused.length > 0);
+    const kept = place.blocks.size;
+    expect(place.refused).toEqual([{ chunk: 0, first: kept, count: 4 - kept, reason: 'not-held' }]);
+  });
+
+  it.each(failures)('and %s gives way to the next, which sends only the rest', async (_what, answer) => {
+    const place = await Place.open([dataOnly(answer), plain]);
+    place.fetch(0, 0, 4);
+    await place.until(() => place.blocks.size === 4);
+    expect(place.twice).toEqual([]);
+    for (let block = 0; block < 4; block++)
+      expect(place.blocks.get(`0/${block}`)).toEqual(SONG.slice(block * BLOCK, (block + 1) * BLOCK));
+    const [range] = place.asked(1, 'song');
+    const first = Number(/bytes=(\d+)-/.exec(range ?? '')?.[1]);
+    expect([0, 2 * BLOCK]).toContain(first);
+    expect(place.refused).toEqual([]);
+  });
+
+  it('is passed over for ten seconds, then asked first again', async () => {
+    let fails = true;
+    const place = await Place.open([
+      (request, response) => (fails ? status(500)(request, response) : plain(request, response)),
+      plain,
+    ]);
+    place.fetch(0, 0, 1);
+    await place.until(() => place.blocks.size === 1);
+    fails = false;
+    place.fetch(0, 1, 1);
+    await place.until(() => place.blocks.size === 2);
+    expect(place.asked(0, 'song')).toHaveLength(1);
+    place.now += 10_000;
+    place.fetch(0, 2, 1);
+    await place.until(() => place.blocks.size === 3);
+    expect(place.asked(0, 'song')).toHaveLength(2);
+    expect(place.asked(1, 'song')).toHaveLength(2);
+  });
+
+  it('is asked again at once when all have failed', async () => {
+    const place = await Place.open([dataOnly(status(500)), dataOnly(status(500))]);
+    for (const times of [1, 2]) {
+      place.fetch(0, 0, 1);
+      await place.until(() => place.refused.length === times);
+    }
+    expect(place.asked(0, 'song')).toHaveLength(2);
+  });
+
+  it('and hangs is given up after a bounded silence', async () => {
+    for (const hang of [
+      () => undefined,
+      (_request: IncomingMessage, response: ServerResponse) => {
+        response.writeHead(206);
+        response.write(SONG.subarray(0, BLOCK));
+      },
+    ]) {
+      const place = await Place.open([dataOnly(hang), plain]);
+      place.fetch(0, 0, 4);
+      await place.until(() => place.asked(0, 'song').length === 1 && place.waiting > 0);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      expect(place.asked(1, 'song')).toEqual([]);
+      place.silence();
+      await place.until(() => place.blocks.size === 4);
+      expect(place.timeouts.every((ms) => ms === ORIGIN_SILENCE_MS)).toBe(true);
+    }
+  });
+
+  it('and sent wrong bytes is passed over, even when its answer went on', async () => {
+    const place = await Place.open([plain, plain]);
+    place.onBlock = (chunk, block) => {
+      if (block === 1) place.source.distrust(place.track, chunk);
+    };
+    place.fetch(0, 0, 4);
+    await place.until(() => place.blocks.size === 4 && place.idle);
+    place.fetch(1, 0, 1);
+    await place.until(() => place.blocks.size === 5);
+    expect(place.asked(0, 'song')).toHaveLength(1);
+    expect(place.asked(1, 'song')).toHaveLength(1);
+  });
+});
+
+describe('leaf hashes', () => {
+  it('come beside the blocks, for more chunks at once the more are asked for', async () => {
+    const place = await Place.open([plain]);
+    place.fetch(0, 0, 1);
+    await place.until(() => place.proofs.has(0));
+    place.fetch(1, 0, 1);
+    await place.until(() => place.proofs.has(2));
+    expect(place.asked(0, 'song.leaves')).toEqual(['bytes=0-255', 'bytes=256-575']);
+    for (const [chunk, start, end] of [
+      [0, 0, 256],
+      [1, 256, 512],
+      [2, 512, 576],
+    ] as const)
+      expect(place.proofs.get(chunk)).toEqual(LEAVES.slice(start, end));
+  });
+
+  it('are not asked for when they are known, nor twice at a time', async () => {
+    const place = await Place.open([plain]);
+    place.fetch(0, 0, 1, true);
+    place.fetch(1, 0, 1);
+    place.fetch(1, 1, 1);
+    await place.until(() => place.blocks.size === 3 && place.proofs.has(1));
+    expect(place.asked(0, 'song.leaves')).toHaveLength(1);
+  });
+
+  it('are found in a whole file that answers the Range', async () => {
+    const place = await Place.open([
+      (request, response) => (isLeaves(request) ? response.end(LEAVES) : plain(request, response)),
+    ]);
+    place.fetch(1, 0, 1);
+    await place.until(() => place.proofs.size === 1);
+    expect(place.proofs.get(1)).toEqual(LEAVES.slice(256, 512));
+  });
+
+  it('that do not exist are told once, and not asked for again', async () => {
+    const place = await Place.open([leavesAnswer(status(404))]);
+    place.fetch(0, 0, 1);
+    await place.until(() => place.noLeaves === 1);
+    place.fetch(1, 0, 1);
+    await place.until(() => place.blocks.size === 2 && place.idle);
+    expect(place.asked(0, 'song.leaves')).toHaveLength(1);
+    expect(place.noLeaves).toBe(1);
+  });
+
+  it.each<[string, Answer]>([
+    ['fail', status(500)],
+    ['are cut short', (_request, response) => partial(response, 0, LEAVES.subarray(0, 100))],
+    ['are longer than the track has', (_request, response) => partial(response, 0, new Uint8Array(5_000))],
+    ['break off', (request) => void request.socket.destroy()],
+  ])('that %s are told to be missing, so that nothing waits for them', async (_what, answer) => {
+    const place = await Place.open([leavesAnswer(answer)]);
+    place.fetch(0, 0, 6);
+    await place.until(() => place.noLeaves > 0);
+    await place.until(() => place.blocks.size === 6);
+    expect(place.proofs.size).toBe(0);
+    expect(place.refused).toEqual([]);
+  });
+
+  it('that are wrong are not asked for again', async () => {
+    const place = await Place.open([plain]);
+    place.fetch(0, 0, 1);
+    await place.until(() => place.proofs.has(0));
+    place.source.distrustLeaves(place.track);
+    place.source.distrustLeaves(place.track);
+    expect(place.noLeaves).toBe(1);
+    place.fetch(1, 0, 1);
+    await place.until(() => place.blocks.size === 2 && place.idle);
+    expect(place.asked(0, 'song.leaves')).toHaveLength(1);
+  });
+});
+
+describe('where the origin is', () => {
+  it.each([
+    ['https://a.example/', ['https://a.example']],
+    [
+      ['https://a.example//', 'https://b.example'],
+      ['https://a.example', 'https://b.example'],
+    ],
+    [(trackId: string) => `https://${trackId}.example/x/`, ['https://song.example/x']],
+    [() => ['https://c.example/'], ['https://c.example']],
+  ])('is read from %s', (location, mirrors) => {
+    expect(mirrorsOf(location, 'song' as TrackId)).toEqual(mirrors);
+  });
+});
+
+describe('a manifest document', () => {
+  it('comes from the first mirror that has it', async () => {
+    const place = await Place.open([status(404), status(500), json('{"a":1}')]);
+    expect(await place.document()).toEqual({ a: 1 });
+  });
+
+  it.each<[string, Answer[], string]>([
+    ['every mirror says it has none', [status(404), status(410)], 'track-not-found'],
+    ['every mirror that answers says so', [status(404), (r) => void r.socket.destroy()], 'track-not-found'],
+    ['one has none and another fails', [status(404), status(500)], 'origin-unavailable'],
+    ['none answers', [(r) => void r.socket.destroy()], 'origin-unavailable'],
+    ['it is not JSON', [json('{')], 'manifest-invalid'],
+    [
+      'it is not UTF-8',
+      [(_r, response) => response.end(Uint8Array.of(0x22, 0xff, 0x22))],
+      'manifest-invalid',
+    ],
+    ['there is no mirror', [], 'origin-unavailable'],
+  ])('fails when %s', async (_when, answers, code) => {
+    const place = await Place.open(answers);
+    const error: unknown = await place.document().catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(SwarmError);
+    expect(error instanceof SwarmError && error.code).toBe(code);
+  });
+
+  it('is bounded, as every whole body', async () => {
+    const place = await Place.open([(_r, response) => response.end(new Uint8Array(1_001))]);
+    const signal = new AbortController().signal;
+    const get = (mostBytes: number) => getWhole(place.http, `${place.mirrors[0]}/x`, { mostBytes, signal });
+    expect((await get(1_001)).bytes).toHaveLength(1_001);
+    await expect(get(1_000)).rejects.toBeInstanceOf(MirrorError);
+  });
+
+  it('is not waited for once the caller gave up', async () => {
+    const place = await Place.open([() => undefined]);
+    const abort = new AbortController();
+    const got = getWhole(place.http, `${place.mirrors[0]}/x`, { mostBytes: 10, signal: abort.signal });
+    abort.abort();
+    await expect(got).rejects.toThrow('was aborted');
+  });
+});
+
+// --- Mirrors on this machine, and a source that asks them ---
+
+type Answer = (request: IncomingMessage, response: ServerResponse) => unknown;
+
+function isLeaves({ url = '' }: IncomingMessage): boolean {
+  return url.startsWith('/song.leaves');
+}
+
+/** Serves the song and its leaves by Range, as a plain web server does. */
+function plain(request: IncomingMessage, response: ServerResponse): void {
+  const file = isLeaves(request) ? LEAVES : SONG;
+  const [, first = '0', last = '0'] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? [];
+  const end = Math.min(Number(last) + 1, file.length);
+  response.writeHead(206, { 'content-range': `bytes ${first}-${end - 1}/${file.length}` });
+  response.end(file.subarray(Number(first), end));
+}
+
+function leaves(request: IncomingMessage, response: ServerResponse): void {
+  plain(request, response);
+}
+
+/** Gives the caller time to change its mind. */
+function slowly(request: IncomingMessage, response: ServerResponse): void {
+  setTimeout(() => plain(request, response), 30);
+}
+
+function dataOnly(answer: Answer): Answer {
+  return (request, response) => (isLeaves(request) ? plain(request, response) : answer(request, response));
+}
+
+function leavesAnswer(answer: Answer): Answer {
+  return (request, response) => (isLeaves(request) ? answer(request, response) : plain(request, response));
+}
+
+function status(code: number): Answer {
+  return (_request, response) => {
+    response.writeHead(code);
+    response.end();
+  };
+}
+
+function json(text: string): Answer {
+  return (_request, response) => response.end(text);
+}
+
+function partial(response: ServerResponse, _at: number, bytes: Uint8Array): void {
+  response.writeHead(206);
+  response.end(bytes);
+}
+
+class Place {
+  readonly manifest: Manifest;
+  readonly mirrors: string[];
+  readonly source: OriginSource;
+  readonly urls: string[] = [];
+  readonly blocks = new Map<string, Uint8Array>();
+  readonly twice: string[] = [];
+  readonly proofs = new Map<number, Uint8Array>();
+  readonly refused: { chunk: number; first: number; count: number; reason: string }[] = [];
+  readonly timeouts: number[] = [];
+  noLeaves = 0;
+  now = 0;
+  onBlock: (chunk: number, block: number) => void = () => undefined;
+  readonly http = {
+    fetch: (url: string, init: RequestInit) => fetch(url, init),
+    timers: {
+      after: (ms: number, run: () => void) => {
+        this.timeouts.push(ms);
+        this.#timers.add(run);
+        return () => void this.#timers.delete(run);
+      },
+      every: () => () => undefined,
+    },
+  };
+  readonly #timers = new Set<() => void>();
+  readonly #ranges: { mirror: number; file: string; range: string }[];
+  readonly #close: () => Promise<void>;
+
+  static async open(answers: readonly Answer[]): Promise<Place> {
+    const ranges: { mirror: number; file: string; range: string }[] = [];
+    const urls: string[] = [];
+    const servers = await Promise.all(
+      answers.map(async (answer, mirror) => {
+        const server = createServer((request, response) => {
+          const { url = '', headers } = request;
+          urls.push(url);
+          ranges.push({ mirror, file: url.slice(1).split('?')[0] ?? '', range: headers.range ?? '' });
+          answer(request, response);
+        });
+        await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+        return server;
+      }),
+    );
+    const mirrors = servers.map((server) => {
+      const address = server.address();
+      if (address === null || typeof address === 'string') throw new Error('no address');
+      return `http://127.0.0.1:${address.port}`;
+    });
+    const close = async () => {
+      await Promise.all(
+        servers.map((server) => {
+          const closed = new Promise((resolve) => server.close(resolve));
+          server.closeAllConnections();
+          return closed;
+        }),
+      );
+    };
+    const place = new Place(await manifestOf(), mirrors, ranges, urls, close);
+    open.push(place);
+    return place;
+  }
+
+  private constructor(
+    manifest: Manifest,
+    mirrors: string[],
+    ranges: { mirror: number; file: string; range: string }[],
+    urls: string[],
+    close: () => Promise<void>,
+  ) {
+    this.manifest = manifest;
+    this.mirrors = mirrors;
+    this.urls = urls;
+    this.#ranges = ranges;
+    this.#close = close;
+    this.source = new OriginSource({
+      location: mirrors,
+      http: this.http,
+      nowMs: () => this.now,
+      onNoLeaves: () => void this.noLeaves++,
+      log: () => undefined,
+      sink: {
+        block: (_source, _track, chunk, block, bytes) => {
+          const id = `${chunk}/${block}`;
+          if (this.blocks.has(id)) this.twice.push(id);
+          this.blocks.set(id, bytes);
+          this.onBlock(chunk, block);
+        },
+        proof: (_source, _track, chunk, packed) => void this.proofs.set(chunk, packed),
+        refused: (_source, _track, { chunk, first, count }, reason) =>
+          void this.refused.push({ chunk, first, count, reason }),
+      },
+    });
+  }
+
+  get track() {
+    return trackKey(this.manifest.trackId, this.manifest.root);
+  }
+
+  /** Whether no request is under way. */
+  get idle(): boolean {
+    return this.#timers.size === 0;
+  }
+
+  /** Requests whose silence is being timed. */
+  get waiting(): number {
+    return this.#timers.size;
+  }
+
+  fetch(chunk: number, first: number, count: number, leavesKnown = false): void {
+    const { track, manifest } = this;
+    this.source.fetch({ track, manifest, chunk, first, count, dueInMs: 1_000, leavesKnown });
+  }
+
+  /** Whatever is timed runs out now. */
+  silence(): void {
+    for (const run of [...this.#timers]) run();
+  }
+
+  /** The ranges a mirror was asked for of a file. */
+  asked(mirror: number, file: string): string[] {
+    return this.#ranges.filter((one) => one.mirror === mirror && one.file === file).map(({ range }) => range);
+  }
+
+  document(): Promise<unknown> {
+    const signal = new AbortController().signal;
+    return fetchManifestDocument(this.http, this.mirrors, this.manifest.trackId, signal);
+  }
+
+  async until(done: () => boolean): Promise<void> {
+    for (let i = 0; i < 1_000 && !done(); i++) await new Promise((resolve) => setTimeout(resolve, 2));
+    expect(done()).toBe(true);
+  }
+
+  async close(): Promise<void> {
+    this.source.close();
+    await this.#close();
+  }
+}
+
+function leavesOf(start: number, end: number): Uint8Array {
+  const hashes: Uint8Array[] = [];
+  for (let at = start; at < end; at += BLOCK)
+    hashes.push(nodeHasher(SONG.subarray(at, Math.min(at + BLOCK, end))));
+  return joinHashes(hashes);
+}
+
+async function manifestOf(): Promise<Manifest> {
+  const chunkSize = 131_072;
+  const chunkHashes: Uint8Array[] = [];
+  for (let start = 0; start < SIZE; start += chunkSize)
+    chunkHashes.push(
+      await merkleRoot(nodeHasher, splitHashes(leavesOf(start, Math.min(start + chunkSize, SIZE))), 8),
+    );
+  const facts = { size: SIZE, chunkSize, trackId: 'song' as TrackId, mime: 'audio/flac' };
+  const document = await buildManifest({ ...facts, sha256: '00'.repeat(32), chunkHashes }, nodeHasher);
+  return checkManifest(document, { hasher: nodeHasher });
+}
