@@ -179,6 +179,11 @@ export class Delivery implements SourceSink, TrackVersionHandler {
     this.#scheduler.peerFetching(peer.id, track, chunks, this.#clock.nowMs());
   }
 
+  /** Whether nothing is to be hoped for from this peer now. */
+  isHopeless(peer: PeerSource): boolean {
+    return this.#scheduler.isHopeless(peer.id, this.#clock.nowMs());
+  }
+
   pinged(peer: PeerSource, roundTripMs: number): void {
     this.#scheduler.pinged(peer.id, roundTripMs);
   }

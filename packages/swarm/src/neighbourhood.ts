@@ -251,7 +251,21 @@ export class Neighbourhood implements PeerSourceHandler {
   }
 
   #heardOfClaim({ trackId, root, granted, heldBy, ttlMs }: ClaimedReply): void {
-    this.#parts.delivery.claimed(trackKey(trackId, root), granted, heldBy, ttlMs);
+    const mine = [...granted];
+    const others = new Map<number, PeerId>();
+    for (const [chunk, peerId] of heldBy) {
+      if (this.#isHopeless(peerId)) mine.push(chunk);
+      else others.set(chunk, peerId);
+    }
+    this.#parts.delivery.claimed(trackKey(trackId, root), mine, others, ttlMs);
+  }
+
+  /** Whether who waits for this peer waits in vain: a liar, one that does not give, one out of reach. */
+  #isHopeless(peerId: PeerId): boolean {
+    const known = this.#aliases.get(peerId) ?? peerId;
+    for (const peer of this.#byNonce.values())
+      if (peer.peerId === known) return this.#parts.delivery.isHopeless(peer);
+    return this.#plan.isOut(peerId);
   }
 
   #trackerSays(peerId: PeerId, tier: PeerTier): void {
@@ -337,7 +351,8 @@ export class Neighbourhood implements PeerSourceHandler {
   ended(peer: PeerSource, reason: string, fault: boolean): void {
     this.#links.delete(peer);
     this.#parts.uploads.drained(peer);
-    if (fault) this.#banned.add(peer.id);
+    if (fault && peer.id !== '') this.#banned.add(peer.id);
+    if (fault || this.#banned.has(peer.id)) this.#plan.ban(peer.peerId as PeerId);
     if (!this.#aliases.has(peer.peerId as PeerId)) this.#plan.ended(peer.peerId as PeerId);
     if (this.#byNonce.get(peer.id) !== peer) return;
     this.#parts.log(`link to ${peer.peerId} ended: ${reason}`);

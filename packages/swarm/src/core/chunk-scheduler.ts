@@ -56,6 +56,10 @@ const ENDGAME_MS = 1_000;
 const FETCHING_SLACK_MS = 1_500;
 /** Least time between two ranks of substitutes without a tracker. */
 const SUBSTITUTE_AFTER_MS = 1_000;
+/** How long a chunk may be somebody else's to give, in milliseconds: longer than a lease of the tracker lasts. */
+const ELSEWHERE_MS = 12_000;
+/** A peer that will not be asked for longer than this is nobody to wait for, in milliseconds. */
+const HOPELESS_AFTER_MS = 1_500;
 /** Pauses after the origin failed: twice as long each time, in milliseconds. */
 const ORIGIN_FIRST_PAUSE_MS = 500;
 const ORIGIN_LONGEST_PAUSE_MS = 30_000;
@@ -313,12 +317,18 @@ export class ChunkScheduler {
       const chunk = track.chunk(index);
       if (chunk === undefined) continue;
       chunk.claim = elsewhere(nowMs);
+      chunk.elsewhereSinceMs ??= nowMs;
       this.#commands.push({ type: 'connect', peerId });
     }
     for (const chunk of track.begun) {
       if (chunk.claim.state === 'asked') chunk.claim = elsewhere(nowMs);
     }
     return this.#plan(nowMs);
+  }
+
+  /** Whether a peer is banned, or gives nothing for a while: whoever waits for it waits in vain. */
+  isHopeless(id: SourceId, nowMs: number): boolean {
+    return this.#peers.get(id)?.health.isOutFor(HOPELESS_AFTER_MS, nowMs) ?? false;
   }
 
   /** A complete chunk was dropped from the store, or found damaged in it. */
@@ -490,6 +500,8 @@ export class ChunkScheduler {
       if (eta !== undefined && !urgent && nowMs < eta + FETCHING_SLACK_MS) return 'wait';
     }
     if (urgent) return 'fetch';
+    if (chunk.elsewhereSinceMs !== undefined && nowMs - chunk.elsewhereSinceMs >= ELSEWHERE_MS)
+      return 'fetch';
     if (this.#tracker === 'awaited') return 'wait';
     if (this.#tracker === 'up') return originStep(chunk.claim, nowMs);
     return this.#electedStep(track, chunk, nowMs);

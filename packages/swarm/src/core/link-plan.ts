@@ -7,6 +7,9 @@ export const WARM_LINKS = 4;
 /** A peer that could not be reached is not tried again for this long, in milliseconds. */
 const RETRY_AFTER_MS = 20_000;
 
+/** Banned ids that are remembered: the tracker gives a new one with every socket. */
+const BANNED_KEPT = 1_000;
+
 /** A peer the tracker named. */
 export interface Candidate {
   readonly peerId: PeerId;
@@ -19,6 +22,7 @@ export interface Candidate {
 export class LinkPlan {
   readonly #links = new Map<PeerId, 'aula' | 'global'>();
   readonly #notBefore = new Map<PeerId, number>();
+  readonly #banned = new Set<PeerId>();
   readonly #maxLinks: number;
 
   constructor(maxLinks = MAX_LINKS) {
@@ -34,7 +38,8 @@ export class LinkPlan {
     const chosen: PeerId[] = [];
     for (const candidate of [...candidates].sort((a, b) => rankOf(a) - rankOf(b))) {
       if (chosen.length >= want) break;
-      if ((this.#notBefore.get(candidate.peerId) ?? 0) > nowMs) continue;
+      if (this.#banned.has(candidate.peerId) || (this.#notBefore.get(candidate.peerId) ?? 0) > nowMs)
+        continue;
       if (this.#links.has(candidate.peerId) || !this.hasRoom(candidate.tier)) continue;
       this.#links.set(candidate.peerId, candidate.tier);
       chosen.push(candidate.peerId);
@@ -51,6 +56,11 @@ export class LinkPlan {
     return global < this.#maxLinks / 2;
   }
 
+  /** Whether nothing is to be hoped for from a peer while it is not linked: it is banned, or could not be reached. */
+  isOut(peerId: PeerId): boolean {
+    return this.#banned.has(peerId) || this.#notBefore.has(peerId);
+  }
+
   has(peerId: PeerId): boolean {
     return this.#links.has(peerId);
   }
@@ -58,6 +68,7 @@ export class LinkPlan {
   /** The other end came to us. Answers whether there is room. */
   accept(peerId: PeerId, tier: 'aula' | 'global'): boolean {
     if (this.#links.has(peerId)) return true;
+    if (this.#banned.has(peerId)) return false;
     if (!this.hasRoom(tier)) return false;
     this.#links.set(peerId, tier);
     return true;
@@ -65,6 +76,15 @@ export class LinkPlan {
 
   ended(peerId: PeerId): void {
     this.#links.delete(peerId);
+  }
+
+  /** Not linked to again under this id. */
+  ban(peerId: PeerId): void {
+    this.#banned.add(peerId);
+    for (const oldest of this.#banned) {
+      if (this.#banned.size <= BANNED_KEPT) break;
+      this.#banned.delete(oldest);
+    }
   }
 
   failed(peerId: PeerId, nowMs: number): void {

@@ -25,6 +25,11 @@ export class SourceHealth {
     return !this.#banned && nowMs >= this.#snubbedUntilMs;
   }
 
+  /** Whether it is not to be asked for longer than `durationMs`. */
+  isOutFor(durationMs: number, nowMs: number): boolean {
+    return this.#banned || this.#snubbedUntilMs - nowMs > durationMs;
+  }
+
   delivered(): void {
     this.#snubMs = 0;
   }

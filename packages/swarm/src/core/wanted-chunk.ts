@@ -33,6 +33,8 @@ export class WantedChunk {
   readonly #flights = new Map<number, Flight[]>();
   #provenCount = 0;
   claim: ClaimState = { state: 'none' };
+  /** Since when the tracker has answered that somebody else holds or fetches it; never, when `undefined`. */
+  elsewhereSinceMs: number | undefined;
   /** Earliest time at which a wanted block is due, on the scheduler's clock; infinite when nobody waits. */
   deadlineMs = Number.POSITIVE_INFINITY;
   /** The blocks that are wanted; empty when no demand covers the chunk. */

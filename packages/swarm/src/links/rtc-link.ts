@@ -132,7 +132,8 @@ export class RtcLink implements PeerLink {
   #receive(event: unknown): void {
     if (this.#state === 'ended') return;
     const frame = frameOf(event);
-    if (frame === undefined || frame.byteLength > LIMITS.maxFrameBytes) {
+    // A frame that is too large is for the handler to refuse: it knows whom to blame.
+    if (frame === undefined) {
       this.#finish('the other end sent something that is no frame');
       return;
     }
