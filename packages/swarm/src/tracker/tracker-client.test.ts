@@ -1,0 +1,332 @@
+import { describe, expect, it } from 'vitest';
+import { encodeTrackerMessage, TRACKER_SUBPROTOCOL, type PeerId, type TrackerMessage } from '@sonantica/wire';
+import { retryDelayMs } from '../core/backoff.ts';
+import { seededRandom } from '../testing/seeded-random.ts';
+import { VirtualClock } from '../testing/virtual-clock.ts';
+import { TrackerClient, type TokenSource, type WebSocketLike } from './tracker-client.ts';
+
+const WELCOME: TrackerMessage = {
+  type: 'welcome',
+  peerId: 'A'.repeat(22) as PeerId,
+  iceServers: [],
+  announceIntervalMs: 25_000,
+  serverTimeMs: 0,
+  limits: {},
+};
+
+describe('a connection', () => {
+  it('speaks our subprotocol and says hello first', async () => {
+    const rig = await Rig.start();
+    const { socket } = rig;
+    expect([socket.url, socket.protocol]).toEqual(['ws://tracker', TRACKER_SUBPROTOCOL]);
+    expect(socket.sent).toEqual([]);
+    expect(rig.client.send({ type: 'part' })).toBe(false);
+    socket.open();
+    expect(socket.messages).toEqual([{ type: 'hello' }]);
+    expect(rig.client.send({ type: 'part' })).toBe(false);
+    expect(socket.messages).toHaveLength(1);
+  });
+
+  it('is up once the tracker admits, and says so', async () => {
+    const rig = await Rig.start();
+    expect(rig.client.isUp).toBe(false);
+    rig.admit();
+    expect(rig.client.isUp).toBe(true);
+    expect(rig.log).toEqual(['up']);
+    expect(rig.client.send({ type: 'part' })).toBe(true);
+    expect(rig.socket.messages.at(-1)).toEqual({ type: 'part' });
+  });
+
+  it('passes messages on, and drops what came before the welcome or makes no sense', async () => {
+    const rig = await Rig.start();
+    rig.socket.open();
+    const error: TrackerMessage = { type: 'error', code: 'too-fast', message: 'no' };
+    rig.socket.hear(encodeTrackerMessage(error));
+    rig.admit();
+    for (const rubbish of ['{', '[]', '{"type":"nonsense"}', '', 5, undefined, new Uint8Array(4)])
+      rig.socket.hear(rubbish);
+    rig.socket.hear(encodeTrackerMessage(error));
+    expect(rig.log).toEqual(['up', 'error']);
+    expect(rig.client.isUp).toBe(true);
+  });
+
+  it('sends nothing into a socket that is closing', async () => {
+    const rig = await Rig.start();
+    rig.admit();
+    rig.socket.readyState = 2;
+    expect(rig.client.send({ type: 'part' })).toBe(false);
+  });
+});
+
+describe('a token', () => {
+  it('goes with hello', async () => {
+    const rig = await Rig.start({ token: 'secret' });
+    rig.socket.open();
+    expect(rig.socket.messages).toEqual([{ type: 'hello', token: 'secret' }]);
+  });
+
+  it('is fetched anew before each connection', async () => {
+    let count = 0;
+    const rig = await Rig.start({ token: async () => `token-${++count}` });
+    rig.admit();
+    rig.socket.end();
+    await rig.pass(1_000);
+    rig.socket.open();
+    expect(rig.sockets.map(({ messages }) => messages[0])).toEqual([
+      { type: 'hello', token: 'token-1' },
+      { type: 'hello', token: 'token-2' },
+    ]);
+  });
+
+  it('that cannot be had is asked for again later', async () => {
+    let count = 0;
+    const rig = await Rig.start({
+      token: () => {
+        if (++count < 3) throw new Error('no token today');
+        return 'late';
+      },
+    });
+    expect(rig.log).toEqual(['down: no token today']);
+    expect(rig.sockets).toEqual([]);
+    await rig.pass(10_000);
+    rig.socket.open();
+    expect(rig.socket.messages).toEqual([{ type: 'hello', token: 'late' }]);
+  });
+});
+
+describe('a tracker that is out of reach', () => {
+  it('is tried for ever, after pauses that grow, up to a bound, and differ between listeners', async () => {
+    const pausesOf = async (seed: number) => {
+      const rig = await Rig.start({ seed });
+      const pauses: number[] = [];
+      for (let i = 0; i < 10; i++) {
+        rig.socket.end();
+        const from = rig.clock.nowMs();
+        const sockets = rig.sockets.length;
+        while (rig.sockets.length === sockets) await rig.pass(50);
+        pauses.push(rig.clock.nowMs() - from);
+      }
+      return pauses;
+    };
+    const pauses = await pausesOf(1);
+    pauses.forEach((pause, attempt) => {
+      const most = Math.min(30_000, 1_000 * 2 ** attempt);
+      expect(pause).toBeGreaterThanOrEqual(most / 2);
+      expect(pause).toBeLessThanOrEqual(most + 50);
+    });
+    expect(await pausesOf(2)).not.toEqual(pauses);
+  });
+
+  it('is told once a loss, with the reason', async () => {
+    const rig = await Rig.start();
+    rig.admit();
+    rig.socket.end(4429, 'too fast');
+    rig.socket.end(4429, 'too fast');
+    expect(rig.log).toEqual(['up', 'down: closed with 4429: too fast']);
+    expect(rig.client.isUp).toBe(false);
+  });
+
+  it('is told with the socket’s own error where there is one', async () => {
+    const rig = await Rig.start();
+    rig.socket.fail('connect ECONNREFUSED');
+    rig.socket.end(1006);
+    expect(rig.log).toEqual(['down: connect ECONNREFUSED']);
+  });
+
+  it('is tried again when a socket cannot even be made', async () => {
+    const rig = await Rig.start({ refuse: 1 });
+    expect(rig.log).toEqual(['down: no such address']);
+    await rig.pass(1_000);
+    rig.admit();
+    expect(rig.log.at(-1)).toBe('up');
+  });
+
+  it('is given up for now when it does not admit within ten seconds', async () => {
+    const rig = await Rig.start();
+    rig.socket.open();
+    await rig.pass(9_999);
+    expect(rig.log).toEqual([]);
+    await rig.pass(1);
+    expect(rig.log).toEqual(['down: the tracker did not admit us in time']);
+    expect(rig.socket.closed).toBe(true);
+    const late = rig.socket;
+    await rig.pass(1_000);
+    expect(rig.sockets).toHaveLength(2);
+    late.hear(encodeTrackerMessage(WELCOME));
+    late.end();
+    expect(rig.client.isUp).toBe(false);
+    expect(rig.log).toHaveLength(1);
+    rig.admit();
+    expect(rig.client.isUp).toBe(true);
+  });
+
+  it('that held for five seconds is tried again soon, one that dropped us at once is not', async () => {
+    const rig = await Rig.start();
+    const pauseAfter = async (heldMs: number) => {
+      rig.admit();
+      await rig.pass(heldMs);
+      rig.socket.end();
+      const from = rig.clock.nowMs();
+      const sockets = rig.sockets.length;
+      while (rig.sockets.length === sockets) await rig.pass(50);
+      return rig.clock.nowMs() - from;
+    };
+    for (let i = 0; i < 4; i++) await pauseAfter(4_000);
+    expect(await pauseAfter(4_000)).toBeGreaterThan(5_000);
+    expect(await pauseAfter(5_000)).toBeLessThanOrEqual(1_050);
+  });
+});
+
+describe('closing', () => {
+  it('ends the socket, quietly and for good', async () => {
+    const rig = await Rig.start();
+    rig.admit();
+    rig.client.close();
+    expect(rig.socket.closed).toBe(true);
+    expect(rig.client.isUp).toBe(false);
+    rig.socket.end();
+    await rig.pass(100_000);
+    expect(rig.sockets).toHaveLength(1);
+    expect(rig.log).toEqual(['up']);
+  });
+
+  it('ends a pause before the next attempt', async () => {
+    const rig = await Rig.start();
+    rig.socket.end();
+    rig.client.close();
+    await rig.pass(100_000);
+    expect(rig.sockets).toHaveLength(1);
+    expect(rig.clock.pending).toBe(0);
+  });
+
+  it('while a token is fetched opens no socket', async () => {
+    let give: (token: string) => void = () => undefined;
+    const rig = await Rig.start({ token: () => new Promise((resolve) => (give = resolve)) });
+    rig.client.close();
+    give('late');
+    await rig.pass(100_000);
+    expect(rig.sockets).toEqual([]);
+  });
+
+  it('leaves no timer behind', async () => {
+    const rig = await Rig.start();
+    rig.socket.open();
+    rig.client.close();
+    rig.socket.end();
+    expect(rig.clock.pending).toBe(0);
+  });
+});
+
+// --- A tracker by hand ---
+
+class FakeSocket implements WebSocketLike {
+  readonly url: string;
+  readonly protocol: string;
+  readyState = 0;
+  closed = false;
+  readonly sent: string[] = [];
+  readonly #listeners: { type: string; listener: (event: never) => void }[] = [];
+
+  constructor(url: string, protocol: string) {
+    this.url = url;
+    this.protocol = protocol;
+  }
+
+  get messages(): unknown[] {
+    return this.sent.map((text) => JSON.parse(text) as unknown);
+  }
+
+  addEventListener(type: string, listener: (event: never) => void): void {
+    this.#listeners.push({ type, listener });
+  }
+
+  send(text: string): void {
+    this.sent.push(text);
+  }
+
+  close(): void {
+    this.closed = true;
+    this.readyState = 2;
+  }
+
+  open(): void {
+    this.readyState = 1;
+    this.#tell('open', {});
+  }
+
+  hear(data: unknown): void {
+    this.#tell('message', { data });
+  }
+
+  fail(message: string): void {
+    this.#tell('error', { message });
+  }
+
+  end(code = 1006, reason = ''): void {
+    this.readyState = 3;
+    this.#tell('close', { code, reason });
+  }
+
+  #tell(type: string, event: unknown): void {
+    for (const one of this.#listeners) if (one.type === type) one.listener(event as never);
+  }
+}
+
+interface RigOptions {
+  readonly token?: TokenSource;
+  readonly seed?: number;
+  /** Sockets that cannot be made, at first. */
+  readonly refuse?: number;
+}
+
+class Rig {
+  readonly clock = new VirtualClock();
+  readonly sockets: FakeSocket[] = [];
+  readonly log: string[] = [];
+  readonly client: TrackerClient;
+
+  static async start(options: RigOptions = {}): Promise<Rig> {
+    const rig = new Rig(options);
+    rig.client.start();
+    await rig.pass(0);
+    return rig;
+  }
+
+  private constructor({ token, seed = 1, refuse = 0 }: RigOptions) {
+    const random = seededRandom(seed);
+    let refused = 0;
+    this.client = new TrackerClient({
+      url: 'ws://tracker',
+      token,
+      open: (url, protocol) => {
+        if (refused++ < refuse) throw new Error('no such address');
+        const socket = new FakeSocket(url, protocol);
+        this.sockets.push(socket);
+        return socket;
+      },
+      retryDelayMs: (attempt) => retryDelayMs(attempt, { firstMs: 1_000, mostMs: 30_000 }, random),
+      after: (delayMs, run) => this.clock.schedule(delayMs, run),
+      handler: {
+        up: () => void this.log.push('up'),
+        message: ({ type }) => void this.log.push(type),
+        down: (reason) => void this.log.push(`down: ${reason}`),
+      },
+    });
+  }
+
+  /** The latest socket. */
+  get socket(): FakeSocket {
+    const socket = this.sockets.at(-1);
+    if (socket === undefined) throw new Error('no socket was opened');
+    return socket;
+  }
+
+  admit(): void {
+    this.socket.open();
+    this.socket.hear(encodeTrackerMessage(WELCOME));
+  }
+
+  async pass(ms: number): Promise<void> {
+    await this.clock.advanceAsync(ms);
+  }
+}
