@@ -150,7 +150,7 @@ export class ChunkKeeper {
       this.#cache.put(key, chunk, bytes, true);
       return bytes;
     }
-    this.#queue(() => this.#drop(key, [chunk]));
+    this.#queue(() => this.#drop(key, [chunk], () => undefined));
     this.#parts.onLost(key, chunk);
     return undefined;
   }
@@ -160,34 +160,40 @@ export class ChunkKeeper {
     if (bytes.length > this.#limitBytes) return;
     await this.#makeRoom(bytes.length);
     if (this.#storedBytes + bytes.length > this.#limitBytes) return;
-    let kept = this.#tracks.get(key);
-    if (kept === undefined) {
-      await this.store.putManifest(manifest, manifest.json);
-      kept = {
-        trackId: manifest.trackId,
-        root: manifest.root,
-        manifest: manifest.json,
-        chunkSize: manifest.chunkSize,
-        size: manifest.size,
-        chunks: new Set(),
-        unproven: new Set(),
-        usedAtMs: 0,
-      };
-      this.#tracks.set(key, kept);
-    }
+    let kept = await this.#keptTrack(version);
     try {
       await this.store.putChunk(manifest, chunk, bytes);
     } catch (error) {
       if (!(error instanceof SwarmError) || error.code !== 'store-full') throw error;
       await this.#makeRoom(this.#limitBytes - this.#storedBytes + 4 * bytes.length);
+      kept = await this.#keptTrack(version);
       await this.store.putChunk(manifest, chunk, bytes);
     }
+    if (!kept.chunks.has(chunk)) this.#storedBytes += bytes.length;
     kept.chunks.add(chunk);
     kept.unproven.delete(chunk);
     kept.usedAtMs = this.#parts.clock.wallMs();
-    this.#storedBytes += bytes.length;
     this.#cache.keptElsewhere(key, chunk);
     this.#inTrouble = false;
+  }
+
+  /** The store's record of a track, begun if need be: making room may have ended it. */
+  async #keptTrack({ key, manifest }: TrackVersion): Promise<KeptTrack> {
+    const known = this.#tracks.get(key);
+    if (known !== undefined) return known;
+    await this.store.putManifest(manifest, manifest.json);
+    const kept: KeptTrack = {
+      trackId: manifest.trackId,
+      root: manifest.root,
+      manifest: manifest.json,
+      chunkSize: manifest.chunkSize,
+      size: manifest.size,
+      chunks: new Set(),
+      unproven: new Set(),
+      usedAtMs: 0,
+    };
+    this.#tracks.set(key, kept);
+    return kept;
   }
 
   /** Evicts until `bytes` more fit under the limit. */
@@ -217,7 +223,12 @@ export class ChunkKeeper {
     return chooseEvictions('priority', candidates, bytes, this.#parts.clock.wallMs());
   }
 
-  async #drop(track: TrackKey, chunks: readonly number[]): Promise<void> {
+  /** Deletes chunks from the store; `tell` hears of those that memory does not have either. */
+  async #drop(
+    track: TrackKey,
+    chunks: readonly number[],
+    tell = (chunk: number) => this.#parts.onLost(track, chunk),
+  ): Promise<void> {
     const kept = this.#tracks.get(track);
     if (kept === undefined) return;
     const { trackId, root } = kept;
@@ -226,7 +237,7 @@ export class ChunkKeeper {
       if (!kept.chunks.delete(chunk)) continue;
       kept.unproven.delete(chunk);
       this.#storedBytes -= Math.min(kept.chunkSize, kept.size - chunk * kept.chunkSize);
-      if (!this.#cache.keptNowhereElse(track, chunk)) this.#parts.onLost(track, chunk);
+      if (!this.#cache.keptNowhereElse(track, chunk)) tell(chunk);
     }
     if (kept.chunks.size > 0) return;
     this.#tracks.delete(track);

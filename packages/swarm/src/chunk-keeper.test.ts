@@ -1,0 +1,430 @@
+import { describe, expect, it } from 'vitest';
+import {
+  buildManifest,
+  checkManifest,
+  chunkLength,
+  ChunkSet,
+  equalBytes,
+  type TrackId,
+} from '@sonantica/wire';
+import { ChunkKeeper, type ChunkReader } from './chunk-keeper.ts';
+import { SwarmError } from './errors.ts';
+import type { ChunkStore } from './store/chunk-store.ts';
+import { openMemoryStore } from './store/memory-store.ts';
+import { VirtualClock } from './testing/virtual-clock.ts';
+import { TrackVersion } from './track-version.ts';
+import { nodeHasher } from './verify/sha256-node.ts';
+
+const CHUNK = 131_072;
+const GB = 1e9;
+
+describe('a kept chunk', () => {
+  it('is in memory at once and in the store soon', async () => {
+    const room = await Room.open();
+    const song = await track('song', 3);
+    room.keep(song, 1);
+    expectChunk(await room.keeper.load(song, 1), song, 1);
+    expect(room.keeper.storedBytes).toBe(0);
+    await room.keeper.settled();
+    expect(room.keeper.storedBytes).toBe(CHUNK);
+    expectChunk(await room.store.getChunk(song.manifest, 1), song, 1);
+    expect((await room.store.tracks())[0]?.manifest).toEqual(song.manifest.json);
+  });
+
+  it('counts once when it is kept again', async () => {
+    const room = await Room.open();
+    const song = await track('song', 3);
+    room.keep(song, 1);
+    room.keep(song, 1);
+    await room.keeper.settled();
+    expect(room.keeper.storedBytes).toBe(CHUNK);
+  });
+
+  it('counts its own length, also when the track ends in it', async () => {
+    const room = await Room.open();
+    const song = await track('song', 2, 1_000);
+    room.keep(song, 2);
+    await room.keeper.settled();
+    expect(room.keeper.storedBytes).toBe(1_000);
+    room.keeper.setLimit(0);
+    await room.keeper.settled();
+    expect(room.keeper.storedBytes).toBe(0);
+  });
+});
+
+describe('after a restart', () => {
+  it('is there again, proven before anybody gets it, and counted once as coming from the cache', async () => {
+    const before = await Room.open();
+    const song = await track('song', 3);
+    before.keep(song, 0);
+    before.keep(song, 2);
+    await before.keeper.settled();
+
+    const room = await Room.open({ store: before.store });
+    expect(room.keeper.storedBytes).toBe(2 * CHUNK);
+    expect(room.keeper.stored.map(({ trackId, held }) => [trackId, [...held]])).toEqual([['song', [0, 2]]]);
+    expectChunk(await room.keeper.load(song, 2), song, 2);
+    expect(room.proofs).toBe(1);
+    expect(room.cachedBytes).toBe(CHUNK);
+    await room.keeper.load(song, 2);
+    expect(room.proofs).toBe(1);
+    expect(room.cachedBytes).toBe(CHUNK);
+  });
+
+  it('is loaded once for all who ask at a time', async () => {
+    const before = await Room.open();
+    const song = await track('song', 3);
+    before.keep(song, 0);
+    await before.keeper.settled();
+    const room = await Room.open({ store: before.store });
+    const loads = await Promise.all([room.keeper.load(song, 0), room.keeper.load(song, 0)]);
+    expect(loads[0]).toBe(loads[1]);
+    expect(room.proofs).toBe(1);
+  });
+
+  it('is dropped, told as lost and not given when it is damaged', async () => {
+    const before = await Room.open();
+    const song = await track('song', 3);
+    before.keep(song, 0);
+    before.keep(song, 1);
+    await before.keeper.settled();
+    await before.store.putChunk(song.manifest, 0, new Uint8Array(CHUNK).fill(0xee));
+
+    const room = await Room.open({ store: before.store });
+    expect(await room.keeper.load(song, 0)).toBeUndefined();
+    expect(room.lost).toEqual([0]);
+    await room.keeper.settled();
+    expect(room.keeper.storedBytes).toBe(CHUNK);
+    expect(await room.store.getChunk(song.manifest, 0)).toBeUndefined();
+    expectChunk(await room.keeper.load(song, 1), song, 1);
+    room.keep(song, 0);
+    await room.keeper.settled();
+    expect(room.keeper.storedBytes).toBe(2 * CHUNK);
+  });
+
+  it('is told as lost when the store cannot read it, and the trouble is told', async () => {
+    const before = await Room.open();
+    const song = await track('song', 3);
+    before.keep(song, 0);
+    await before.keeper.settled();
+    const store = changed(before.store, {
+      getChunk: () => Promise.reject(new SwarmError('store-failed', 'the disk is gone')),
+    });
+    const room = await Room.open({ store });
+    expect(await room.keeper.load(song, 0)).toBeUndefined();
+    expect(room.lost).toEqual([0]);
+    expect(room.troubles).toEqual(['store-failed: the disk is gone']);
+  });
+});
+
+describe('the listener’s limit', () => {
+  it('of nothing keeps chunks in memory alone', async () => {
+    const room = await Room.open({ limit: 0 });
+    const song = await track('song', 3);
+    room.keep(song, 0);
+    await room.keeper.settled();
+    expect(await room.store.tracks()).toEqual([]);
+    expectChunk(await room.keeper.load(song, 0), song, 0);
+    expect(room.lost).toEqual([]);
+    expect(room.troubles).toEqual([]);
+  });
+
+  it.each([
+    [3 * CHUNK, 3],
+    [3 * CHUNK - 1, 2],
+    [CHUNK - 1, 0],
+  ])('of %i bytes is never exceeded: %i chunks stay', async (limit, chunks) => {
+    let mostBytes = 0;
+    const store = openMemoryStore();
+    const watched = changed(store, {
+      putChunk: async (key, chunk, bytes) => {
+        await store.putChunk(key, chunk, bytes);
+        const [held] = await store.tracks();
+        mostBytes = Math.max(mostBytes, held?.sizeBytes ?? 0);
+      },
+    });
+    const room = await Room.open({ store: watched, limit });
+    const song = await track('song', 6);
+    for (let chunk = 0; chunk < 6; chunk++) room.keep(song, chunk);
+    await room.keeper.settled();
+    expect(room.keeper.storedBytes).toBe(chunks * CHUNK);
+    expect(mostBytes).toBeLessThanOrEqual(limit);
+  });
+
+  it('lets the track go that was used longest ago', async () => {
+    const room = await Room.open({ limit: 3 * CHUNK });
+    const [old, young] = [await track('old', 2), await track('young', 2)];
+    room.keep(old, 0);
+    room.keep(old, 1);
+    await room.keeper.settled();
+    room.clock.advance(3_600_000);
+    room.keep(young, 0);
+    room.keep(young, 1);
+    await room.keeper.settled();
+    const held = (await room.store.tracks()).map(({ trackId, held: set }) => [trackId, [...set]]);
+    expect(held).toEqual([
+      ['old', [0]],
+      ['young', [0, 1]],
+    ]);
+  });
+
+  it('that shrinks is obeyed at once; what memory still has is not lost', async () => {
+    const room = await Room.open();
+    const song = await track('song', 4);
+    for (let chunk = 0; chunk < 4; chunk++) room.keep(song, chunk);
+    await room.keeper.settled();
+    room.keeper.setLimit(CHUNK);
+    await room.keeper.settled();
+    expect(room.keeper.storedBytes).toBe(CHUNK);
+    expect(room.lost).toEqual([]);
+    expectChunk(await room.keeper.load(song, 3), song, 3);
+  });
+
+  it('that shrinks is told for what memory does not have', async () => {
+    const before = await Room.open();
+    const song = await track('song', 3);
+    for (let chunk = 0; chunk < 3; chunk++) before.keep(song, chunk);
+    await before.keeper.settled();
+    const room = await Room.open({ store: before.store });
+    await room.keeper.load(song, 2);
+    room.keeper.setLimit(0);
+    await room.keeper.settled();
+    expect(room.lost.toSorted()).toEqual([0, 1]);
+    expect(await room.store.tracks()).toEqual([]);
+  });
+
+  it('does not take chunks that a player is about to need', async () => {
+    const room = await Room.open({ limit: 2 * CHUNK });
+    const song = await track('song', 4);
+    room.inUse = new Set([0, 1]);
+    for (let chunk = 0; chunk < 4; chunk++) room.keep(song, chunk);
+    await room.keeper.settled();
+    expect([...((await room.store.tracks())[0]?.held ?? [])]).toEqual([0, 1]);
+  });
+});
+
+describe('a store that is full', () => {
+  it('gets room by eviction, and nobody is troubled', async () => {
+    const room = await Room.open({ store: openMemoryStore({ maxBytes: 6 * CHUNK }) });
+    const [old, young] = [await track('old', 6), await track('young', 2)];
+    for (let chunk = 0; chunk < 6; chunk++) room.keep(old, chunk);
+    await room.keeper.settled();
+    room.clock.advance(3_600_000);
+    room.keep(young, 0);
+    await room.keeper.settled();
+    expectChunk(await room.store.getChunk(young.manifest, 0), young, 0);
+    expect(room.troubles).toEqual([]);
+    expect(room.keeper.storedBytes).toBe((await sizeOf(room.store)) ?? -1);
+  });
+
+  it('keeps a chunk of a track whose last chunks had to go for it', async () => {
+    const room = await Room.open({ store: openMemoryStore({ maxBytes: CHUNK }) });
+    const song = await track('song', 3);
+    room.keep(song, 0);
+    await room.keeper.settled();
+    room.keep(song, 1);
+    await room.keeper.settled();
+    expect(room.troubles).toEqual([]);
+    expectChunk(await room.store.getChunk(song.manifest, 1), song, 1);
+    expect(room.keeper.storedBytes).toBe(CHUNK);
+  });
+
+  it('and stays full leaves chunks in memory alone, which is told once until it works again', async () => {
+    let full = true;
+    const store = openMemoryStore();
+    const moody = changed(store, {
+      putChunk: (key, chunk, bytes) =>
+        full
+          ? Promise.reject(new SwarmError('store-full', 'no space left'))
+          : store.putChunk(key, chunk, bytes),
+    });
+    const room = await Room.open({ store: moody });
+    const song = await track('song', 6);
+    for (const chunk of [0, 1, 2]) room.keep(song, chunk);
+    await room.keeper.settled();
+    expect(room.troubles).toEqual(['store-full: no space left']);
+    expect(room.keeper.storedBytes).toBe(0);
+    for (const chunk of [0, 1, 2]) expectChunk(await room.keeper.load(song, chunk), song, chunk);
+    expect(room.lost).toEqual([]);
+    full = false;
+    room.keep(song, 3);
+    await room.keeper.settled();
+    expect(room.keeper.storedBytes).toBe(CHUNK);
+    full = true;
+    room.keep(song, 4);
+    await room.keeper.settled();
+    expect(room.troubles).toHaveLength(2);
+  });
+
+  it('is told apart from one that fails', async () => {
+    const store = changed(openMemoryStore(), {
+      putManifest: () => Promise.reject(new Error('read-only file system')),
+    });
+    const room = await Room.open({ store });
+    room.keep(await track('song', 1), 0);
+    await room.keeper.settled();
+    expect(room.troubles).toEqual(['store-failed: read-only file system']);
+  });
+});
+
+describe('memory', () => {
+  it('of 64 MiB lets go of chunks that no store has, and tells', async () => {
+    const room = await Room.open({ limit: 0 });
+    const chunks = (64 * 1024 * 1024) / CHUNK;
+    const song = await track('song', chunks + 2);
+    for (let chunk = 0; chunk < chunks; chunk++) room.keep(song, chunk);
+    expect(room.lost).toEqual([]);
+    await room.keeper.load(song, 0);
+    room.keep(song, chunks);
+    room.keep(song, chunks + 1);
+    expect(room.lost).toEqual([1, 2]);
+  });
+});
+
+describe('a reader', () => {
+  it('gives chunks that lie elsewhere, proven like any other', async () => {
+    const room = await Room.open();
+    const song = await track('song', 2);
+    const reader: ChunkReader = async (chunk) =>
+      chunk === 0 ? bytesOf(song, 0) : new Uint8Array(CHUNK).fill(0xee);
+    expect(room.keeper.hasReader(song.key)).toBe(false);
+    room.keeper.setReader(song.key, reader);
+    expect(room.keeper.hasReader(song.key)).toBe(true);
+    expectChunk(await room.keeper.load(song, 0), song, 0);
+    expect(await room.keeper.load(song, 1)).toBeUndefined();
+    expect(room.lost).toEqual([1]);
+    expect(room.keeper.storedBytes).toBe(0);
+  });
+});
+
+describe('closing', () => {
+  it('waits for what is being written', async () => {
+    const store = openMemoryStore();
+    let kept = 0;
+    let closedAfter = -1;
+    const watched = changed(store, {
+      putChunk: async (...put) => {
+        await new Promise((resolve) => setImmediate(resolve));
+        await store.putChunk(...put);
+        kept++;
+      },
+      close: async () => void (closedAfter = kept),
+    });
+    const room = await Room.open({ store: watched });
+    const song = await track('song', 2);
+    room.keep(song, 0);
+    room.keep(song, 1);
+    await room.keeper.close();
+    expect(closedAfter).toBe(2);
+  });
+});
+
+// --- A keeper and what it tells ---
+
+interface RoomOptions {
+  readonly store?: ChunkStore;
+  readonly limit?: number;
+}
+
+let proofs = 0;
+
+class Room {
+  readonly store: ChunkStore;
+  readonly keeper: ChunkKeeper;
+  readonly clock = new VirtualClock();
+  readonly lost: number[] = [];
+  readonly troubles: string[] = [];
+  cachedBytes = 0;
+  inUse: { has(chunk: number): boolean } = new Set<number>();
+  readonly #proofsBefore = proofs;
+
+  static async open(options: RoomOptions = {}): Promise<Room> {
+    const room = new Room(options);
+    await room.keeper.loadAll();
+    room.keeper.setLimit(options.limit ?? GB);
+    await room.keeper.settled();
+    return room;
+  }
+
+  private constructor({ store = openMemoryStore() }: RoomOptions) {
+    this.store = store;
+    this.keeper = new ChunkKeeper({
+      store,
+      clock: this.clock,
+      onLost: (_track, chunk) => void this.lost.push(chunk),
+      onCached: (_version, bytes) => void (this.cachedBytes += bytes),
+      demandFor: () => ({ listeners: 0, aulas: 0, inUse: this.inUse, holders: () => 0 }),
+      onTrouble: (reason, message) => void this.troubles.push(`${reason}: ${message}`),
+    });
+  }
+
+  /** Whole chunks proven since the room was opened. */
+  get proofs(): number {
+    return proofs - this.#proofsBefore;
+  }
+
+  keep(version: TrackVersion, chunk: number): void {
+    this.keeper.keep(version, chunk, bytesOf(version, chunk));
+  }
+}
+
+/** A track of whole chunks, and one more of `tail` bytes if any. A chunk is right when its first byte is its index. */
+async function track(id: string, chunks: number, tail = 0): Promise<TrackVersion> {
+  const count = chunks + (tail > 0 ? 1 : 0);
+  const chunkHashes = Array.from({ length: count }, (_, i) =>
+    nodeHasher(new TextEncoder().encode(`${id}${i}`)),
+  );
+  const facts = { trackId: id as TrackId, size: chunks * CHUNK + tail, chunkSize: CHUNK, mime: 'audio/flac' };
+  const document = await buildManifest({ ...facts, sha256: '00'.repeat(32), chunkHashes }, nodeHasher);
+  const manifest = await checkManifest(document, { hasher: nodeHasher });
+  const unused = () => {
+    throw new Error('not expected here');
+  };
+  const verifier = {
+    hasLeaves: unused,
+    leavesOf: unused,
+    acceptLeaves: unused,
+    proveBlock: unused,
+    forget: unused,
+    proveChunk: (chunk: number, bytes: Uint8Array) => {
+      proofs++;
+      return bytes[0] === (chunk & 0xff) ? new Uint8Array(1) : undefined;
+    },
+  };
+  const handler = {
+    proven: unused,
+    disproved: unused,
+    wasted: unused,
+    complete: unused,
+    load: unused,
+  };
+  return new TrackVersion(manifest, ChunkSet.all(count), verifier, handler);
+}
+
+function bytesOf({ manifest }: TrackVersion, chunk: number): Uint8Array {
+  return new Uint8Array(chunkLength(manifest, chunk)).fill(chunk & 0xff);
+}
+
+function expectChunk(bytes: Uint8Array | undefined, version: TrackVersion, chunk: number): void {
+  expect(bytes !== undefined && equalBytes(bytes, bytesOf(version, chunk))).toBe(true);
+}
+
+async function sizeOf(store: ChunkStore): Promise<number> {
+  return (await store.tracks()).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+}
+
+/** A store some of whose methods are others. */
+function changed(store: ChunkStore, methods: Partial<ChunkStore>): ChunkStore {
+  return {
+    tracks: () => store.tracks(),
+    putManifest: (...put) => store.putManifest(...put),
+    putChunk: (...put) => store.putChunk(...put),
+    getChunk: (...get) => store.getChunk(...get),
+    deleteChunks: (...gone) => store.deleteChunks(...gone),
+    deleteTrack: (key) => store.deleteTrack(key),
+    getDocument: (name) => store.getDocument(name),
+    putDocument: (...put) => store.putDocument(...put),
+    close: () => store.close(),
+    ...methods,
+  };
+}
