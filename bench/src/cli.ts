@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { availableParallelism } from 'node:os';
+import { figures, markdownOf } from './figures.ts';
 import { DEFAULT_SCENARIO, type Scenario, type Span } from './scenario.ts';
 import { simulate } from './simulate.ts';
 
@@ -26,6 +28,15 @@ interface SwarmFlags {
   policy: 'swarm' | 'http-only';
   json?: boolean;
   trace?: string;
+}
+
+interface FigureFlags {
+  quick?: boolean;
+  only?: string;
+  seeds?: number;
+  jobs: number;
+  markdown?: boolean;
+  json?: boolean;
 }
 
 const count = numberFrom(1, 10_000, true);
@@ -92,6 +103,30 @@ program
           },
     );
     console.log(JSON.stringify(report, undefined, flags.json === true ? undefined : 2));
+  });
+
+program
+  .command('figures')
+  .description(
+    'Every bar of the delivery engine: what was reached, pass or fail. Exit status 1 if one falls short.',
+  )
+  .addOption(new Option('--runtime <name>', 'where it runs').choices(['sim']).default('sim'))
+  .option('--quick', 'the short rows, three seeds')
+  .option('--only <text>', 'rows whose name contains this')
+  .option('--seeds <n>', 'medians of seeds 1 to n', count)
+  .option('--jobs <n>', 'runs at a time', count, availableParallelism())
+  .option('--markdown', 'print a table')
+  .option('--json', 'print JSON')
+  .action(async (flags: FigureFlags) => {
+    const { quick = false, only, seeds = quick ? 3 : 10, jobs, markdown, json } = flags;
+    const progress = (line: string) => process.stderr.write(`${line}\n`);
+    const lines = await figures({ quick, only, seeds, jobs, progress });
+    if (json === true) console.log(JSON.stringify(lines, undefined, 2));
+    else if (markdown === true) console.log(markdownOf(lines));
+    else
+      for (const { row, bar, figure, passed, command } of lines)
+        console.log(`${passed ? 'pass' : 'FAIL'}  ${row}\n      ${bar}: ${figure}\n      ${command}`);
+    process.exitCode = lines.every(({ passed }) => passed) ? 0 : 1;
   });
 
 await program.parseAsync();

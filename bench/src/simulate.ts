@@ -66,6 +66,8 @@ class Simulation {
   readonly #rejected = new Set<string>();
   readonly #blamed = new Set<SimNode>();
   readonly #piece: Piece;
+  /** Listeners that have a chunk whole; those that left count on. */
+  readonly #holders = new Map<number, number>();
   #originSentBytes = 0;
   #joins = 0;
   #waiting = 0;
@@ -108,6 +110,7 @@ class Simulation {
       rttMs: middle,
     });
     this.#origin = new SimOrigin(network, originNode, document, {
+      asked: (from, start, end) => this.#noteOrigin(from, start, end),
       audioSent: (_to, bytes) => (this.#originSentBytes += bytes),
       audioArrived: (to, bytes) => count(to, 'receivedAudioBytes', bytes),
       otherBytes: () => undefined,
@@ -231,6 +234,10 @@ class Simulation {
       play.track.on('rejected', ({ peerId }) => {
         if (peerId !== undefined) this.#rejected.add(peerId);
       });
+      play.track.on(
+        'chunk',
+        ({ index }) => void this.#holders.set(index, (this.#holders.get(index) ?? 0) + 1),
+      );
       member.play = play;
     }
     const { churnPerMin } = this.#scenario;
@@ -250,6 +257,16 @@ class Simulation {
       this.#waiting++;
       this.#join('honest', 0);
     });
+  }
+
+  /** One line of the trace: who asks the origin for what, how soon it is due there, and how many could have given it. */
+  #noteOrigin(from: SimNode, start: number, end: number): void {
+    if (this.#watcher.log === undefined) return;
+    const chunk = Math.floor(start / this.#document.chunkSize);
+    const dueInMs = this.#byNode.get(from)?.play?.playback.dueInMs(start) ?? 0;
+    const holders = this.#holders.get(chunk) ?? 0;
+    const line = `GET chunk ${chunk}, ${end - start} bytes, due in ${Math.round(dueInMs)} ms, held by ${holders}`;
+    this.#watcher.log(this.#clock.nowMs(), 'origin', `${from.name} ${line}`);
   }
 
   #draw({ least, most }: Span): number {

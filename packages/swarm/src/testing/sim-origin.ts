@@ -13,6 +13,8 @@ const SEND_BUFFER_BYTES = 65_536;
 
 /** What an origin counts. */
 export interface OriginMeter {
+  /** A node asks for bytes of the audio, the end exclusive. */
+  asked(from: SimNode, start: number, end: number): void;
   /** Audio bytes that left the origin for a node. */
   audioSent(to: SimNode, bytes: number): void;
   audioArrived(to: SimNode, bytes: number): void;
@@ -89,6 +91,7 @@ export class SimOrigin {
       range === null ? {} : { 'content-range': `bytes ${start}-${end - 1}/${size}` };
     const status = range === null ? 200 : 206;
     this.#meter.otherBytes(client, HEAD_BYTES);
+    if (!isManifest && !isLeaves) this.#meter.asked(client, start, end);
     this.#send(client, start, end, {
       isAudio: !isManifest && !isLeaves,
       bytes: isManifest ? this.#manifest : undefined,

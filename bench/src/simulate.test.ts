@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import { DEFAULT_SCENARIO, type Scenario } from './scenario.ts';
+import { simulate } from './simulate.ts';
+
+const QUICK: Scenario = { ...DEFAULT_SCENARIO, peers: 6, sizeMB: 3, joinSpreadS: 5 };
+
+const exactly = (value: number) => ({ least: value, most: value });
+
+describe('a simulated swarm', () => {
+  it('gives the same report for the same seed, to the byte', async () => {
+    const scenario = { ...QUICK, rttMs: { least: 20, most: 200 }, liars: 0.34, connectSuccess: 0.8 };
+    const first = JSON.stringify(await simulate(scenario));
+    expect(JSON.stringify(await simulate(scenario))).toBe(first);
+    expect(JSON.stringify(await simulate({ ...scenario, seed: 2 }))).not.toBe(first);
+  });
+
+  it('delivers to every listener the whole track, each byte from one tier', async () => {
+    const { completed, bytes, badBytesDelivered, originCopies, stalls } = await simulate(QUICK);
+    expect(completed).toBe(6);
+    expect(bytes.origin + bytes.aula + bytes.global + bytes.cache).toBe(6 * 3_000_000);
+    expect(badBytesDelivered).toBe(0);
+    expect(originCopies).toBeLessThan(6);
+    expect(stalls.stalledPlays).toBe(0);
+  });
+
+  it('counts what liars sent as wasted, and passes none of it on', async () => {
+    const { completed, bytes, bannedLiars, bannedHonest, badBytesDelivered } = await simulate({
+      ...QUICK,
+      peers: 9,
+      liars: 0.34,
+    });
+    expect(completed).toBe(6);
+    expect(bytes.origin + bytes.aula + bytes.global).toBe(6 * 3_000_000);
+    expect(bytes.wasted).toBeGreaterThan(0);
+    expect(bannedLiars).toBe(3);
+    expect(bannedHonest).toBe(0);
+    expect(badBytesDelivered).toBe(0);
+  });
+});
+
+describe('the simulated network', () => {
+  it('takes size over bandwidth and three round trips for one listener on plain HTTP, within 2 %', async () => {
+    const report = await simulate({
+      ...QUICK,
+      peers: 1,
+      policy: 'http-only',
+      peerDownKbps: exactly(8_000),
+      rttMs: exactly(100),
+    });
+    const expectedS = 3_000_000 / 1_000_000 + 3 * 0.1;
+    expect(report.completionS.max).toBeGreaterThan(expectedS * 0.98);
+    expect(report.completionS.max).toBeLessThan(expectedS * 1.02);
+    expect(report.startMs.p50).toBeGreaterThan((300 + 98.304) * 0.98);
+    expect(report.startMs.p50).toBeLessThan((300 + 98.304) * 1.06);
+  });
+
+  it('shares the origin’s line equally', async () => {
+    const report = await simulate({
+      ...QUICK,
+      peers: 4,
+      joinSpreadS: 0,
+      policy: 'http-only',
+      originUpKbps: 8_000,
+      peerDownKbps: exactly(1_000_000),
+    });
+    expect(report.completionS.max).toBeGreaterThan(12.1);
+    expect(report.completionS.max).toBeLessThan(12.4);
+    expect(report.completionS.max - report.completionS.p50).toBeLessThan(0.1);
+  });
+});
