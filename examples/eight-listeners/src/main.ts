@@ -5,6 +5,7 @@ import { startOrigin } from '@sonantica/origin';
 import { startTracker } from '@sonantica/tracker';
 import type { TierBytes } from '@sonantica/swarm';
 import { Command } from 'commander';
+import { startPage } from './page.ts';
 import { hear, joinOneByOne, type Heard, type Listener } from './listeners.ts';
 
 const LISTENERS = 8;
@@ -34,7 +35,8 @@ const begun = performance.now();
 const port = (wanted: number) => (flags.once === true ? 0 : wanted);
 const tracker = await startTracker({ port: port(7000) });
 const origin = await startOrigin({ dir: LIBRARY, port: port(7001) });
-say(`tracker ${tracker.url}\norigin  ${origin.url}\n`);
+const page = await startPage(port(7002), { tracker: tracker.url, origin: origin.url });
+say(`tracker ${tracker.url}\norigin  ${origin.url}\nplayer  ${page.url}\n`);
 
 const published = createHash('sha256')
   .update(await readFile(`${LIBRARY}${TRACK_ID}.flac`))
@@ -82,7 +84,7 @@ process.exitCode = report.completed === LISTENERS && report.sha256Ok ? 0 : 1;
 
 if (flags.once === true) await stop();
 else {
-  say('\nThe listeners go on seeding. Join them:');
+  say(`\nThe listeners go on seeding. Listen with them: ${page.url}\nor join them by`);
   say(
     `  npm run -s swarm -- get ${TRACK_ID} --tracker ${tracker.url} --origin ${origin.url} --aula red --out first-light.flac`,
   );
@@ -92,6 +94,7 @@ else {
 
 async function stop(): Promise<void> {
   await Promise.all(listeners.map(({ swarm }) => swarm.close()));
+  page.close();
   await Promise.all([tracker.close(), origin.close()]);
 }
 
