@@ -44,15 +44,21 @@ describe.skipIf(skipsBrowser)('the web player', { timeout: 90_000 }, () => {
     await far.open(FIRST_LIGHT).read({ start: 3_000_000, end: 8_000_000 });
     const page = await open(stage, `theme=${theme}&lang=${lang}`, size);
     await page.getByText(word, { exact: true }).waitFor();
-    await page.waitForFunction(() => document.querySelector('#aula-note')?.textContent?.match(/1|one|un oyente|link|enlace/));
+    await page.waitForFunction(() =>
+      document.querySelector('#aula-note')?.textContent?.match(/1|one|un oyente|link|enlace/),
+    );
     await page.locator('#play').click();
     await page.waitForFunction(() => (document.querySelector('audio')?.currentTime ?? 0) > 3);
     expect(await page.locator('h1').textContent()).toBe('First Light');
-    expect(await page.locator('#quality').textContent()).toContain('FLAC · 24 bit');
+    expect(await page.locator('#quality').textContent()).toContain('FLAC · 24\u00a0bit');
     const overflow = await page.evaluate(
       () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
     );
     expect(overflow).toBe(0);
-    await page.screenshot({ path: join(SHOTS, `${size}-${theme}-${lang}.png`), fullPage: true });
+    await page.screenshot({
+      animations: 'disabled',
+      path: join(SHOTS, `${size}-${theme}-${lang}.png`),
+      fullPage: true,
+    });
   });
 });

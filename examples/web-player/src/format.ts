@@ -11,7 +11,7 @@ export function formatTime(seconds: number): string {
 export function formatSize(bytes: number, language: Language): string {
   const [value, unit] = bytes < 1e9 ? [bytes / 1e6, 'MB'] : [bytes / 1e9, 'GB'];
   const digits = value >= 100 || Number.isInteger(value) ? 0 : 1;
-  return `${value.toLocaleString(language, { maximumFractionDigits: digits })} ${unit}`;
+  return `${value.toLocaleString(language, { maximumFractionDigits: digits })}\u00a0${unit}`;
 }
 
 /** Codec, depth, rate and channels, as far as they are known. */
@@ -19,8 +19,8 @@ export function formatQuality({ audio }: ListedTrack, text: Text, language: Lang
   if (audio === undefined) return '';
   const { codec, bitsPerSample, sampleRate, channels } = audio;
   const parts = [codec?.toUpperCase()];
-  if (bitsPerSample !== undefined) parts.push(`${bitsPerSample} ${text.bits}`);
-  if (sampleRate !== undefined) parts.push(`${(sampleRate / 1000).toLocaleString(language)} kHz`);
+  if (bitsPerSample !== undefined) parts.push(`${bitsPerSample}\u00a0${text.bits}`);
+  if (sampleRate !== undefined) parts.push(`${(sampleRate / 1000).toLocaleString(language)}\u00a0kHz`);
   if (channels !== undefined) parts.push(text.channels(channels));
   return parts.filter((part) => part !== undefined).join(' · ');
 }

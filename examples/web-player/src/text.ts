@@ -68,7 +68,7 @@ const english: Text = {
   giveOn: 'What you have heard is passed on, within your limits.',
   giveOff:
     'You give nothing. This is not privacy: those you take from still see your address. To be unseen, turn off “Listen with others”.',
-  figures: (given, limit, kept, most) => `Given today: ${given} of ${limit}. Kept here: ${kept} of ${most}.`,
+  figures: (given, limit, kept, most) => `Given today: ${given} of ${limit}.\nKept here: ${kept} of ${most}.`,
   tiers: { aula: 'your Aula', global: 'other listeners', origin: 'the server', cache: 'kept here' },
   from: (parts) =>
     parts
@@ -77,7 +77,7 @@ const english: Text = {
       )
       .join(', '),
   nothingYet: 'Nothing has been fetched yet.',
-  ahead: (seconds) => `${seconds} s ahead`,
+  ahead: (seconds) => `${seconds}\u00a0s\u00a0ahead`,
   channels: (count) => (count === 1 ? 'mono' : count === 2 ? 'stereo' : `${count} channels`),
   bits: 'bit',
   viaBlob: 'This browser gives the page no service worker: the track is fetched whole before it plays.',
@@ -114,7 +114,8 @@ const spanish: Text = {
   giveOn: 'Lo que has escuchado pasa a otros, dentro de tus límites.',
   giveOff:
     'No das nada. Esto no es privacidad: aquellos de quienes recibes siguen viendo tu dirección. Para no ser visto, apaga «Escuchar con otros».',
-  figures: (given, limit, kept, most) => `Dado hoy: ${given} de ${limit}. Guardado aquí: ${kept} de ${most}.`,
+  figures: (given, limit, kept, most) =>
+    `Dado hoy: ${given} de ${limit}.\nGuardado aquí: ${kept} de ${most}.`,
   tiers: { aula: 'tu Aula', global: 'otros oyentes', origin: 'el servidor', cache: 'guardado aquí' },
   from: (parts) =>
     parts
@@ -127,7 +128,7 @@ const spanish: Text = {
       )
       .join(', '),
   nothingYet: 'Aún no se ha traído nada.',
-  ahead: (seconds) => `${seconds} s por delante`,
+  ahead: (seconds) => `${seconds}\u00a0s por\u00a0delante`,
   channels: (count) => (count === 1 ? 'mono' : count === 2 ? 'estéreo' : `${count} canales`),
   bits: 'bits',
   viaBlob: 'Este navegador no da a la página un «service worker»: la pista se trae entera antes de sonar.',
