@@ -1,72 +1,190 @@
-import { expect, it } from 'vitest';
-import { openMemoryStore } from './store/memory-store.ts';
+import { describe, expect, it } from 'vitest';
+import { SwarmError } from './errors.ts';
 import type { ChunkStore } from './store/chunk-store.ts';
+import { openMemoryStore } from './store/memory-store.ts';
 import { StoredBudget } from './stored-budget.ts';
+import { seededRandom } from './testing/seeded-random.ts';
+import { VirtualClock } from './testing/virtual-clock.ts';
 
-const clock = { nowMs: () => 0, wallMs: () => Date.UTC(2026, 0, 1, 12) };
 const MB = 1_000_000;
+const DAY_MS = 86_400_000;
 
-/** A memory store as several pages see it: one of them at a time under a lock. */
-function sharedStore(): ChunkStore {
-  const store = openMemoryStore();
-  let last: Promise<unknown> = Promise.resolve();
-  return {
-    tracks: () => store.tracks(),
-    putManifest: (key, manifest) => store.putManifest(key, manifest),
-    putChunk: (key, chunk, bytes) => store.putChunk(key, chunk, bytes),
-    getChunk: (key, chunk) => store.getChunk(key, chunk),
-    deleteChunks: (key, chunks) => store.deleteChunks(key, chunks),
-    deleteTrack: (key) => store.deleteTrack(key),
-    getDocument: (name) => store.getDocument(name),
-    putDocument: (name, value) => store.putDocument(name, value),
-    close: () => store.close(),
-    exclusively: (_name, act) => {
-      const next = last.then(act);
-      last = next.catch(() => undefined);
-      return next;
-    },
-  };
-}
+describe('the stored budget', () => {
+  it('is written down before a byte of it is granted', async () => {
+    const disk = new Disk();
+    const budget = await disk.open(10 * MB);
+    disk.holds = true;
+    const reserved = budget.reserve(1_000);
+    expect(reserved).toBeInstanceOf(Promise);
+    let granted: boolean | undefined;
+    void Promise.resolve(reserved).then((answer) => (granted = answer));
+    await turn();
+    expect(granted).toBeUndefined();
+    disk.letGo();
+    await turn();
+    expect(granted).toBe(true);
+    expect(disk.takenBytes).toBeGreaterThanOrEqual(1_000);
+  });
 
-async function openBudget(store: ChunkStore, limitBytes: number): Promise<StoredBudget> {
-  const budget = new StoredBudget(store, clock);
-  await budget.load();
-  budget.setLimit(limitBytes);
-  return budget;
-}
+  it('is granted at once from what was set aside before', async () => {
+    const disk = new Disk();
+    const budget = await disk.open(10 * MB);
+    await budget.reserve(1_000);
+    expect(budget.reserve(1_000)).toBe(true);
+    expect(disk.writes).toBe(1);
+    expect(budget.remainingBytes).toBe(10 * MB - 2_000);
+  });
 
-/** Spends until nothing is granted; answers the bytes. */
-async function spend(budget: StoredBudget, atMost = Number.POSITIVE_INFINITY): Promise<number> {
-  let bytes = 0;
-  while (bytes < atMost && (await budget.reserve(16_384))) bytes += 16_384;
-  return bytes;
-}
+  it('is written once for many who ask at a time, and reaches exactly as far as the limit', async () => {
+    const disk = new Disk();
+    const budget = await disk.open(100_000);
+    const answers = await Promise.all(Array.from({ length: 12 }, () => budget.reserve(10_000)));
+    expect(answers.filter(Boolean)).toHaveLength(10);
+    expect(disk.writes).toBe(1);
+    expect(budget.remainingBytes).toBe(0);
+  });
 
-it('lets two pages together spend a day once', async () => {
-  const store = sharedStore();
-  const pages = await Promise.all([openBudget(store, 10 * MB), openBudget(store, 10 * MB)]);
-  const spent = await Promise.all(pages.map((page) => spend(page)));
-  expect(spent.every((bytes) => bytes > 0)).toBe(true);
-  const total = spent.reduce((sum, bytes) => sum + bytes, 0);
-  expect(total).toBeLessThanOrEqual(10 * MB);
-  // What is left is the rest of the lots, at most one a page.
-  expect(total).toBeGreaterThan(8 * MB);
+  it('grants requests larger than what is being set aside', async () => {
+    const disk = new Disk();
+    const budget = await disk.open(100 * MB);
+    const answers = await Promise.all([budget.reserve(10), budget.reserve(5 * MB), budget.reserve(9 * MB)]);
+    expect(answers).toEqual([true, true, true]);
+    expect(disk.takenBytes).toBeGreaterThanOrEqual(14 * MB + 10);
+  });
+
+  it('grants nothing that cannot be written down, and goes on when it can again', async () => {
+    const disk = new Disk();
+    const budget = await disk.open(10 * MB);
+    disk.fails = true;
+    expect(await budget.reserve(1_000)).toBe(false);
+    expect(budget.remainingBytes).toBe(10 * MB);
+    disk.fails = false;
+    expect(await budget.reserve(1_000)).toBe(true);
+  });
+
+  it('is never exceeded over any number of crashes', async () => {
+    const { next } = seededRandom(5);
+    const disk = new Disk();
+    let sent = 0;
+    for (let run = 0; run < 40; run++) {
+      const budget = await disk.open(20 * MB);
+      for (let i = 0; i < 30 && next() < 0.95; i++) {
+        const bytes = Math.floor(next() * 200_000);
+        if (await budget.reserve(bytes)) sent += bytes;
+      }
+      if (next() < 0.3) await budget.close();
+      expect(sent).toBeLessThanOrEqual(20 * MB);
+      expect(disk.takenBytes).toBeGreaterThanOrEqual(sent);
+    }
+    expect(sent).toBeGreaterThan(0);
+  });
+
+  it('gives back what was set aside when it is closed, and grants nothing afterwards', async () => {
+    const disk = new Disk();
+    const budget = await disk.open(10 * MB);
+    await budget.reserve(1_000);
+    await budget.close();
+    expect(disk.takenBytes).toBe(1_000);
+    expect(budget.reserve(1)).toBe(false);
+    const next = await disk.open(10 * MB);
+    expect(next.remainingBytes).toBe(10 * MB - 1_000);
+  });
+
+  it('closes while something is being written, losing nothing that was granted', async () => {
+    const disk = new Disk();
+    const budget = await disk.open(10 * MB);
+    disk.holds = true;
+    const reserved = budget.reserve(1_000);
+    const closed = budget.close();
+    await turn();
+    disk.letGo();
+    const granted = await reserved;
+    await closed;
+    expect(disk.takenBytes).toBe(granted ? 1_000 : 0);
+  });
+
+  it('closes also when the store fails', async () => {
+    const disk = new Disk();
+    const budget = await disk.open(10 * MB);
+    await budget.reserve(1_000);
+    disk.fails = true;
+    await budget.close();
+    expect(disk.takenBytes).toBeGreaterThanOrEqual(1_000);
+  });
+
+  it('obeys a new limit at once, counting what was sent', async () => {
+    const disk = new Disk();
+    const budget = await disk.open(10 * MB);
+    await budget.reserve(4 * MB);
+    budget.setLimit(3 * MB);
+    expect(budget.remainingBytes).toBe(0);
+    expect(await budget.reserve(1)).toBe(false);
+    budget.setLimit(5 * MB);
+    expect(await budget.reserve(1 * MB)).toBe(true);
+    expect(await budget.reserve(1)).toBe(false);
+  });
+
+  it('grants nothing before a limit is set', async () => {
+    const budget = new StoredBudget(openMemoryStore(), new VirtualClock());
+    await budget.load();
+    expect(await budget.reserve(1)).toBe(false);
+  });
+
+  it('begins anew with the day and never when the clock goes back', async () => {
+    const disk = new Disk();
+    const budget = await disk.open(MB);
+    await budget.reserve(MB);
+    disk.clock.jumpWall(-3 * DAY_MS);
+    expect(await budget.reserve(1)).toBe(false);
+    const restarted = await disk.open(MB);
+    expect(await restarted.reserve(1)).toBe(false);
+    disk.clock.jumpWall(4 * DAY_MS);
+    expect(await restarted.reserve(MB)).toBe(true);
+  });
+
+  it('tells when the store cannot be read', async () => {
+    const budget = new StoredBudget(
+      {
+        ...openMemoryStore(),
+        getDocument: () => Promise.reject(new SwarmError('store-failed', 'unreadable')),
+      },
+      new VirtualClock(),
+    );
+    await expect(budget.load()).rejects.toThrow('unreadable');
+  });
 });
 
-it('lets a page spend what another gave back when it was closed', async () => {
-  const store = sharedStore();
-  const [first, second] = await Promise.all([openBudget(store, 3 * MB), openBudget(store, 3 * MB)]);
-  const early = await spend(first, 100_000);
-  await spend(second, 100_000);
-  await second.close();
-  const third = await openBudget(store, 3 * MB);
-  const total = early + 114_688 + (await spend(first)) + (await spend(third));
-  expect(total).toBeLessThanOrEqual(3 * MB);
-  expect(total).toBeGreaterThan(3 * MB - 2 * 16_384 - 1_048_576);
-});
+async function turn(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
 
-it('grants nothing that cannot be written down', async () => {
-  const store = { ...sharedStore(), putDocument: () => Promise.reject(new Error('full')) };
-  const budget = await openBudget(store, MB);
-  expect(await budget.reserve(1)).toBe(false);
-});
+/** A store that outlives the budgets opened on it, and can be slow or broken. */
+class Disk {
+  readonly clock = new VirtualClock();
+  writes = 0;
+  takenBytes = 0;
+  fails = false;
+  holds = false;
+  letGo: () => void = () => undefined;
+  readonly #memory = openMemoryStore();
+
+  async open(limitBytes: number): Promise<StoredBudget> {
+    const store: ChunkStore = {
+      ...this.#memory,
+      getDocument: (name) => this.#memory.getDocument(name),
+      putDocument: async (name, value) => {
+        this.writes++;
+        if (this.fails) throw new SwarmError('store-failed', 'broken');
+        if (this.holds) await new Promise<void>((resolve) => (this.letGo = resolve));
+        this.holds = false;
+        await this.#memory.putDocument(name, value);
+        if (typeof value === 'object' && value !== null && 'takenBytes' in value)
+          this.takenBytes = Number(value.takenBytes);
+      },
+    };
+    const budget = new StoredBudget(store, this.clock);
+    await budget.load();
+    budget.setLimit(limitBytes);
+    return budget;
+  }
+}
