@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { availableParallelism } from 'node:os';
 import { figures, markdownOf } from './figures.ts';
 import { DEFAULT_SCENARIO, type Scenario, type Span } from './scenario.ts';
-import { simulate } from './simulate.ts';
+import { brokenPromises, simulate } from './simulate.ts';
 
 interface SwarmFlags {
   runtime: string;
@@ -18,6 +18,7 @@ interface SwarmFlags {
   originUpKbps: number;
   rttMs: Span;
   aulas: number;
+  links?: number;
   churnPerMin: number;
   liars: number;
   slow: number;
@@ -74,6 +75,7 @@ program
   .option('--origin-up-kbps <n>', 'upload of the origin', positive, D.originUpKbps)
   .option('--rtt-ms <n|a-b>', 'round trip', span, D.rttMs)
   .option('--aulas <n>', 'listening rooms', count, D.aulas)
+  .option('--links <n>', 'links a listener keeps at most', numberFrom(1, 1_000, true))
   .option(
     '--churn-per-min <share>',
     'share of listeners that leave in a minute, replaced by new ones',
@@ -106,6 +108,26 @@ program
   });
 
 program
+  .command('faults')
+  .description(
+    'Small swarms under random partitions, crashes, reordering and clock jumps. Exit status 1 if a promise breaks.',
+  )
+  .addOption(new Option('--runtime <name>', 'where it runs').choices(['sim']).default('sim'))
+  .option('--seed <n>', 'first seed', numberFrom(0, 2 ** 31, true), 1)
+  .option('--seeds <n>', 'how many', count, 100)
+  .option('--json', 'print JSON')
+  .action(async ({ seed, seeds, json }: { seed: number; seeds: number; json?: boolean }) => {
+    const broken: string[] = [];
+    for (let n = seed; n < seed + seeds; n++) {
+      const scenario = { ...DEFAULT_SCENARIO, seed: n, peers: 6, sizeMB: 3, joinSpreadS: 10, aulas: 2 };
+      for (const line of await brokenPromises(scenario)) broken.push(`seed ${n}: ${line}`);
+    }
+    if (json === true) console.log(JSON.stringify({ runtime: 'sim', seeds, broken }));
+    else console.log([...broken, `${broken.length} broken promises in ${seeds} runs`].join('\n'));
+    process.exitCode = broken.length === 0 ? 0 : 1;
+  });
+
+program
   .command('figures')
   .description(
     'Every bar of the delivery engine: what was reached, pass or fail. Exit status 1 if one falls short.',
@@ -132,8 +154,8 @@ program
 await program.parseAsync();
 
 function scenarioOf(flags: SwarmFlags): Scenario {
-  const { sizeMb: sizeMB, trackerDiesS, originDiesS, ...rest } = flags;
-  return { ...rest, sizeMB, trackerDiesS, originDiesS };
+  const { sizeMb: sizeMB, trackerDiesS, originDiesS, links, ...rest } = flags;
+  return { ...rest, sizeMB, trackerDiesS, originDiesS, links, faults: false };
 }
 
 function numberFrom(least: number, most: number, whole = false): (text: string) => number {

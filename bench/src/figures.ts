@@ -142,7 +142,8 @@ const ROWS: readonly Row[] = [
   },
   {
     name: 'tracker dead from second 10',
-    runs: ['--peers 20 --join-spread-s 60 --tracker-dies-s 10'],
+    // Whoever comes later than that can know of nobody.
+    runs: ['--peers 20 --join-spread-s 8 --tracker-dies-s 10'],
     bars: [
       { what: 'not completed', of: (a) => a.peers - a.completed, most: 0 },
       { what: 'copies', of: (a) => a.originCopies, most: 2 },
@@ -165,28 +166,59 @@ export interface FiguresOptions {
 const cli = fileURLToPath(new URL('./cli.js', import.meta.url));
 const run = promisify(execFile);
 
+/** What a command of this bench prints; one that ends with status 1 has printed too. */
+async function outputOf(flags: string): Promise<string> {
+  try {
+    const { stdout } = await run(process.execPath, [cli, ...flags.split(' ')], { maxBuffer: 1 << 24 });
+    return stdout;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 1 && 'stdout' in error)
+      return String(error.stdout);
+    throw error;
+  }
+}
+
+/** How many promises a `faults` run broke. */
+function brokenIn(json: string): number {
+  const { broken } = JSON.parse(json) as { broken: readonly string[] };
+  return broken.length;
+}
+
 /** Runs every row over its seeds, each run in a process of its own. */
 export async function figures({ quick, only, seeds, jobs, progress }: FiguresOptions): Promise<Figure[]> {
   const rows = ROWS.filter((row) => (!quick || row.quick === true) && row.name.includes(only ?? ''));
-  const slots: Promise<void>[] = Array.from({ length: jobs }, () => Promise.resolve());
+  const slots: Promise<unknown>[] = Array.from({ length: jobs }, () => Promise.resolve());
   let next = 0;
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const slot = next++ % jobs;
+    const done = (slots[slot] ?? Promise.resolve()).then(work);
+    slots[slot] = done.catch(() => undefined);
+    return done;
+  };
   /** Runs of one command and seed are shared. */
   const reports = new Map<string, Promise<Report>>();
   const report = (command: string, seed: number): Promise<Report> => {
     const flags = `swarm --runtime sim ${command} --seed ${seed} --json`;
-    const known = reports.get(flags);
-    if (known !== undefined) return known;
-    const slot = next++ % jobs;
-    const made = (slots[slot] ?? Promise.resolve()).then(async () => {
-      const { stdout } = await run(process.execPath, [cli, ...flags.split(' ')], { maxBuffer: 1 << 24 });
-      return JSON.parse(stdout) as Report;
-    });
-    slots[slot] = made.then(
-      () => undefined,
-      () => undefined,
-    );
+    const made = reports.get(flags) ?? inTurn(async () => JSON.parse(await outputOf(flags)) as Report);
     reports.set(flags, made);
     return made;
+  };
+  const faulty = async (): Promise<Figure[]> => {
+    const name = 'random faults: partition, crash, reorder, clock jump';
+    if (!name.includes(only ?? '')) return [];
+    const total = quick ? 50 : 1_000;
+    const perRun = total / 10;
+    const counts = Array.from({ length: 10 }, (_, i) =>
+      inTurn(async () => {
+        const flags = `faults --runtime sim --seed ${1 + i * perRun} --seeds ${perRun} --json`;
+        return brokenIn(await outputOf(flags));
+      }),
+    );
+    const figure = (await Promise.all(counts)).reduce((sum, broken) => sum + broken, 0);
+    const bar = `broken promises in ${total} seeds ≤ 0`;
+    progress(`${figure === 0 ? 'pass' : 'FAIL'}  ${name}: ${bar}: ${figure}`);
+    const command = `sonantica-bench faults --runtime sim --seed 1 --seeds ${total}`;
+    return [{ row: name, command, bar, figure, passed: figure === 0 }];
   };
   const results = rows.map(async (row) => {
     const bySeed = await Promise.all(
@@ -215,7 +247,7 @@ export async function figures({ quick, only, seeds, jobs, progress }: FiguresOpt
       progress(`${passed ? 'pass' : 'FAIL'}  ${row.name}: ${bar}: ${figure}`);
     return lines;
   });
-  return (await Promise.all(results)).flat();
+  return (await Promise.all([...results, faulty()])).flat();
 }
 
 /** The figures as a table for people. */

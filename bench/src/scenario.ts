@@ -23,6 +23,8 @@ export interface Scenario {
   readonly originUpKbps: number;
   readonly rttMs: Span;
   readonly aulas: number;
+  /** Links a listener keeps at most; `undefined` for what the library keeps. */
+  readonly links: number | undefined;
   /** The share of listeners that leave within a minute, by crashing or closing; others come in their place. */
   readonly churnPerMin: number;
   /** Shares of the peers that say they hold everything and send wrong bytes, send at 10 kbit/s, or answer nothing. */
@@ -34,6 +36,8 @@ export interface Scenario {
   readonly trackerDiesS: number | undefined;
   readonly originDiesS: number | undefined;
   readonly policy: Policy;
+  /** Partitions, crashes, packets out of order and jumps of the clock, at random. */
+  readonly faults: boolean;
 }
 
 export const DEFAULT_SCENARIO: Scenario = {
@@ -48,6 +52,7 @@ export const DEFAULT_SCENARIO: Scenario = {
   originUpKbps: 1_000_000,
   rttMs: { least: 50, most: 50 },
   aulas: 1,
+  links: undefined,
   churnPerMin: 0,
   liars: 0,
   slow: 0,
@@ -56,6 +61,7 @@ export const DEFAULT_SCENARIO: Scenario = {
   trackerDiesS: undefined,
   originDiesS: undefined,
   policy: 'swarm',
+  faults: false,
 };
 
 /** Bytes a millisecond of a rate in kbit/s. */

@@ -20,6 +20,8 @@ import { bytesPerMs, type Scenario, type Span } from './scenario.ts';
 
 const MB = 1_000_000;
 const SLOW_KBPS = 10;
+/** Upload a day where faults are tried: little enough that it is reached. */
+const FAULTY_UPLOAD_MB = 3;
 /** Between a leaver and who comes in its place, in milliseconds. */
 const REPLACED_AFTER_MS = 1_000;
 
@@ -46,6 +48,13 @@ function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
+/** Runs a scenario with random faults and answers the promises that it broke, one line each. */
+export async function brokenPromises(scenario: Scenario): Promise<string[]> {
+  const simulation = new Simulation({ ...scenario, faults: true }, {}, await documentOf(scenario));
+  await simulation.run();
+  return simulation.broken();
+}
+
 /** Runs a scenario in virtual time: the production library, the production tracker, a simulated network. */
 export async function simulate(scenario: Scenario, watcher: Watcher = {}): Promise<Report> {
   return new Simulation(scenario, watcher, await documentOf(scenario)).run();
@@ -69,6 +78,8 @@ class Simulation {
   /** Listeners that have a chunk whole; those that left count on. */
   readonly #holders = new Map<number, number>();
   #originSentBytes = 0;
+  /** Days that the wall clock may have seen. */
+  #days = 1;
   #joins = 0;
   #waiting = 0;
 
@@ -160,6 +171,7 @@ class Simulation {
     if (trackerDiesS !== undefined) this.#clock.schedule(trackerDiesS * 1000, () => this.#tracker.kill());
     if (originDiesS !== undefined)
       this.#clock.schedule(originDiesS * 1000, () => (this.#origin.node.isDown = true));
+    if (this.#scenario.faults) this.#scheduleFaults();
     const playMs = this.#piece.sizeBytes / this.#piece.bytesPerMs;
     const spreadMs = firstMs + (joinSpreadS + warmS) * 1000;
     const lastMs = spreadMs + (churnPerMin > 0 ? 2 * playMs : 5 * playMs + 300_000);
@@ -171,6 +183,50 @@ class Simulation {
     return this.#report();
   }
 
+  /** What the library promises and did not keep in this run. */
+  broken(): string[] {
+    const broken: string[] = [];
+    for (const { node, play, listener, left } of this.#members) {
+      if (play === undefined || listener === undefined) continue;
+      if (play.wrongBytes > 0) broken.push(`${node.name} was given ${play.wrongBytes} wrong bytes`);
+      if (!left && play.completedMs === undefined) broken.push(`${node.name} did not complete`);
+      const { uploadedBytes, links } = listener.swarm.stats();
+      if (uploadedBytes > FAULTY_UPLOAD_MB * MB * this.#days)
+        broken.push(`${node.name} uploaded ${uploadedBytes} bytes in ${this.#days} days`);
+      if (links > 24) broken.push(`${node.name} has ${links} links`);
+    }
+    return broken;
+  }
+
+  #scheduleFaults(): void {
+    const random = this.#random;
+    const within = (ms: number) => random.next() * ms;
+    const cuts = new Set<SimNode>();
+    this.#network.isCut = (from, to) =>
+      cuts.has(from) !== cuts.has(to) && from !== this.#origin.node && to !== this.#origin.node;
+    if (random.next() < 0.5) this.#network.jitterMs = () => (random.next() < 0.1 ? within(400) : 0);
+    for (let i = 0; i < 3; i++) {
+      this.#clock.schedule(within(20_000), () => {
+        for (const { node } of this.#members) if (random.next() < 0.5) cuts.add(node);
+        this.#clock.schedule(within(15_000), () => cuts.clear());
+      });
+    }
+    for (let i = 0; i < 2; i++) {
+      this.#clock.schedule(within(20_000), () => {
+        const member = this.#members[Math.floor(within(this.#members.length))];
+        if (member === undefined) return;
+        member.left = true;
+        member.play?.leave();
+        member.node.isDown = true;
+      });
+      this.#clock.schedule(within(20_000), () => {
+        const days = within(4) - 2;
+        if (days > 0) this.#days += Math.ceil(days);
+        this.#clock.jumpWall(days * 86_400_000);
+      });
+    }
+  }
+
   #isDone(): boolean {
     if (this.#waiting > 0 || this.#scenario.churnPerMin > 0) return false;
     for (const { play, left } of this.#members) {
@@ -180,7 +236,7 @@ class Simulation {
   }
 
   #join(kind: Member['kind'], warmMs: number | undefined): void {
-    const { peerUpKbps, peerDownKbps, rttMs, aulas, policy } = this.#scenario;
+    const { peerUpKbps, peerDownKbps, rttMs, aulas, policy, faults } = this.#scenario;
     const index = this.#joins++;
     const node = this.#network.node({
       name: `${kind}-${index}`,
@@ -199,8 +255,10 @@ class Simulation {
             tracker: this.#tracker,
             random: seededRandom(Math.floor(this.#random.next() * 2 ** 32) + 2 ** 33 * this.#scenario.seed),
             giving,
+            maxLinks: this.#scenario.links,
             swarm: {
               aulaId: `aula-${index % aulas}`,
+              ...(faults ? { contribution: { maxBandwidthMBPerDay: FAULTY_UPLOAD_MB } } : {}),
               logger: (line) => this.#watcher.log?.(this.#clock.nowMs(), node.name, line),
             },
           });
@@ -226,6 +284,7 @@ class Simulation {
 
   #open(member: Member): void {
     this.#waiting--;
+    if (member.node.isDown) return;
     const { listener, node } = member;
     if (listener === undefined) {
       member.play = new HttpPlay(this.#clock, this.#origin.fetchFor(node), this.#piece);

@@ -14,6 +14,8 @@ import type { Verifier } from './verify/verifier.ts';
 /** How links are made, and how many bytes one bears under way. */
 export interface LinkMaker {
   readonly maxWindowBytes: number;
+  /** Links at a time; missing: what listeners have. */
+  readonly maxLinks?: number;
   connector(options: Omit<RtcConnectorOptions, 'rtc'>): LinkConnector;
 }
 

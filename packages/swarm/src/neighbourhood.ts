@@ -47,6 +47,8 @@ export interface NeighbourhoodParts {
   readonly connector: LinkConnector;
   readonly contribution: () => Contribution;
   readonly maxWindowBytes: number;
+  /** Links at a time; `undefined` for what listeners have. */
+  readonly maxLinks: number | undefined;
   readonly log: Logger;
 }
 
@@ -56,7 +58,7 @@ export interface NeighbourhoodParts {
  */
 export class Neighbourhood implements PeerSourceHandler {
   readonly #parts: NeighbourhoodParts;
-  readonly #plan = new LinkPlan();
+  readonly #plan: LinkPlan;
   readonly #announcements = new AnnouncePlan();
   readonly #versions = new Map<TrackKey, TrackVersion>();
   readonly #links = new Set<PeerSource>();
@@ -77,6 +79,7 @@ export class Neighbourhood implements PeerSourceHandler {
 
   constructor(parts: NeighbourhoodParts) {
     this.#parts = parts;
+    this.#plan = new LinkPlan(parts.maxLinks);
     this.#startedMs = parts.clock.nowMs();
     this.#stopTicking = parts.timers.every(TICK_MS, () => this.#tick());
   }

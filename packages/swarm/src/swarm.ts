@@ -351,6 +351,7 @@ export class Swarm {
       connector,
       contribution: () => this.#contribution,
       maxWindowBytes: links.maxWindowBytes,
+      maxLinks: links.maxLinks,
       log: this.#log,
     });
     const tracker = new TrackerClient({

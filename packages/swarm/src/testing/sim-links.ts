@@ -61,9 +61,10 @@ export class SimLinks {
   }
 
   /** The links of one node. */
-  maker(node: SimNode, giving: Giving): LinkMaker {
+  maker(node: SimNode, giving: Giving, maxLinks?: number): LinkMaker {
     return {
       maxWindowBytes: CEILING_BYTES,
+      ...(maxLinks === undefined ? {} : { maxLinks }),
       connector: (options) => new SimConnector(this, node, giving, options),
     };
   }
@@ -222,7 +223,7 @@ export class SimLink implements PeerLink {
     this.#attempt = attempt;
     this.#from = attempt.own.node;
     this.#to = to;
-    this.#flow = links.network.flow(this.#from, to);
+    this.#flow = links.network.flow(this.#from, to, false);
   }
 
   start(handler: PeerLinkHandler): void {

@@ -19,6 +19,8 @@ export interface SimListenerOptions {
   /** Its own chance; no other listener's draws from it. */
   readonly random: Random;
   readonly giving: Giving;
+  /** Links at a time; missing: what listeners have. */
+  readonly maxLinks?: number | undefined;
   /** What its author configured. Tracker, origin, store and `fetch` are the simulation's. */
   readonly swarm?: Pick<SwarmOptions, 'aulaId' | 'contribution' | 'logger'>;
 }
@@ -64,7 +66,7 @@ export function createSimListener(options: SimListenerOptions): SimListener {
     randomBytes: () => nonce.slice(),
     verifier: (manifest) => new FlagVerifier(manifest),
     memory: zeros,
-    links: () => Promise.resolve(links.maker(node, giving)),
+    links: () => Promise.resolve(links.maker(node, giving, options.maxLinks)),
   };
   const swarm = new Swarm(
     {

@@ -139,7 +139,7 @@ class Line {
 }
 
 /**
- * A reliable stream of packets from one node to another: in order, a bounded number of bytes in the network as
+ * Packets from one node to another, none of them lost while both are there: a bounded number of bytes in the network as
  * congestion control would have it, the rest waiting with the sender.
  */
 export class SimFlow implements Queue {
@@ -147,14 +147,16 @@ export class SimFlow implements Queue {
   readonly #from: SimNode;
   readonly #to: SimNode;
   readonly #windowBytes: number;
+  readonly #isOrdered: boolean;
   readonly #queue = new Fifo<Packet>();
   readonly #arriving = new Fifo<Packet>();
   readonly #delayMs: number;
   #queuedBytes = 0;
   #inNetworkBytes = 0;
 
-  constructor(network: SimNetwork, from: SimNode, to: SimNode) {
+  constructor(network: SimNetwork, from: SimNode, to: SimNode, isOrdered: boolean) {
     this.#network = network;
+    this.#isOrdered = isOrdered;
     this.#from = from;
     this.#to = to;
     const rttMs = network.rttMs(from, to);
@@ -190,7 +192,7 @@ export class SimFlow implements Queue {
       arrived: () => {
         this.#queuedBytes = Math.max(0, this.#queuedBytes - packet.bytes);
         packet.sent?.();
-        this.#network.clock.schedule(this.#delayMs, () => {
+        this.#network.clock.schedule(this.#delayMs + (this.#isOrdered ? 0 : this.#network.jitterMs()), () => {
           this.#arriving.push(packet);
           this.#to.down.serve(this.#tail);
         });
@@ -219,6 +221,8 @@ export class SimNetwork {
   readonly clock: VirtualClock;
   /** Whether a byte of the first reaches the second now; a partition says no. */
   isCut: (from: SimNode, to: SimNode) => boolean = () => false;
+  /** Milliseconds that a packet of a flow takes longer than the last; above 0 packets overtake each other. */
+  jitterMs: () => number = () => 0;
 
   constructor(clock: VirtualClock) {
     this.clock = clock;
@@ -236,8 +240,9 @@ export class SimNetwork {
     return !from.isDown && !to.isDown && !this.isCut(from, to);
   }
 
-  flow(from: SimNode, to: SimNode): SimFlow {
-    return new SimFlow(this, from, to);
+  /** `isOrdered`: its packets never overtake each other. */
+  flow(from: SimNode, to: SimNode, isOrdered: boolean): SimFlow {
+    return new SimFlow(this, from, to, isOrdered);
   }
 
   /** Sends something small ahead of all flows. Nothing is told of what does not arrive. */

@@ -113,7 +113,7 @@ export class SimOrigin {
   ): void {
     const { isAudio, bytes, signal, begun } = answer;
     const network = this.#network;
-    const flow = network.flow(this.node, client);
+    const flow = network.flow(this.node, client, true);
     let at = start;
     let arrivedTo = start;
     let stopped = false;
