@@ -154,6 +154,16 @@ describe.each(NODE_RTC_NAMES)('a connector over %s', (name) => {
     expect(JSON.stringify(offer).length).toBeLessThan(16_384);
   });
 
+  it('does not wait for a STUN server that is silent', async () => {
+    const silent = { urls: 'stun:127.0.0.1:9' };
+    pair = new Pair(await loadNodeRtc(name), { iceServers: () => [silent] });
+    const { links } = pair;
+    const startMs = performance.now();
+    pair.low.connect(HIGH);
+    await vi.waitFor(() => expect(links).toHaveLength(2), 10_000);
+    expect(performance.now() - startMs).toBeLessThan(3_000);
+  });
+
   it('connects again, under the same id, to a peer that began anew', async () => {
     const rtc = await loadNodeRtc(name);
     pair = new Pair(rtc);
