@@ -84,6 +84,8 @@ export class ChunkScheduler {
     /** When the first of the requests was made that have failed since anything came. */
     failingSinceMs: number | undefined;
   };
+  /** When each demand was made: a failure before it is no answer to it. */
+  readonly #demandedMs = new Map<DemandId, number>();
   #policy: SourcePolicy;
   #tracker: TrackerState = 'absent';
   #commands: SchedulerCommand[] = [];
@@ -144,11 +146,15 @@ export class ChunkScheduler {
   /** Somebody needs these bytes by `deadlineMs`, or some day when it is infinite. */
   want(key: TrackKey, id: DemandId, range: ByteRange, deadlineMs: number, nowMs: number): SchedulerCommand[] {
     this.#tracks.get(key)?.demand(id, range, deadlineMs);
+    this.#demandedMs.set(id, nowMs);
+    const origin = this.#origin;
+    origin.pausedUntilMs = Math.min(origin.pausedUntilMs, nowMs + ORIGIN_FIRST_PAUSE_MS);
     return this.#plan(nowMs);
   }
 
   /** The demand was met or given up; what nobody else wants is cancelled. */
   unwant(key: TrackKey, id: DemandId, nowMs: number): SchedulerCommand[] {
+    this.#demandedMs.delete(id);
     const track = this.#tracks.get(key);
     if (track?.drop(id) !== true) return [];
     track.inOrder();
@@ -553,11 +559,10 @@ export class ChunkScheduler {
         .inOrder()
         .find((chunk) => !chunk.hasFlights && !this.#someoneHolds(track, chunk));
       if (hopeless === undefined) continue;
-      this.#commands.push({
-        type: 'unavailable',
-        track: track.key,
-        demands: track.demandsOf(hopeless.chunk),
-      });
+      const demands = track
+        .demandsOf(hopeless.chunk)
+        .filter((id) => nowMs - (this.#demandedMs.get(id) ?? nowMs) >= GIVE_UP_AFTER_MS);
+      if (demands.length > 0) this.#commands.push({ type: 'unavailable', track: track.key, demands });
     }
   }
 
