@@ -1,4 +1,4 @@
-import type { RtcImplementation, Swarm } from '@sonantica/swarm';
+import type { RtcImplementation, Swarm, Track } from '@sonantica/swarm';
 import { loadNodeRtc } from '@sonantica/swarm/node';
 import { decodePeerFrame, encodePeerFrame, LIMITS, type PeerFrame } from '@sonantica/wire';
 import { describe, expect, it } from 'vitest';
@@ -96,7 +96,7 @@ describe.each(WRONG_BYTES)('a peer that %s', (_name, lie) => {
     const rejected: (string | undefined)[] = [];
     const handle = victim.open(place.track.trackId);
     handle.on('rejected', ({ peerId }) => rejected.push(peerId));
-    const { sha256, stats } = await finish(victim, place, handle);
+    const { sha256, stats } = await finish(handle);
     expect(sha256).toBe(place.track.sha256);
     expect(stats.rejectedBlocks).toBeGreaterThan(0);
     expect(victim.stats().rejectedBlocks).toBe(stats.rejectedBlocks);
@@ -108,7 +108,7 @@ describe.each(WRONG_BYTES)('a peer that %s', (_name, lie) => {
 describe.each(BROKEN_RULES)('a peer that %s', (_name, lie) => {
   it('loses its link and is not asked again, and the file is right all the same', async () => {
     const { place, victim, dealings } = await meetLiar(lie);
-    const { sha256 } = await finish(victim, place, victim.open(place.track.trackId));
+    const { sha256 } = await finish(victim.open(place.track.trackId));
     expect(sha256).toBe(place.track.sha256);
     await neverAskedAgain(victim, dealings);
   });
@@ -120,7 +120,7 @@ it('keeps honest peers beside a liar, and takes from them what the liar was to g
   );
   await seedTrack(place);
   const handle = victim.open(place.track.trackId);
-  const { sha256, stats } = await finish(victim, place, handle, 2);
+  const { sha256, stats } = await finish(handle, 2);
   expect(sha256).toBe(place.track.sha256);
   expect(stats.rejectedBlocks).toBeGreaterThan(0);
   expect(stats.bytes).toMatchObject({ global: place.track.size, origin: 0 });
@@ -132,7 +132,7 @@ it('never passes on what a liar gave', async () => {
   const { place, victim } = await meetLiar(
     inPlaceOf('block', (block) => [{ ...block, bytes: flip(block.bytes) }]),
   );
-  await finish(victim, place, victim.open(place.track.trackId));
+  await finish(victim.open(place.track.trackId));
   const second = listen({ tracker: place.tracker.url, origin: place.origin.url, aulaId: 'red' });
   const handle = second.open(place.track.trackId);
   let fromVictim = 0;
@@ -155,7 +155,7 @@ async function meetLiar(lie: Lie): Promise<{ place: Place; victim: Swarm; dealin
 }
 
 /** Downloads once the victim is linked to `peers` peers, and reads everything back. */
-async function finish(victim: Swarm, { track }: Place, handle: ReturnType<Swarm['open']>, peers = 1) {
+async function finish(handle: Track, peers = 1) {
   await handle.manifest();
   await until('the victim is linked', () => handle.stats().peers === peers);
   await handle.download();

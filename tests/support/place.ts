@@ -41,7 +41,7 @@ export interface PlaceOptions {
 /** Starts a tracker and an origin over one track of noise. */
 export async function startPlace({ chunks = 8, tracker, publisherKey }: PlaceOptions = {}): Promise<Place> {
   const dir = await makeFolder();
-  const bytes = makeWav((chunks - 1) * CHUNK_BYTES + 100_000);
+  const bytes = new Uint8Array(makeWav((chunks - 1) * CHUNK_BYTES + 100_000));
   const path = join(dir, 'noise.wav');
   await writeFile(path, bytes);
   const origin = await startOrigin({ dir, port: 0, ...(publisherKey === undefined ? {} : { publisherKey }) });
