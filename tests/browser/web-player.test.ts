@@ -1,8 +1,7 @@
 import { mkdir } from 'node:fs/promises';
-import { createServer } from 'node:http';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ROOT } from './support/bundle.ts';
 import { launch, newContext, newPage, skipsBrowser } from './support/chromium.ts';
 import { serveSite } from './support/site.ts';

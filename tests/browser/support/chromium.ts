@@ -29,7 +29,11 @@ const FLAGS = [
 /** Starts Chromium for one test file. The caller closes it. */
 export async function launch(...flags: string[]): Promise<Browser> {
   if (chromiumPath === undefined) throw new Error('Chromium is not installed: apt-get install chromium');
-  return chromium.launch({ executablePath: chromiumPath, args: [...FLAGS, ...flags] });
+  return chromium.launch({
+    executablePath: chromiumPath,
+    args: [...FLAGS, ...flags],
+    ignoreDefaultArgs: ['--disable-back-forward-cache'],
+  });
 }
 
 /** A browser profile of its own, gone after the test. */
