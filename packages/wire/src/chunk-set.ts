@@ -42,7 +42,10 @@ export class ChunkSet implements Iterable<number> {
    */
   static fromBitmap(capacity: number, bitmap: Uint8Array): ChunkSet {
     if (bitmap.length !== Math.ceil(capacity / 8)) {
-      throw new ProtocolError('bad-field', `a bitmap of ${capacity} chunks has ${Math.ceil(capacity / 8)} bytes`);
+      throw new ProtocolError(
+        'bad-field',
+        `a bitmap of ${capacity} chunks has ${Math.ceil(capacity / 8)} bytes`,
+      );
     }
     const spare = bitmap.length * 8 - capacity;
     if (spare > 0 && ((bitmap[bitmap.length - 1] ?? 0) & ((1 << spare) - 1)) !== 0) {
@@ -74,6 +77,8 @@ export class ChunkSet implements Iterable<number> {
   }
 
   has(chunk: number): boolean {
+    // Without this, the shift below would fold 2³² onto 0 and 1.5 onto 1.
+    if (!Number.isInteger(chunk) || chunk < 0 || chunk >= this.capacity) return false;
     return ((this.#bits[chunk >> 3] ?? 0) & (0x80 >> (chunk & 7))) !== 0;
   }
 

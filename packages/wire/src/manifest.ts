@@ -161,10 +161,24 @@ async function checkSignature(
   if (verifySignature === undefined) throw refuse('cannot be verified here');
   const valid = await verifySignature(
     fromBase64(signature.publicKey, 32),
-    signedBytes(json),
+    coveredBytes(json),
     fromBase64(signature.value, 64),
   );
   if (!valid) throw refuse('is wrong');
+}
+
+/** A document that has no canonical spelling cannot have been signed. */
+function coveredBytes(json: ManifestJson): Uint8Array {
+  try {
+    return signedBytes(json);
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    throw new ProtocolError(
+      'signature-invalid',
+      `covers what cannot be spelled: ${error.message}`,
+      'signature',
+    );
+  }
 }
 
 function readFields(document: unknown): Manifest {
@@ -182,12 +196,22 @@ function readFields(document: unknown): Manifest {
     fromBase64(asText(json['chunks'], 'chunks', LIMITS.maxManifestBytes), count * LIMITS.hashBytes),
   );
   const mime = asText(json['mime'], 'mime', 128);
-  if (!/^[\w.+-]+\/[\w.+-]+$/.test(mime)) throw new ProtocolError('bad-field', 'expected a media type', 'mime');
+  if (!/^[\w.+-]+\/[\w.+-]+$/.test(mime))
+    throw new ProtocolError('bad-field', 'expected a media type', 'mime');
   const audio = json['audio'] === undefined ? undefined : readAudio(json['audio']);
   const file = json['file'] === undefined ? undefined : asText(json['file'], 'file', 4096);
   if (json['signature'] !== undefined) checkSignatureFields(json['signature']);
   return {
-    trackId, size, chunkSize, chunkCount: count, mime, root, chunkHashes, sha256, audio, file,
+    trackId,
+    size,
+    chunkSize,
+    chunkCount: count,
+    mime,
+    root,
+    chunkHashes,
+    sha256,
+    audio,
+    file,
     json: json as ManifestJson,
   };
 }
@@ -219,7 +243,8 @@ function checkSignatureFields(value: unknown): void {
 }
 
 function asObject(value: unknown, path: string): Record<string, unknown> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>;
   throw new ProtocolError('bad-field', 'expected an object', path);
 }
 
