@@ -176,8 +176,9 @@ class Simulation {
     const spreadMs = firstMs + (joinSpreadS + warmS) * 1000;
     const lastMs = spreadMs + (churnPerMin > 0 ? 2 * playMs : 5 * playMs + 300_000);
     while (this.#clock.nowMs() < lastMs && !this.#isDone()) {
+      this.#network.isQuiet = false;
       if (!this.#clock.step()) break;
-      await turn();
+      if (!this.#network.isQuiet) await turn();
     }
     for (const { play } of this.#members) play?.playback.end();
     return this.#report();

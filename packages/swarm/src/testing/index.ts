@@ -1,6 +1,14 @@
 export { VirtualClock, type Cancel } from './virtual-clock.ts';
 export { seededRandom } from './seeded-random.ts';
 export { chunkStoreSuite, type AcceptanceCase, type ChunkStoreSuiteOptions } from './chunk-store-suite.ts';
+export {
+  memoryLinkPair,
+  type MemoryLink,
+  type MemoryLinkClock,
+  type MemoryLinkOptions,
+  type MemoryLinkPair,
+} from './memory-link.ts';
+export { peerLinkSuite, type PeerLinkPair, type PeerLinkTest } from './peer-link-suite.ts';
 export { SimNetwork, SimFlow, SimNode, type NodeOptions } from './sim-network.ts';
 export { SimLinks, type Giving, type LinkMeter } from './sim-links.ts';
 export { SimOrigin, type OriginMeter } from './sim-origin.ts';

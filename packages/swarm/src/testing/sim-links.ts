@@ -305,6 +305,7 @@ export class SimLink implements PeerLink {
   #drainIfRoom(): void {
     if (!this.#full || this.#ended || this.#flow.queuedBytes > CEILING_BYTES / 2) return;
     this.#full = false;
+    this.#links.network.isQuiet = false;
     this.#handler?.drain();
   }
 

@@ -190,9 +190,11 @@ export class SimFlow implements Queue {
     return {
       bytes: packet.bytes,
       arrived: () => {
+        this.#network.isQuiet = true;
         this.#queuedBytes = Math.max(0, this.#queuedBytes - packet.bytes);
         packet.sent?.();
         this.#network.clock.schedule(this.#delayMs + (this.#isOrdered ? 0 : this.#network.jitterMs()), () => {
+          this.#network.isQuiet = true;
           this.#arriving.push(packet);
           this.#to.down.serve(this.#tail);
         });
@@ -219,6 +221,8 @@ export class SimFlow implements Queue {
 /** Lines and distances between nodes, in virtual time. */
 export class SimNetwork {
   readonly clock: VirtualClock;
+  /** What ran last stayed within the network: no listener heard of it, so no promise can have settled. */
+  isQuiet = false;
   /** Whether a byte of the first reaches the second now; a partition says no. */
   isCut: (from: SimNode, to: SimNode) => boolean = () => false;
   /** Milliseconds that a packet of a flow takes longer than the last; above 0 packets overtake each other. */
