@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { until } from '../support/until.ts';
 import { ROOT } from './support/bundle.ts';
 import { launch, newContext, newPage, skipsBrowser } from './support/chromium.ts';
 import { serveSite } from './support/site.ts';
@@ -59,5 +60,60 @@ describe.skipIf(skipsBrowser)('the web player', { timeout: 90_000 }, () => {
       path: join(SHOTS, `${size}-${theme}-${lang}.png`),
       fullPage: true,
     });
+  });
+
+  it('offers the choices, says honestly what they mean, and keeps them', async () => {
+    const stage = await setStage();
+    const near = nodeListener(stage, { aulaId: 'attic' });
+    await near.open(FIRST_LIGHT).download();
+    const page = await open(stage, 'aula=attic');
+    await page.getByText('You are in attic, linked to one listener.').waitFor();
+    await page.getByRole('switch', { name: 'Give back' }).uncheck({ force: true });
+    await page.getByText('This is not privacy').waitFor();
+    await page.getByRole('switch', { name: 'Listen with others' }).uncheck({ force: true });
+    await page.getByText('Everything comes from the server. No other listener sees you.').waitFor();
+    await until('Node is alone', () => near.stats().links === 0);
+    await page.getByRole('button', { name: 'Español' }).click();
+    await page.reload();
+    const others = page.getByRole('switch', { name: 'Escuchar con otros' });
+    await page.getByText('Todo viene del servidor.').waitFor();
+    expect(await others.isChecked()).toBe(false);
+    await page.getByRole('button', { name: 'Reproducir' }).click();
+    await page.getByText('del servidor.').first().waitFor();
+    await others.check({ force: true });
+    await page.getByText('en enlace con un oyente').waitFor();
+    await page.getByRole('button', { name: 'Salir' }).click();
+    await page.getByText('Un Aula es una sala de escucha.').waitFor();
+    await page.getByLabel('Nombre del Aula').fill('no es un nombre');
+    await page.getByRole('button', { name: 'Entrar' }).click();
+    await page.getByText('Un nombre se forma con').waitFor();
+  });
+
+  it('shows what was kept from before, and plays another track at a click', async () => {
+    const stage = await setStage();
+    const page = await open(stage, 'lang=en');
+    await page.getByRole('button', { name: /Lamplight/ }).click();
+    await page.waitForFunction(() => (document.querySelector('audio')?.currentTime ?? 0) > 0.5);
+    await page.getByText('from the server').first().waitFor();
+    await page.reload();
+    await page.getByRole('button', { name: /Lamplight/ }).click();
+    await page
+      .getByText(/MB kept here/)
+      .first()
+      .waitFor();
+    await page.locator('#seek').focus();
+    await page.keyboard.press('End');
+    await page.waitForFunction(
+      () =>
+        document.querySelector('audio')?.ended === true ||
+        (document.querySelector('audio')?.currentTime ?? 0) > 60,
+    );
+  });
+
+  it('says so when the server does not answer', async () => {
+    const stage = await setStage();
+    await stage.origin.close();
+    const page = await open(stage, 'lang=en');
+    await page.getByText('The server does not answer.').waitFor();
   });
 });
