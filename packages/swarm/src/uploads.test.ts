@@ -150,6 +150,7 @@ describe('a link that is full', () => {
     expect(room.got).toEqual(['block 0/0', 'block 0/1', 'block 0/4', 'block 0/5']);
     expect(room.ended).toBe(false);
     expect(room.sentBytes).toBe(4 * BLOCK);
+    expect(room.reservedBytes).toBe(room.sentBytes);
   });
 
   it('that ends lets go of what was being served', async () => {

@@ -89,10 +89,11 @@ describe('growth', () => {
   it('needs a window that was full', () => {
     const window = new FlowWindow();
     let now = 0;
+    window.requested(BLOCK, now);
     for (let i = 0; i < 200; i++) {
-      window.requested(BLOCK, now);
+      window.requested(2 * BLOCK, now);
       now += 20;
-      window.delivered(BLOCK, 0, now);
+      window.delivered(BLOCK, BLOCK, now);
     }
     expect(window.bytes).toBe(64 * KIB);
   });

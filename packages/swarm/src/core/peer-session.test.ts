@@ -77,10 +77,12 @@ describe('greeting', () => {
   });
 
   it('hears nothing after the end', () => {
-    const session = greeted();
-    session.close('done');
-    expect(session.receive(hello(THEIR), 0)).toEqual([]);
-    expect(session.tick(1e6)).toEqual([]);
+    const { a, b } = linked();
+    const news = b.have(KEY, [1]);
+    a.close('done');
+    expect(deliver(a, news)).toEqual([]);
+    expect(a.receive(hello(THEIR), 0)).toEqual([]);
+    expect(a.tick(1e6)).toEqual([]);
   });
 });
 

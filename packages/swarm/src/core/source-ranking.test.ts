@@ -114,12 +114,10 @@ function peer(id: string, tier: Tier, bytesPerSecond = 0, outstandingBytes = 0):
     source.window.delivered(BLOCK, 0, (BLOCK * 1000) / bytesPerSecond);
     expect(source.window.bytesPerSecond).toBeCloseTo(bytesPerSecond, 3);
   }
-  source.outstandingBytes = outstandingBytes === 0 && bytesPerSecond > 0 ? 0 : outstandingBytes;
+  source.outstandingBytes = outstandingBytes;
   return source;
 }
 
 function names(peers: readonly SourceState[], aulaFirst: boolean): string[] {
-  for (const source of peers)
-    if (source.outstandingBytes === 0 && source.window.bytesPerSecond > 0) source.outstandingBytes = BLOCK;
   return [...peers].sort(askedBefore(aulaFirst)).map(({ id }) => id);
 }

@@ -1,3 +1,4 @@
+import { LIMITS } from '@sonantica/wire';
 import { blockTimeoutMs } from './source-health.ts';
 import type { SourceState } from './source-state.ts';
 
@@ -8,7 +9,7 @@ const MARGIN_MS = 250;
 export function askedBefore(aulaFirst: boolean): (a: SourceState, b: SourceState) => number {
   return (a, b) => {
     if (aulaFirst && a.tier !== b.tier) return a.tier === 'aula' ? -1 : 1;
-    return a.expectedMs(0) - b.expectedMs(0);
+    return a.expectedMs(LIMITS.blockBytes) - b.expectedMs(LIMITS.blockBytes);
   };
 }
 

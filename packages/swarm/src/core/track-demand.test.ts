@@ -46,6 +46,8 @@ describe('what is wanted of a track', () => {
     const track = open();
     track.demand(1, chunkRange(SONG, 2), 1_000);
     track.demand(2, chunkRange(SONG, 2), 9_000);
+    order(track);
+    expect(track.chunk(2)?.deadlineMs).toBe(1_000);
     expect(track.drop(1)).toBe(true);
     expect(order(track)).toEqual([2]);
     expect(track.chunk(2)?.deadlineMs).toBe(9_000);

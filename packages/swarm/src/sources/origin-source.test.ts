@@ -150,6 +150,9 @@ describe('a mirror that fails', () => {
     const [range] = place.asked(1, 'song');
     const first = Number(/bytes=(\d+)-/.exec(range ?? '')?.[1]);
     expect([0, 2 * BLOCK]).toContain(first);
+    place.fetch(1, 0, 1);
+    await place.until(() => place.blocks.size === 5);
+    expect(place.asked(0, 'song')).toHaveLength(1);
     expect(place.refused).toEqual([]);
   });
 
