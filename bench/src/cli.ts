@@ -151,6 +151,21 @@ program
     process.exitCode = lines.every(({ passed }) => passed) ? 0 : 1;
   });
 
+program
+  .command('browser')
+  .description('Playing in Chromium, beside plain HTTP. Exit status 1 if a figure falls short of its bar.')
+  .option('--runs <n>', 'runs of each, alternating; medians are printed', count, 5)
+  .option('--json', 'print JSON')
+  .action(async ({ runs, json }: { runs: number; json?: boolean }) => {
+    const { browserFigures } = await import('./browser.ts');
+    const lines = await browserFigures(runs, (line) => process.stderr.write(`${line}\n`));
+    if (json === true) console.log(JSON.stringify(lines, undefined, 2));
+    else
+      for (const { figure, value, unit, bar, passed } of lines)
+        console.log(`${passed ? 'pass' : 'FAIL'}  ${figure}\n      ${bar}: ${value} ${unit}`);
+    process.exitCode = lines.every(({ passed }) => passed) ? 0 : 1;
+  });
+
 await program.parseAsync();
 
 function scenarioOf(flags: SwarmFlags): Scenario {

@@ -22,6 +22,8 @@ const MB = 1_000_000;
 const SLOW_KBPS = 10;
 /** Upload a day where faults are tried: little enough that it is reached. */
 const FAULTY_UPLOAD_MB = 3;
+/** Slow enough that faults fall into downloads. */
+const FAULTY_DOWN_KBPS: Span = { least: 1_000, most: 8_000 };
 /** Between a leaver and who comes in its place, in milliseconds. */
 const REPLACED_AFTER_MS = 1_000;
 
@@ -50,7 +52,8 @@ function turn(): Promise<void> {
 
 /** Runs a scenario with random faults and answers the promises that it broke, one line each. */
 export async function brokenPromises(scenario: Scenario): Promise<string[]> {
-  const simulation = new Simulation({ ...scenario, faults: true }, {}, await documentOf(scenario));
+  const slowly = { ...scenario, faults: true, peerDownKbps: FAULTY_DOWN_KBPS };
+  const simulation = new Simulation(slowly, {}, await documentOf(scenario));
   await simulation.run();
   return simulation.broken();
 }

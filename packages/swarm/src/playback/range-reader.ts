@@ -19,8 +19,12 @@ export interface RangeReaderParts {
 /** The first piece is one block: a player can begin with it. */
 const FIRST_BYTES = 16_384;
 const MOST_BYTES = 262_144;
-/** Wanted beyond the piece being waited for, so that no round trip is idle. */
-const AHEAD_BYTES = 1_048_576;
+/**
+ * Wanted beyond the piece being waited for, so that no round trip is idle: little at first, for a player that looks for
+ * its place reads a few blocks here and there, and what it leaves behind delays what it wants next.
+ */
+const FIRST_AHEAD_BYTES = 49_152;
+const MOST_AHEAD_BYTES = 1_048_576;
 
 interface Piece {
   readonly bytes: number;
@@ -36,6 +40,7 @@ export class RangeReader {
   #at: number;
   #nextBytes: number;
   #aheadBytes = 0;
+  #takenBytes = 0;
 
   constructor(parts: RangeReaderParts) {
     this.#parts = parts;
@@ -52,6 +57,7 @@ export class RangeReader {
     const piece = this.#pieces.shift();
     if (piece === undefined) return undefined;
     this.#aheadBytes -= piece.bytes;
+    this.#takenBytes += piece.bytes;
     this.#pace.taken(piece.bytes, this.#parts.nowMs());
     try {
       return await piece.arriving;
@@ -69,7 +75,8 @@ export class RangeReader {
 
   #want(): void {
     const { read, range, nowMs } = this.#parts;
-    while (this.#at < range.end && (this.#pieces.length === 0 || this.#aheadBytes < AHEAD_BYTES)) {
+    const most = Math.min(MOST_AHEAD_BYTES, FIRST_AHEAD_BYTES + 2 * this.#takenBytes);
+    while (this.#at < range.end && (this.#pieces.length === 0 || this.#aheadBytes < most)) {
       const end = Math.min(range.end, this.#at + this.#nextBytes);
       const bytes = end - this.#at;
       const deadlineMs = this.#pace.dueInMs(this.#at - range.start, nowMs());
