@@ -106,25 +106,33 @@ describe('the cache', () => {
     expect(await response.json()).toMatchObject({ error: { code: 'cache-unwritable' } });
   });
 
-  it.each([
-    ['cut short', (content: Buffer) => content.subarray(0, 10)],
+  const damages: readonly (readonly [string, (content: Buffer) => Buffer])[] = [
+    ['cut short', (content) => content.subarray(0, 10)],
     ['empty', () => Buffer.alloc(0)],
-    ['changed in one byte', (content: Buffer) => flip(content)],
-    ['of JSON that is no record', () => Buffer.from('[null]')],
-    ['of a null', () => Buffer.from('null')],
-  ])('is made again, and right, when its files are %s', async (_how, damage) => {
-    const dir = await makeFolder({ 'song.wav': WAV });
-    const first = await serveForTest(dir);
-    const right = await manifestOf(first.url);
-    await first.close();
-    const cache = join(dir, '.sonantica');
-    for (const name of await readdir(cache)) {
-      const path = join(cache, name);
-      // Facts are not proven by anything; damage that still reads is believed.
-      if (!name.endsWith('.facts.json')) await writeFile(path, damage(await readFile(path)));
-    }
-    expect(await manifestOf((await serveForTest(dir)).url)).toEqual(right);
-  });
+    ['changed in its middle', flip],
+    ['no record', () => Buffer.from('[null]')],
+    ['null', () => Buffer.from('null')],
+  ];
+  const kinds = ['.leaves', '.hashes.json'];
+
+  it.each(kinds.flatMap((kind) => damages.map(([how, damage]) => [kind, how, damage] as const)))(
+    'is made again, and right, when %s is %s',
+    async (kind, _how, damage) => {
+      const dir = await makeFolder({ 'song.wav': WAV });
+      const first = await serveForTest(dir);
+      const right = await manifestOf(first.url);
+      const leaves = Buffer.from(await (await fetch(`${first.url}/song.leaves`)).arrayBuffer());
+      await first.close();
+      const cache = join(dir, '.sonantica');
+      for (const name of await readdir(cache)) {
+        const path = join(cache, name);
+        if (name.endsWith(kind)) await writeFile(path, damage(await readFile(path)));
+      }
+      const { url } = await serveForTest(dir);
+      expect(await manifestOf(url)).toEqual(right);
+      expect(Buffer.from(await (await fetch(`${url}/song.leaves`)).arrayBuffer())).toEqual(leaves);
+    },
+  );
 
   it('keeps the leaves of a file’s present version only, and no drafts', async () => {
     const dir = await makeFolder({ 'song.wav': WAV });
@@ -149,11 +157,11 @@ describe('the cache', () => {
   });
 });
 
-/** Changes a digit of a record, or a bit of packed hashes. */
+/** Changes a bit, or a digit of the hashes in a record. */
 function flip(content: Buffer): Buffer {
   const changed = Buffer.from(content);
   const root = changed.indexOf('"root":"');
-  const at = root < 0 ? changed.length - 1 : root + 8;
+  const at = root < 0 ? changed.length >> 1 : root + 40;
   const byte = changed[at] ?? 0;
   changed[at] = root < 0 ? byte ^ 1 : byte === 0x30 ? 0x31 : 0x30;
   return changed;

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { mkdir, rename, rm, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, open, rename, rm, stat, symlink, truncate, utimes } from 'node:fs/promises';
 import { get, request, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { checkManifest, LIMITS, parseTrackId } from '@sonantica/wire';
@@ -396,7 +396,10 @@ describe('a folder that changes', () => {
     await (await fetch(`${url}/song.manifest.json`)).text();
     const response = await new Promise<IncomingMessage>((resolve) => get(`${url}/song`, resolve));
     response.pause();
-    await writeFile(join(dir, 'song.wav'), makeWav({ seconds: 600, seed: 2 }));
+    // In place: a file that was emptied first would be cut short by its own end.
+    const file = await open(join(dir, 'song.wav'), 'r+');
+    await file.write(makeWav({ seconds: 600, seed: 2 }));
+    await file.close();
     const outcome = new Promise((resolve) => {
       response.once('end', () => resolve('whole'));
       response.once('error', () => resolve('cut short'));
