@@ -412,6 +412,7 @@ export class ChunkScheduler {
           late ??= this.#lateRun(peer, track, chunk, nowMs);
           continue;
         }
+        if (this.#isLeftToOrigin(chunk, nowMs)) continue;
         if (peer.tier !== 'aula' && this.#aulaWillGive(key, chunk, nowMs)) continue;
         if (!chunk.hasFlights || chunk.isAskedOf(peer.id) || chunk.deadlineMs - nowMs < URGENT_MS) {
           own = { track, chunk, run };
@@ -437,6 +438,13 @@ export class ChunkScheduler {
     const flights = chunk.flightsOf(run.first);
     const overdue = flights.length === 1 && flights.every((flight) => nowMs - flight.sinceMs > 250);
     return overdue ? { track, chunk, run: { first: run.first, end: run.first + 1 } } : undefined;
+  }
+
+  /** Whether the listener prefers the origin, and nothing yet says that it will not give this chunk in time. */
+  #isLeftToOrigin(chunk: WantedChunk, nowMs: number): boolean {
+    const { failingSinceMs, pausedUntilMs } = this.#origin;
+    const failing = failingSinceMs !== undefined || nowMs < pausedUntilMs;
+    return this.#policy.preferServerOverP2P && !failing && chunk.deadlineMs - nowMs >= URGENT_MS;
   }
 
   #aulaWillGive(key: TrackKey, chunk: WantedChunk, nowMs: number): boolean {
