@@ -1,4 +1,5 @@
 import type { RtcConfiguration, RtcDataChannel, RtcImplementation } from '@sonantica/swarm';
+import { decodePeerFrame } from '@sonantica/wire';
 
 /** What stands between one end of a link and its data channels. */
 export interface Tap {
@@ -63,4 +64,17 @@ function bytesOf(event: unknown): Uint8Array {
       return new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice();
   }
   throw new Error('a message of bytes was expected');
+}
+
+/** A tap that lets one block out every `everyMs`: a slow line. Other frames pass at once. */
+export function slow(everyMs: number): Tap {
+  let freeAtMs = 0;
+  return {
+    sent: (frame, pass) => {
+      if (decodePeerFrame(frame).type !== 'block') return pass(frame);
+      const now = performance.now();
+      freeAtMs = Math.max(now, freeAtMs) + everyMs;
+      setTimeout(() => pass(frame), freeAtMs - now);
+    },
+  };
 }
