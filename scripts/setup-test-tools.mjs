@@ -7,7 +7,9 @@ const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/go
 if (process.env.SONANTICA_CHROMIUM === undefined && !CHROMIUM.some((path) => existsSync(path))) {
   const mayInstall = process.getuid?.() === 0 && existsSync('/usr/bin/apt-get');
   if (!mayInstall) {
-    console.warn('Chromium is not installed: tests in a browser are skipped. On Debian: apt-get install chromium');
+    console.warn(
+      'Chromium is not installed: tests in a browser are skipped. On Debian: apt-get install chromium',
+    );
   } else {
     console.log('Installing Chromium for the tests in a browser.');
     const apt = (...args) =>
@@ -19,7 +21,9 @@ if (process.env.SONANTICA_CHROMIUM === undefined && !CHROMIUM.some((path) => exi
       apt('update');
       apt('install', '-y', '--no-install-recommends', 'chromium');
     } catch (error) {
-      console.warn(`Chromium could not be installed: ${error instanceof Error ? error.message : String(error)}`);
+      console.warn(
+        `Chromium could not be installed: ${error instanceof Error ? error.message : String(error)}`,
+      );
     }
   }
 }

@@ -36,12 +36,11 @@ describe.skipIf(skipsBrowser)('a page that plays', { timeout: 60_000 }, () => {
     for (const page of pages) {
       expect(await sha256InPage(page, FIRST_LIGHT)).toBe(sha256);
       const { bytes } = await page.evaluate(() => globalThis.swarm.stats());
-      console.log(bytes);
+      console.log(`bytes by tier: ${JSON.stringify(bytes)}`);
       expect(bytes.aula).toBeGreaterThan(0);
       expect(await page.evaluate(() => document.querySelector('audio')?.error ?? null)).toBeNull();
     }
     const { size } = await node.open(FIRST_LIGHT).manifest();
-    console.log(stage.origin.stats(), node.stats());
     await until('each byte left the origin about once', () => stage.origin.stats().audioBytes < 1.5 * size);
   });
 });

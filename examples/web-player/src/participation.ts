@@ -91,8 +91,8 @@ export class Participation {
   }
 }
 
-/** The Aula of the last visit, or the usual one; `undefined` for none. */
+/** The Aula of the address, of the last visit, or the usual one; `undefined` for none. */
 export function firstAula(usual: string): string | undefined {
-  const aula = recall('aula') ?? usual;
+  const aula = new URLSearchParams(location.search).get('aula') ?? recall('aula') ?? usual;
   return aula === '' ? undefined : aula;
 }
