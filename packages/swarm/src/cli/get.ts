@@ -10,6 +10,7 @@ import { createSwarm, type Swarm } from '../swarm.ts';
 import type { Track } from '../track.ts';
 import { createStreamHasher } from '../verify/sha256-node.ts';
 import { createProgress, megabytes } from './progress.ts';
+import { stopped } from './stopped.ts';
 
 /** Flags of `sonantica-swarm get`. */
 export interface GetFlags {
@@ -55,8 +56,7 @@ export async function get(trackId: string, flags: GetFlags, stop: AbortSignal): 
     if (flags.serverOnly === true) await swarm.setContribution(SERVER_ONLY);
     const report = await fetchTrack(swarm, swarm.open(trackId), flags, stop);
     process.stdout.write(flags.json === true ? `${JSON.stringify(report)}\n` : `${summary(report, flags)}\n`);
-    if (flags.stay === true && !stop.aborted)
-      await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
+    if (flags.stay === true) await stopped(stop);
   } finally {
     await swarm.close();
   }

@@ -15,6 +15,7 @@ import { loadNodeRtc } from '../links/node-rtc.ts';
 import { createSwarm, type Swarm } from '../swarm.ts';
 import { createStreamHasher, nodeHasher } from '../verify/sha256-node.ts';
 import { megabytes } from './progress.ts';
+import { stopped } from './stopped.ts';
 
 /** Flags of `sonantica-swarm seed`. */
 export interface SeedFlags {
@@ -61,8 +62,7 @@ export async function seed(paths: readonly string[], flags: SeedFlags, stop: Abo
           : `seeding ${trackId} (${megabytes(size)})`;
       process.stdout.write(`${line}\n`);
     }
-    if (!stop.aborted)
-      await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
+    await stopped(stop);
     const { uploadedBytes } = swarm.stats();
     if (flags.json !== true) process.stdout.write(`gave ${megabytes(uploadedBytes)}\n`);
   } finally {
