@@ -97,6 +97,16 @@ function goodAnswer(whole: Uint8Array, range: string | undefined): Answer {
   };
 }
 
+function room(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off('drain', done).off('close', done);
+      resolve();
+    };
+    response.on('drain', done).on('close', done);
+  });
+}
+
 async function give(response: ServerResponse, answer: Answer, count: (bytes: number) => void): Promise<void> {
   const { status, headers, body, cutAt, hangAt, paceMs } = answer;
   response.on('error', () => undefined);
@@ -106,8 +116,7 @@ async function give(response: ServerResponse, answer: Answer, count: (bytes: num
     if (paceMs !== undefined) await new Promise((resolve) => setTimeout(resolve, paceMs));
     const piece = body.subarray(at, Math.min(end, at + PIECE_BYTES));
     count(piece.length);
-    if (!response.write(piece))
-      await new Promise((resolve) => response.once('drain', resolve).once('close', resolve));
+    if (!response.write(piece)) await room(response);
   }
   if (cutAt !== undefined) response.destroy();
   else if (hangAt === undefined) response.end();

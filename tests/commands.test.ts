@@ -1,0 +1,209 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { loadNodeRtc } from '@sonantica/swarm/node';
+import { describe, expect, it } from 'vitest';
+import { runNode, swarmCommand } from './support/command.ts';
+import { startMirror } from './support/mirror.ts';
+import { makeFolder, sha256Of, startPlace } from './support/place.ts';
+import { until } from './support/until.ts';
+
+const STACKS = ['wrtc', 'werift'] as const;
+const installed = await Promise.all(
+  STACKS.map((stack) =>
+    loadNodeRtc(stack).then(
+      () => true,
+      (error: unknown) => {
+        if (process.env['CI'] === 'true') throw error;
+        return false;
+      },
+    ),
+  ),
+);
+const hasStacks = installed.every(Boolean);
+
+describe('sonantica-swarm get', () => {
+  const pairs = STACKS.flatMap((seeding) => STACKS.map((getting) => [seeding, getting] as const));
+
+  it.skipIf(!hasStacks).each(pairs)(
+    'fetches the very file from a seeder on %s by %s (npm install @roamhq/wrtc if skipped)',
+    async (seeding, getting) => {
+      const place = await startPlace({ chunks: 5 });
+      const { tracker, track } = place;
+      const noAudio = await startMirror(place, (good, { kind }) =>
+        kind === 'audio' ? { status: 503, headers: {}, body: new Uint8Array() } : good,
+      );
+      const seeder = swarmCommand('seed', track.path, '--tracker', tracker.url, '--rtc', seeding, '--json');
+      expect(await seeder.json()).toMatchObject({ size: track.size, sha256: track.sha256 });
+      await until('the seeder is announced', () => tracker.stats().members === 1);
+      const out = join(await makeFolder(), 'noise.wav');
+      const { status, stdout, stderr } = await swarmCommand(
+        ...['get', track.trackId, '--tracker', tracker.url, '--origin', noAudio.url],
+        ...['--rtc', getting, '--out', out, '--json'],
+      ).ended;
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      expect(JSON.parse(stdout)).toEqual({
+        trackId: track.trackId,
+        size: track.size,
+        sha256: track.sha256,
+        ms: expect.any(Number),
+        firstBlockMs: expect.any(Number),
+        bytes: { cache: 0, aula: 0, global: track.size, origin: 0 },
+        peers: 1,
+        chunks: 5,
+        rejectedBlocks: 0,
+      });
+      expect(sha256Of(await readFile(out))).toBe(track.sha256);
+      seeder.kill('SIGTERM');
+      expect((await seeder.ended).status).toBe(0);
+    },
+  );
+
+  it('says where the bytes came from to people who do not ask for JSON', async () => {
+    const { origin, track } = await startPlace({ chunks: 2 });
+    const { status, stdout } = await swarmCommand('get', track.trackId, '--origin', origin.url).ended;
+    expect(status).toBe(0);
+    expect(stdout).toContain(track.sha256);
+    expect(stdout).toContain('origin');
+  });
+
+  it('prints when it is complete, and goes on giving until it is stopped', async () => {
+    const { origin, tracker, track } = await startPlace({ chunks: 3 });
+    const args = [
+      'get',
+      track.trackId,
+      '--tracker',
+      tracker.url,
+      '--origin',
+      origin.url,
+      '--aula',
+      'red',
+      '--json',
+    ];
+    const staying = swarmCommand(...args, '--stay');
+    expect(await staying.json()).toMatchObject({ sha256: track.sha256, bytes: { origin: track.size } });
+    const next = await swarmCommand(...args).ended;
+    expect(JSON.parse(next.stdout)).toMatchObject({
+      sha256: track.sha256,
+      bytes: { aula: track.size, origin: 0 },
+    });
+    staying.kill('SIGTERM');
+    expect((await staying.ended).status).toBe(0);
+  });
+
+  it('tells the tracker nothing with --server-only', async () => {
+    const { origin, tracker, track } = await startPlace({ chunks: 2 });
+    const args = [
+      'get',
+      track.trackId,
+      '--tracker',
+      tracker.url,
+      '--origin',
+      origin.url,
+      '--server-only',
+      '--json',
+    ];
+    const { status, stdout } = await swarmCommand(...args).ended;
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ sha256: track.sha256, bytes: { origin: track.size } });
+    expect(tracker.stats().joins + tracker.stats().announces).toBe(0);
+  });
+
+  it('leaves no file behind when it fails', async () => {
+    const place = await startPlace({ chunks: 3 });
+    const mirror = await startMirror(place, (good, { kind }) =>
+      kind === 'audio' ? { status: 500, headers: {}, body: new Uint8Array() } : good,
+    );
+    const folder = await makeFolder();
+    const args = ['get', place.track.trackId, '--origin', mirror.url, '--out', join(folder, 'x.wav')];
+    const { status, stderr } = await swarmCommand(...args, '--json').ended;
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^sonantica-swarm: origin-unavailable: .+\n$/);
+    await expect(readFile(join(folder, 'x.wav'))).rejects.toThrow('ENOENT');
+    await expect(readFile(join(folder, 'x.wav.part'))).rejects.toThrow('ENOENT');
+  });
+
+  it('fails with one line for a track that is not there', async () => {
+    const { origin } = await startPlace({ chunks: 1 });
+    const { status, stdout, stderr } = await swarmCommand('get', 'unheard-of', '--origin', origin.url).ended;
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toMatch(/^sonantica-swarm: track-not-found: .+\n$/);
+  });
+});
+
+describe('two processes on one store', () => {
+  it('the second fails with store-locked in one line, and the first is not disturbed', async () => {
+    const { origin, track } = await startPlace({ chunks: 2 });
+    const store = await makeFolder();
+    const args = ['get', track.trackId, '--origin', origin.url, '--store', store, '--json'];
+    const first = swarmCommand(...args, '--stay');
+    await first.json();
+    const second = await swarmCommand(...args).ended;
+    expect({ status: second.status, stdout: second.stdout }).toEqual({ status: 1, stdout: '' });
+    expect(second.stderr).toMatch(/^sonantica-swarm: store-locked: .*process \d+\n$/);
+    first.kill('SIGTERM');
+    expect((await first.ended).status).toBe(0);
+    const third = await swarmCommand(...args).ended;
+    expect(JSON.parse(third.stdout)).toMatchObject({ bytes: { cache: track.size, origin: 0 } });
+  });
+});
+
+describe('a misused command', () => {
+  const ORIGIN = ['--origin', 'http://127.0.0.1:9'];
+  it.each([
+    ['an unknown flag', ['get', 'noise', ...ORIGIN, '--fast']],
+    ['an unknown command', ['fetch', 'noise']],
+    ['no track', ['get', ...ORIGIN]],
+    ['no origin', ['get', 'noise']],
+    ['an origin that is no URL', ['get', 'noise', '--origin', 'music']],
+    ['an origin that is no HTTP', ['get', 'noise', '--origin', 'ftp://127.0.0.1/']],
+    ['a tracker that is no URL', ['get', 'noise', ...ORIGIN, '--tracker', 'here']],
+    ['a tracker that is no WebSocket', ['get', 'noise', ...ORIGIN, '--tracker', 'http://127.0.0.1:9']],
+    ['a WebRTC stack nobody knows', ['get', 'noise', ...ORIGIN, '--rtc', 'other']],
+    ['a track id that is none', ['get', 'no/ise', ...ORIGIN]],
+    ['an Aula id that is none', ['get', 'noise', ...ORIGIN, '--aula', 'the red room']],
+    ['nothing to seed', ['seed', '--tracker', 'ws://127.0.0.1:9']],
+    ['a file that is not there', ['seed', '/nowhere/at-all.flac', '--tracker', 'ws://127.0.0.1:9']],
+    ['no tracker to seed through', ['seed', 'package.json']],
+    [
+      'a limit that is no number',
+      ['seed', 'package.json', '--tracker', 'ws://127.0.0.1:9', '--upload-mb-per-day', 'lots'],
+    ],
+  ])('ends with status 2 and one clear line: %s', async (_name, args) => {
+    const { status, stdout, stderr } = await swarmCommand(...args).ended;
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr).toMatch(/^(error|sonantica-swarm): \S.{5,}\n$/);
+  });
+
+  it('is explained by --help, with status 0', async () => {
+    for (const args of [['--help'], ['get', '--help'], ['seed', '--help']]) {
+      const { status, stdout, stderr } = await swarmCommand(...args).ended;
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      expect(stdout).toContain('Usage: sonantica-swarm');
+    }
+  });
+});
+
+it('gives eight listeners the example track for at most one and a half copies of the origin’s', async () => {
+  const { status, stdout, stderr } = await runNode(
+    'examples/eight-listeners/dist/main.js',
+    '--once',
+    '--json',
+  ).ended;
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  const report = JSON.parse(stdout) as { originCopies: number };
+  expect(report).toEqual({
+    listeners: 8,
+    completed: 8,
+    originCopies: expect.any(Number),
+    offload: expect.any(Number),
+    bytes: {
+      cache: 0,
+      aula: expect.any(Number),
+      global: expect.any(Number),
+      origin: expect.any(Number),
+    },
+    sha256Ok: true,
+    ms: expect.any(Number),
+  });
+  expect(report.originCopies).toBeLessThanOrEqual(1.5);
+}, 120_000);
