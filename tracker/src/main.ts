@@ -1,6 +1,13 @@
 #!/usr/bin/env node
 import { runCli } from './cli.ts';
 
+// Whoever read the output has gone (`| head`); a tracker goes on without being read.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
+
 process.exitCode = await runCli(process.argv.slice(2), {
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),

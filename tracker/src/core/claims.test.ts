@@ -1,5 +1,8 @@
+import { ChunkSet, parsePeerId } from '@sonantica/wire';
 import { describe, expect, it } from 'vitest';
 import { OTHER_ROOT, ROOT, SONG, VirtualTracker } from '../testing/virtual-tracker.ts';
+import { Claims } from './claims.ts';
+import { PeerRegistry } from './peer-registry.ts';
 
 function swarmOf(count: number) {
   const net = new VirtualTracker();
@@ -125,6 +128,19 @@ describe('a lease', () => {
     first.claim([4]);
     first.announce('none', { chunkCount: 21 });
     expect(net.tracker.stats().leases).toBe(0);
+  });
+
+  it('leaves nothing behind in its swarm', () => {
+    const registry = new PeerRegistry();
+    const peer = registry.add(parsePeerId('p'.repeat(22)), { send: () => {}, close: () => {} }, 0);
+    const track = { trackId: SONG, root: ROOT, chunkCount: 20 };
+    const member = registry.announce(peer, track, ChunkSet.none(20), 'global');
+    const claims = new Claims(10_000, 8);
+    claims.claim(member, [1, 2, 3], () => undefined, 0);
+    expect(member.swarm.leases.size).toBe(3);
+    claims.sweep(10_000);
+    expect(member.swarm.leases.size).toBe(0);
+    expect(peer.leases).toEqual([]);
   });
 
   it('is swept away when it expires, so that nothing is kept', () => {

@@ -30,6 +30,17 @@ describe('the peers an asker is offered', () => {
     expect(names.slice(2)).toEqual([middle, far]);
   });
 
+  it('are, where all fit, ordered by round trip before use', () => {
+    const net = new VirtualTracker();
+    const far = net.client();
+    far.announce('all');
+    far.session.roundTrip(400);
+    const near = net.client();
+    near.announce('none');
+    near.session.roundTrip(4);
+    expect(namesIn(net.client().announce('none'))).toEqual([near.id, far.id]);
+  });
+
   it('are holders of what it lacks before others', () => {
     const net = new VirtualTracker();
     for (let i = 0; i < 30; i++) net.client().announce([0, 1]);

@@ -148,8 +148,13 @@ function compare(registry: PeerRegistry, here: readonly { peer: Peer; expected: 
       const member = registry.member(peer, song(n), ROOT);
       if (member === undefined) throw new Error('missing');
       for (let chunk = 0; chunk < CHUNKS; chunk++) expect(member.has(chunk)).toBe(have.has(chunk));
+      const others = inSong(n);
+      const sizes = others.map((other) => other.expected.songs.get(n)?.have.size ?? 0);
+      expect(member.swarm.bitmaps.rows).toBe(sizes.filter((size) => size > 0 && size < CHUNKS).length);
+      const aulas = others.flatMap((other) => (other.expected.parked ? [] : [other.expected.aula]));
+      expect(member.swarm.rooms.size).toBe(new Set(aulas.filter((aula) => aula !== undefined)).size);
       if (expected.parked) continue;
-      const seen = inSong(n).filter(
+      const seen = others.filter(
         (other) =>
           other.peer === peer ||
           (!other.expected.parked &&

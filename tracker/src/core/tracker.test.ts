@@ -321,6 +321,33 @@ describe('silence', () => {
     expect(namesIn(asker.join('room'))).toEqual([silent.id]);
   });
 
+  it('of 60 s counts between two sweeps too', () => {
+    const net = new VirtualTracker();
+    const silent = net.member('room');
+    silent.announce('all');
+    const asker = net.client();
+    asker.announce('none');
+    net.nowMs += 59_999;
+    expect(namesIn(asker.find())).toEqual([silent.id]);
+    net.nowMs += 1;
+    expect(namesIn(asker.find())).toEqual([]);
+    expect(asker.claim([0]).granted).toEqual([0]);
+    expect(namesIn(net.client().join('room'))).toEqual([]);
+  });
+
+  it('ends with any message, understood or not', () => {
+    const net = new VirtualTracker();
+    const [first, second] = [net.client(), net.client()];
+    first.announce('all');
+    second.announce('all');
+    net.pass(70_000);
+    first.find();
+    expect(namesIn(second.announce('all'))).toEqual([first.id]);
+    net.pass(70_000);
+    first.sayAnything({ type: 'find' });
+    expect(namesIn(second.find())).toEqual([first.id]);
+  });
+
   it('of less than five minutes disconnects and forgets', () => {
     const net = new VirtualTracker();
     const silent = net.member('room');
