@@ -531,6 +531,15 @@ describe('liveness', () => {
     expect(sent(session.tick(10_040))).toMatchObject([{ type: 'ping' }]);
   });
 
+  it('does not end a link over which something still comes, though its pong is late', () => {
+    const session = greeted();
+    const have = encodePeerFrame({ type: 'have', handle: 9, chunks: [], lost: [] });
+    expect(sent(session.tick(5_000))).toMatchObject([{ type: 'ping' }]);
+    session.receive(have, 9_000);
+    expect(session.tick(13_999)).toEqual([]);
+    expect(session.tick(14_000)).toEqual([{ type: 'close', reason: 'no answer to a ping', fault: false }]);
+  });
+
   it('does not ping a link on which something is heard', () => {
     const session = greeted();
     for (let now = 1_000; now < 30_000; now += 4_000) {
