@@ -273,7 +273,8 @@ export class PeerSession {
     if (this.#ended) return [];
     if (this.#ping !== undefined) {
       // On a slow line the pong waits behind blocks; whatever arrives is a sign of life.
-      if (nowMs - Math.max(this.#ping.sentMs, this.#heardMs) >= PONG_WITHIN_MS) this.#end('no answer to a ping', false);
+      if (nowMs - Math.max(this.#ping.sentMs, this.#heardMs) >= PONG_WITHIN_MS)
+        this.#end('no answer to a ping', false);
     } else if (
       nowMs - this.#heardMs >= PING_AFTER_MS ||
       (this.#due.size > 0 && nowMs - this.#pingedMs >= PING_WHILE_BUSY_MS)
