@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { availableParallelism } from 'node:os';
 import { figures, markdownOf } from './figures.ts';
+import { measureGoodput, type GoodputSettings } from './goodput.ts';
 import { DEFAULT_SCENARIO, type Scenario, type Span } from './scenario.ts';
 import { brokenPromises, simulate } from './simulate.ts';
 
@@ -125,6 +126,23 @@ program
     if (json === true) console.log(JSON.stringify({ runtime: 'sim', seeds, broken }));
     else console.log([...broken, `${broken.length} broken promises in ${seeds} runs`].join('\n'));
     process.exitCode = broken.length === 0 ? 0 : 1;
+  });
+
+program
+  .command('goodput')
+  .description('What a link of the library carries beside a bare data channel, in alternating runs.')
+  .addOption(new Option('--rtc <stack>', 'WebRTC implementation').choices(['wrtc', 'werift']).default('wrtc'))
+  .option('--megabytes <n>', 'bytes a run', count, 64)
+  .option('--runs <n>', 'pairs of runs', count, 5)
+  .option('--json', 'print the result as JSON')
+  .action(async ({ json, ...settings }: GoodputSettings & { json?: boolean }) => {
+    const report = await measureGoodput(settings);
+    const { rtc, rawMBps, goodputMBps, ratio } = report;
+    console.log(
+      json === true
+        ? JSON.stringify(report)
+        : `${rtc}: ${goodputMBps.toFixed(1)} MB/s of a raw ${rawMBps.toFixed(1)} MB/s, ratio ${ratio.toFixed(2)}`,
+    );
   });
 
 program
