@@ -1,4 +1,4 @@
-/** Every way in which the library can fail; each is explained in `docs/errors.md`. */
+/** Every way in which the library can fail; each is explained in the package README. */
 export type SwarmErrorCode =
   /** The origin answered that it has no such track. */
   | 'track-not-found'
