@@ -3,7 +3,8 @@ import type { Duplex } from 'node:stream';
 import { LIMITS, TRACKER_CLOSE, TRACKER_SUBPROTOCOL } from '@sonantica/wire';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { TrackerSocket } from './core/env.ts';
-import type { Tracker, TrackerSession } from './core/tracker.ts';
+import type { TrackerSession } from './core/session.ts';
+import type { Tracker } from './core/tracker.ts';
 
 /** How the adapter treats connections; times in milliseconds. */
 export interface WsAdapterOptions {

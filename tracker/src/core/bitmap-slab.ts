@@ -91,6 +91,12 @@ export class BitmapSlab {
     return false;
   }
 
+  /** Adds a row's bits to a bitmap. */
+  addTo(bitmap: Uint8Array, row: number): void {
+    const a = row * this.rowBytes;
+    for (let i = 0; i < this.rowBytes; i++) bitmap[i] = (bitmap[i] ?? 0) | (this.#bytes[a + i] ?? 0);
+  }
+
   /** A row in base64. */
   text(row: number): string {
     return toBase64(this.#bytes.subarray(row * this.rowBytes, (row + 1) * this.rowBytes));

@@ -186,3 +186,43 @@ describe('the eight leases of a socket', () => {
     expect(first.claim([8, 9]).granted).toEqual([8, 9]);
   });
 });
+
+describe('in a large swarm of partial holders', () => {
+  it('a chunk nobody held is found as soon as somebody holds it, and lost with its last holder', () => {
+    const net = new VirtualTracker();
+    const listeners = Array.from({ length: 200 }, () => {
+      const client = net.client();
+      client.announce([0, 1, 2], { want: 0 });
+      return client;
+    });
+    const [first, second, third] = listeners;
+    if (first === undefined || second === undefined || third === undefined) throw new Error('no listeners');
+    expect(first.claim([5, 6])).toEqual({ granted: [5, 6], heldBy: {} });
+    net.pass(10_000);
+    expect(first.claim([5]).granted).toEqual([5]);
+    second.have([5]);
+    net.pass(10_000);
+    expect(third.claim([5, 6])).toEqual({ granted: [6], heldBy: { 5: second.id } });
+    second.have([], [5]);
+    expect(third.claim([5, 6]).granted).toEqual([5, 6]);
+    const newcomer = net.client();
+    newcomer.announce([6], { want: 0 });
+    expect(first.claim([6]).heldBy).toEqual({ 6: newcomer.id });
+    newcomer.session.closed();
+    expect(first.claim([6]).heldBy).toEqual({ 6: third.id });
+  });
+
+  it('a silent holder is not forgotten as one', () => {
+    const net = new VirtualTracker();
+    const silent = net.client();
+    silent.announce([5]);
+    net.nowMs += 60_000;
+    for (let i = 0; i < 100; i++) net.client().announce([0], { want: 0 });
+    const asker = net.client();
+    asker.announce('none', { want: 0 });
+    expect(asker.claim([5]).granted).toEqual([5]);
+    silent.have([]);
+    net.nowMs += 10_000;
+    expect(asker.claim([5]).heldBy).toEqual({ 5: silent.id });
+  });
+});

@@ -59,13 +59,26 @@ export function pickHolder(asker: Member, chunk: number, context: PickContext): 
 }
 
 function holderIn(list: MemberList, asker: Member, chunk: number, context: PickContext): Peer | undefined {
-  for (const holders of [list.complete, list.partial]) {
-    const first = Math.floor(context.random() * holders.length);
-    for (let i = 0; i < holders.length; i++) {
-      const member = holders[(first + i) % holders.length];
-      if (member === undefined || member === asker || !member.has(chunk)) continue;
-      if (isFresh(member.peer, context)) return member.peer;
-    }
+  const complete = freshHolderAmong(list.complete, asker, chunk, context);
+  if (complete !== undefined || !list.mayHold(chunk)) return complete;
+  const partial = freshHolderAmong(list.partial, asker, chunk, context);
+  if (partial === undefined && !list.partial.some((member) => member.has(chunk))) list.noteUnheld(chunk);
+  return partial;
+}
+
+/** The first one heard of lately who holds a chunk, from a random start. */
+function freshHolderAmong(
+  members: readonly Member[],
+  asker: Member,
+  chunk: number,
+  context: PickContext,
+): Peer | undefined {
+  const { length } = members;
+  const first = Math.floor(context.random() * length);
+  for (let i = 0; i < length; i++) {
+    const member = members[(first + i) % length];
+    if (member === undefined || member === asker || !member.has(chunk)) continue;
+    if (isFresh(member.peer, context)) return member.peer;
   }
   return undefined;
 }
@@ -79,13 +92,15 @@ function pickFrom(
   isOpen: boolean,
   picked: Member[],
 ): void {
-  /** By use first and round trip second: a peer with nothing to give is no source, however near. */
-  const ranks: Member[][] = Array.from({ length: 2 * STEPS }, () => []);
+  const sample: Member[] = [];
+  /** For each of the sample, by use first and round trip second: with nothing to give none is a source. */
+  const ranks: number[] = [];
   const take = (member: Member): void => {
     if (member === asker || !isFresh(member.peer, context)) return;
     if (isOpen && member.peer.aula !== undefined && member.peer.aula === asker.peer.aula) return;
     const step = roundTripStep(member.peer);
-    ranks[isUseful(member, asker, needs) ? step : STEPS + step]?.push(member);
+    sample.push(member);
+    ranks.push(isUseful(member, asker, needs) ? step : STEPS + step);
   };
   let left = Math.max(SAMPLE, want * 2);
   const [first, second, last] = asker.isComplete
@@ -96,16 +111,21 @@ function pickFrom(
   left -= drawFrom(second, left, context.random, take);
   drawFrom(last, left, context.random, take);
 
-  const chosen: { member: Member; order: number }[] = [];
-  for (const [rank, members] of ranks.entries()) {
-    const order = rank < STEPS ? rank * 2 : (rank - STEPS) * 2 + 1;
-    for (const member of members) {
-      if (picked.length + chosen.length === want) break;
-      chosen.push({ member, order });
+  const wanted = want - picked.length;
+  const chosen: { member: Member; rank: number }[] = [];
+  for (let rank = 0; rank < 2 * STEPS && chosen.length < wanted; rank++) {
+    for (let i = 0; i < sample.length; i++) {
+      const member = sample[i];
+      if (member !== undefined && ranks[i] === rank && chosen.length < wanted) chosen.push({ member, rank });
     }
   }
-  chosen.sort((a, b) => a.order - b.order);
+  chosen.sort((a, b) => listedAs(a.rank) - listedAs(b.rank));
   for (const { member } of chosen) picked.push(member);
+}
+
+/** A rank as a place in the answer: by round trip first and use second. */
+function listedAs(rank: number): number {
+  return rank < STEPS ? rank * 2 : (rank - STEPS) * 2 + 1;
 }
 
 function isUseful(member: Member, asker: Member, needs: Uint8Array | undefined): boolean {

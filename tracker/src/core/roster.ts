@@ -131,6 +131,9 @@ export interface Lease {
   readonly expiresMs: number;
 }
 
+/** Partial members from which a vain search is worth a note. */
+const WORTH_NOTING = 64;
+
 /**
  * Members sorted by what they hold, in no order within: added, removed and sampled in constant time. A member
  * changes what it holds only while it is out of its lists.
@@ -139,6 +142,8 @@ export class MemberList {
   readonly complete: Member[] = [];
   readonly partial: Member[] = [];
   readonly empty: Member[] = [];
+  /** Chunks that some partial member may hold: all of those held, and others not yet looked for in vain. */
+  #sought: Uint8Array | undefined = undefined;
   readonly #place: 'openAt' | 'roomAt';
 
   constructor(place: 'openAt' | 'roomAt') {
@@ -153,6 +158,7 @@ export class MemberList {
     const list = this.#listOf(member);
     member[this.#place] = list.length;
     list.push(member);
+    if (this.#sought !== undefined && member.row >= 0) member.swarm.bitmaps.addTo(this.#sought, member.row);
   }
 
   remove(member: Member): void {
@@ -164,6 +170,19 @@ export class MemberList {
       last[this.#place] = at;
     }
     member[this.#place] = -1;
+  }
+
+  /** False when it is known that no partial member holds a chunk. */
+  mayHold(chunk: number): boolean {
+    return this.#sought === undefined || ((this.#sought[chunk >> 3] ?? 0) & (0x80 >> (chunk & 7))) !== 0;
+  }
+
+  /** Takes note that no partial member holds a chunk, so that a long list is not searched for it again. */
+  noteUnheld(chunk: number): void {
+    const [any] = this.partial;
+    if (any === undefined || this.partial.length < WORTH_NOTING) return;
+    this.#sought ??= new Uint8Array(any.swarm.bitmaps.rowBytes).fill(0xff);
+    this.#sought[chunk >> 3] = (this.#sought[chunk >> 3] ?? 0) & ~(0x80 >> (chunk & 7));
   }
 
   #listOf(member: Member): Member[] {

@@ -29,6 +29,7 @@ import { pickAulaMembers, pickHolder, pickMembers, type PickContext } from './pe
 import { PeerRegistry, type SwarmCounts } from './peer-registry.ts';
 import { spend, type MeteredKind } from './rate-limit.ts';
 import { HOLDS_ALL, HOLDS_NONE, type Member, type Peer } from './roster.ts';
+import { Session, SESSION_OVER, type SessionEvents, type TrackerSession } from './session.ts';
 import { maySignal, rememberSignal, tierBetween } from './signaling.ts';
 import {
   DEFAULT_TRACKER_OPTIONS,
@@ -37,35 +38,12 @@ import {
   type TrackerStats,
 } from './tracker-options.ts';
 
-/** One connection, as the tracker's shell drives it. */
-export interface TrackerSession {
-  /** A text message came. */
-  receive(text: string): void;
-  /** A message that is not text came. */
-  receiveBinary(): void;
-  /** A round trip was measured, in milliseconds. */
-  roundTrip(ms: number): void;
-  /** The connection is gone. */
-  closed(): void;
-}
-
 /** What an error tells of the message that was not followed. */
 interface Refused {
   readonly type?: ReceivedClientMessage['type'] | undefined;
   readonly trackId?: TrackId;
   readonly root?: RootHash;
   readonly to?: PeerId;
-}
-
-type SessionState =
-  | { readonly phase: 'pending' }
-  | { readonly phase: 'welcome'; readonly peer: Peer }
-  | { readonly phase: 'over' };
-
-interface Session extends TrackerSession {
-  readonly socket: TrackerSocket;
-  readonly sinceMs: number;
-  state: SessionState;
 }
 
 /** Peers are listed up to this size of an answer, which is a message like any other. */
@@ -88,6 +66,11 @@ export class Tracker {
   /** Sockets without `hello`, oldest first. */
   readonly #pending = new Set<Session>();
   readonly #sessions = new Map<Peer, Session>();
+  readonly #events: SessionEvents = {
+    receive: (session, text) => this.#receive(session, text),
+    refuse: (session, code, reason) => this.#refuse(session, code, reason),
+    end: (session) => this.#end(session),
+  };
   #sweptMs: number;
   readonly #totals = {
     joins: 0,
@@ -114,17 +97,7 @@ export class Tracker {
 
   /** Takes in a connection. Its first message must be `hello`, within `helloTimeoutMs`. */
   connect(socket: TrackerSocket): TrackerSession {
-    const session: Session = {
-      socket,
-      sinceMs: this.#nowMs(),
-      state: { phase: 'pending' },
-      receive: (text) => this.#receive(session, text),
-      receiveBinary: () => this.#refuse(session, TRACKER_CLOSE.malformed, 'messages are text'),
-      roundTrip: (ms) => {
-        if (session.state.phase === 'welcome') session.state.peer.rttMs = Math.round(ms);
-      },
-      closed: () => this.#end(session),
-    };
+    const session = new Session(this.#events, socket, this.#nowMs());
     this.#pending.add(session);
     return session;
   }
@@ -405,7 +378,7 @@ export class Tracker {
       this.#registry.remove(peer);
       this.#sessions.delete(peer);
     }
-    session.state = { phase: 'over' };
+    session.state = SESSION_OVER;
   }
 
   #send(peer: Peer, message: TrackerMessage): void {

@@ -1,0 +1,61 @@
+import { TRACKER_CLOSE } from '@sonantica/wire';
+import type { TrackerSocket } from './env.ts';
+import type { Peer } from './roster.ts';
+
+/** One connection, as the tracker's shell drives it. */
+export interface TrackerSession {
+  /** A text message came. */
+  receive(text: string): void;
+  /** A message that is not text came. */
+  receiveBinary(): void;
+  /** A round trip was measured, in milliseconds. */
+  roundTrip(ms: number): void;
+  /** The connection is gone. */
+  closed(): void;
+}
+
+/** Before `hello`, after it, and when the tracker has done with the socket. */
+export type SessionState =
+  | { readonly phase: 'pending' }
+  | { readonly phase: 'welcome'; readonly peer: Peer }
+  | { readonly phase: 'over' };
+
+/** What sessions tell their tracker. */
+export interface SessionEvents {
+  receive(session: Session, text: string): void;
+  refuse(session: Session, code: number, reason: string): void;
+  end(session: Session): void;
+}
+
+/** One connection and how far it has come. */
+export class Session implements TrackerSession {
+  readonly socket: TrackerSocket;
+  readonly sinceMs: number;
+  state: SessionState = PENDING;
+  readonly #events: SessionEvents;
+
+  constructor(events: SessionEvents, socket: TrackerSocket, sinceMs: number) {
+    this.#events = events;
+    this.socket = socket;
+    this.sinceMs = sinceMs;
+  }
+
+  receive(text: string): void {
+    this.#events.receive(this, text);
+  }
+
+  receiveBinary(): void {
+    this.#events.refuse(this, TRACKER_CLOSE.malformed, 'messages are text');
+  }
+
+  roundTrip(ms: number): void {
+    if (this.state.phase === 'welcome') this.state.peer.rttMs = Math.round(ms);
+  }
+
+  closed(): void {
+    this.#events.end(this);
+  }
+}
+
+const PENDING: SessionState = { phase: 'pending' };
+export const SESSION_OVER: SessionState = { phase: 'over' };
