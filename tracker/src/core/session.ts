@@ -57,5 +57,7 @@ export class Session implements TrackerSession {
   }
 }
 
+/** Shared by all sessions in that state. */
 const PENDING: SessionState = { phase: 'pending' };
+/** Nothing that comes is looked at any more. */
 export const SESSION_OVER: SessionState = { phase: 'over' };

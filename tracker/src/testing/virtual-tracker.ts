@@ -12,7 +12,8 @@ import {
   type PeersReply,
   type TrackerMessage,
 } from '@sonantica/wire';
-import { Tracker, type TrackerSession } from '../core/tracker.ts';
+import type { TrackerSession } from '../core/session.ts';
+import { Tracker } from '../core/tracker.ts';
 import type { TrackerOptions } from '../core/tracker-options.ts';
 
 export const SONG = parseTrackId('song');
