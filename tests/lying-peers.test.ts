@@ -17,6 +17,9 @@ interface Dealings {
   lies: number;
 }
 
+/** How long a track of 1.4 MB may take beside a liar, in milliseconds. */
+const SOON_MS = 5_000;
+
 const flip = (bytes: Uint8Array): Uint8Array => {
   const wrong = bytes.slice();
   wrong[100 % wrong.length] = (wrong[100 % wrong.length] ?? 0) ^ 0x01;
@@ -158,7 +161,9 @@ async function meetLiar(lie: Lie): Promise<{ place: Place; victim: Swarm; dealin
 async function finish(handle: Track, peers = 1) {
   await handle.manifest();
   await until('the victim is linked', () => handle.stats().peers === peers);
+  const begun = performance.now();
   await handle.download();
+  expect(performance.now() - begun, 'a liar is not waited for').toBeLessThan(SOON_MS);
   return readBack(handle);
 }
 

@@ -183,27 +183,27 @@ describe('bounds', () => {
   const holding = (capacity: number) => encodePeerFrame(open(ChunkSet.of(capacity, [0])));
 
   it.each([
-    ['a block of one byte', block(1), 'taken'],
-    ['a block one byte under the limit', block(LIMITS.blockBytes - 1), 'taken'],
-    ['a block at the limit', block(LIMITS.blockBytes), 'taken'],
-    ['a block one byte over', block(LIMITS.blockBytes + 1), 'bad-frame'],
-    ['a proof of one leaf', proof(1), 'taken'],
-    ['a proof of the largest chunk but one leaf', proof(63), 'taken'],
-    ['a proof of the largest chunk', proof(64), 'taken'],
-    ['a proof of a leaf more', proof(65), 'bad-frame'],
-    ['a have just under the largest frame', have(16_381), 'taken'],
-    ['a have just over the largest frame', have(16_382), 'too-large'],
-    ['garbage of the largest frame', new Uint8Array(LIMITS.maxFrameBytes), 'bad-type'],
-    ['garbage of a byte more', new Uint8Array(LIMITS.maxFrameBytes + 1), 'too-large'],
-    ['a track id of one character', named(1), 'taken'],
-    ['a track id of 127', named(127), 'taken'],
-    ['a track id of 128', named(128), 'taken'],
-    ['a track id of 129', named(129), 'bad-field'],
-    ['a track of one chunk', holding(1), 'taken'],
-    ['a track one chunk under the limit', holding(LIMITS.maxChunks - 1), 'taken'],
-    ['a track of the most chunks', holding(LIMITS.maxChunks), 'taken'],
-    ['a track of one chunk too many', holding(LIMITS.maxChunks + 1), 'bad-field'],
-  ])('%s is %3$s', (_name, bytes, outcome) => {
+    ['a block of one byte', 'taken', block(1)],
+    ['a block one byte under the limit', 'taken', block(LIMITS.blockBytes - 1)],
+    ['a block at the limit', 'taken', block(LIMITS.blockBytes)],
+    ['a block one byte over', 'bad-frame', block(LIMITS.blockBytes + 1)],
+    ['a proof of one leaf', 'taken', proof(1)],
+    ['a proof of the largest chunk but one leaf', 'taken', proof(63)],
+    ['a proof of the largest chunk', 'taken', proof(64)],
+    ['a proof of a leaf more', 'bad-frame', proof(65)],
+    ['a have just under the largest frame', 'taken', have(16_381)],
+    ['a have just over the largest frame', 'too-large', have(16_382)],
+    ['garbage of the largest frame', 'bad-type', new Uint8Array(LIMITS.maxFrameBytes)],
+    ['garbage of a byte more', 'too-large', new Uint8Array(LIMITS.maxFrameBytes + 1)],
+    ['a track id of one character', 'taken', named(1)],
+    ['a track id of 127', 'taken', named(127)],
+    ['a track id of 128', 'taken', named(128)],
+    ['a track id of 129', 'bad-field', named(129)],
+    ['a track of one chunk', 'taken', holding(1)],
+    ['a track one chunk under the limit', 'taken', holding(LIMITS.maxChunks - 1)],
+    ['a track of the most chunks', 'taken', holding(LIMITS.maxChunks)],
+    ['a track of one chunk too many', 'bad-field', holding(LIMITS.maxChunks + 1)],
+  ])('%s is %s', (_name, outcome, bytes) => {
     expect(refusal(bytes)).toBe(outcome);
   });
 
