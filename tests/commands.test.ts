@@ -81,6 +81,7 @@ describe('sonantica-swarm get', () => {
     ];
     const staying = swarmCommand(...args, '--stay');
     expect(await staying.json()).toMatchObject({ sha256: track.sha256, bytes: { origin: track.size } });
+    await until('the tracker knows what it holds', () => tracker.stats().haves > 0);
     const next = await swarmCommand(...args).ended;
     expect(JSON.parse(next.stdout)).toMatchObject({
       sha256: track.sha256,

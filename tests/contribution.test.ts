@@ -79,8 +79,11 @@ describe('allowDownloadFromPeers: false', () => {
     expect(stats.bytes).toEqual({ cache: 0, aula: 0, global: 0, origin: track.size });
     await seeder.close();
     const next = listen({ tracker: tracker.url, origin: origin.url });
-    const { stats: given } = await fetchWhole(next, track.trackId);
-    expect(given.bytes).toEqual({ cache: 0, aula: 0, global: track.size, origin: 0 });
+    const handle = next.open(track.trackId);
+    await handle.manifest();
+    await until('the two are linked', () => handle.stats().peers === 1);
+    await handle.download();
+    expect(handle.stats().bytes).toEqual({ cache: 0, aula: 0, global: track.size, origin: 0 });
   });
 
   it('asks no peer any more when it is chosen in the middle of a transfer', async () => {
