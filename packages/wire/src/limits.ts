@@ -39,6 +39,8 @@ export const LIMITS = {
   defaultWantedPeers: 20,
   /** Tracks one socket may have announced: a stranger's memory at the tracker is bounded. */
   maxAnnouncedTracks: 1_024,
+  /** Bytes of one kind in one report of what was delivered: a stranger's word moves the totals only so far. */
+  maxDeliveredBytes: 1_000_000_000,
   /** Levels of arrays and objects in a signal: nobody's recursive reader is made to overflow. */
   maxSignalDepth: 64,
   /** STUN and TURN servers a tracker may name. */

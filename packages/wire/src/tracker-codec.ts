@@ -21,6 +21,7 @@ import type {
   ClaimedReply,
   ClaimRequest,
   ClientMessage,
+  DeliveredBytes,
   ErrorReply,
   FindRequest,
   HaveReport,
@@ -45,16 +46,20 @@ const MAX_UPLOAD_KBPS = 10_000_000;
 const MAX_DURATION_MS = 86_400_000;
 
 /**
- * Reads what a client sent. A signal's payload is checked and kept as text. Unknown fields are ignored.
+ * Reads what a client sent, of at most `maxBytes` in UTF-8. A signal's payload is checked and kept as text.
+ * Unknown fields are ignored.
  *
  * Throws only `ProtocolError`: `too-large` without a path for the whole message, with the path `data` for a
  * signal's payload; `bad-json` for what is no message at all; `bad-type` for a message of an unknown type;
  * `bad-field` with the path of the field.
  */
-export function parseClientMessage(text: string): ReceivedClientMessage {
-  const signal = parsePlainSignal(text);
+export function parseClientMessage(
+  text: string,
+  maxBytes: number = LIMITS.maxTrackerMessageBytes,
+): ReceivedClientMessage {
+  const signal = parsePlainSignal(text, maxBytes);
   if (signal !== undefined) return signal;
-  const message = parseRecord(text);
+  const message = parseRecord(text, maxBytes);
   switch (message.type) {
     case 'hello':
       return readHello(message);
@@ -174,9 +179,9 @@ const SIGNAL_DATA_AT = SIGNAL_MIDDLE_AT + SIGNAL_MIDDLE.length;
  * fixed head and the last brace is one JSON value by itself, the text is that object and nothing else, and
  * the payload can go on as it came. Any other spelling takes the usual way.
  */
-function parsePlainSignal(text: string): ReceivedSignal | undefined {
+function parsePlainSignal(text: string, maxBytes: number): ReceivedSignal | undefined {
   if (!text.startsWith(SIGNAL_HEAD) || !text.startsWith(SIGNAL_MIDDLE, SIGNAL_MIDDLE_AT)) return undefined;
-  if (!text.endsWith('}') || text.length > LIMITS.maxTrackerMessageBytes) return undefined;
+  if (!text.endsWith('}') || text.length > maxBytes) return undefined;
   const dataText = text.slice(SIGNAL_DATA_AT, -1);
   if (utf8LengthUpTo(dataText, LIMITS.maxSignalBytes) > LIMITS.maxSignalBytes) return undefined;
   let data: unknown;
@@ -190,8 +195,8 @@ function parsePlainSignal(text: string): ReceivedSignal | undefined {
   return { type: 'signal', to, data, dataText };
 }
 
-function parseRecord(text: string): JsonRecord {
-  const message = parseJson(text, LIMITS.maxTrackerMessageBytes);
+function parseRecord(text: string, maxBytes: number = LIMITS.maxTrackerMessageBytes): JsonRecord {
+  const message = parseJson(text, maxBytes);
   if (isRecord(message) && typeof message.type === 'string') return message;
   throw new ProtocolError('bad-json', 'expected an object with a type');
 }
@@ -218,6 +223,7 @@ function readAnnounce(message: JsonRecord): AnnounceRequest {
       ? {}
       : { uploadKbps: Math.round(readNumber(message.uploadKbps, 0, MAX_UPLOAD_KBPS, 'uploadKbps')) }),
     ...readWant(message.want),
+    ...readDelivered(message.delivered),
   };
 }
 
@@ -228,6 +234,7 @@ function readHave(message: JsonRecord): HaveReport {
     ...readTrack(message),
     chunks: readChunks(chunks, LIMITS.maxHaveChunks, 'chunks'),
     ...(lost === undefined ? {} : { lost: readChunks(lost, LIMITS.maxHaveChunks, 'lost') }),
+    ...readDelivered(message.delivered),
   };
 }
 
@@ -271,6 +278,9 @@ function readWelcome(message: JsonRecord): WelcomeReply {
     announceIntervalMs: readNumber(message.announceIntervalMs, 1, MAX_DURATION_MS, 'announceIntervalMs'),
     serverTimeMs: readNumber(message.serverTimeMs, 0, Number.MAX_SAFE_INTEGER, 'serverTimeMs'),
     limits: readLimits(message.limits),
+    ...(message.tokenExpiresMs === undefined
+      ? {}
+      : { tokenExpiresMs: readNumber(message.tokenExpiresMs, 0, Number.MAX_SAFE_INTEGER, 'tokenExpiresMs') }),
   };
 }
 
@@ -299,6 +309,7 @@ const LIMIT_NAMES = [
   'signalsPerMinute',
   'claimsPerMinute',
   'othersPerMinute',
+  'freshTargetsPerMinute',
 ] as const satisfies readonly (keyof TrackerLimits)[];
 
 function readLimits(value: unknown): Partial<TrackerLimits> {
@@ -371,6 +382,8 @@ const ERROR_CODES = [
   'already-welcome',
   'not-announced',
   'not-visible',
+  'forbidden',
+  'busy',
 ] as const satisfies readonly TrackerErrorCode[];
 
 function readError(message: JsonRecord): ErrorReply {
@@ -396,6 +409,21 @@ function readTrack({ trackId, root }: JsonRecord) {
 
 function readWant(want: unknown): { want?: number } {
   return want === undefined ? {} : { want: readInteger(want, 0, LIMITS.maxWantedPeers, 'want') };
+}
+
+function readDelivered(value: unknown): { delivered?: DeliveredBytes } {
+  if (value === undefined) return {};
+  if (!isRecord(value)) throw new ProtocolError('bad-field', 'expected an object', 'delivered');
+  const readBytes = (name: keyof DeliveredBytes) =>
+    readInteger(value[name], 0, LIMITS.maxDeliveredBytes, `delivered.${name}`);
+  return {
+    delivered: {
+      cache: readBytes('cache'),
+      aula: readBytes('aula'),
+      global: readBytes('global'),
+      origin: readBytes('origin'),
+    },
+  };
 }
 
 function readScope(value: unknown): Scope {

@@ -31,7 +31,15 @@ export type PeerTier = 'aula' | 'global';
 /** What a peer holds, as text: `all`, `none` or a base64 bitmap; read with `ChunkSet.fromText`. */
 export type HaveText = string;
 
-/** First on every socket. */
+/** Bytes a client's listener was given since its last report, by where they came from. */
+export interface DeliveredBytes {
+  readonly cache: number;
+  readonly aula: number;
+  readonly global: number;
+  readonly origin: number;
+}
+
+/** First on every socket; again with a fresh token, where the tracker asks for tokens, it renews the rights. */
 export interface HelloRequest {
   readonly type: 'hello';
   /** A bearer token, where the tracker asks for one. */
@@ -66,6 +74,8 @@ export interface AnnounceRequest {
   readonly uploadKbps?: number;
   /** Peers wanted, 0 to `LIMITS.maxWantedPeers`. */
   readonly want?: number;
+  /** Over all tracks, since this socket's last report; the tracker adds it to its totals. */
+  readonly delivered?: DeliveredBytes;
 }
 
 /** Chunks gained and lost since the last word. */
@@ -75,6 +85,8 @@ export interface HaveReport {
   readonly root: RootHash;
   readonly chunks: readonly number[];
   readonly lost?: readonly number[];
+  /** As in {@link AnnounceRequest}. */
+  readonly delivered?: DeliveredBytes;
 }
 
 /** Asks for more peers of an announced swarm. */
@@ -152,6 +164,8 @@ export interface TrackerLimits {
   readonly signalsPerMinute: number;
   readonly claimsPerMinute: number;
   readonly othersPerMinute: number;
+  /** Peers signalled that were not signalled, and did not signal, in the last 5 minutes. */
+  readonly freshTargetsPerMinute: number;
 }
 
 /** Answers `hello`. */
@@ -166,6 +180,8 @@ export interface WelcomeReply {
   readonly serverTimeMs: number;
   /** Absent fields are limits the tracker did not name. */
   readonly limits: Partial<TrackerLimits>;
+  /** When the token's rights end unless renewed, on the tracker's wall clock, milliseconds since 1970. */
+  readonly tokenExpiresMs?: number;
 }
 
 /** One peer in a {@link PeersReply}. */
@@ -226,6 +242,8 @@ export type TrackerErrorCode =
   | 'already-welcome'
   | 'not-announced'
   | 'not-visible'
+  | 'forbidden'
+  | 'busy'
   | 'other';
 
 /** A mistake that did no harm; the socket stays. */
@@ -241,7 +259,7 @@ export interface ErrorReply {
   /** The track the message named. */
   readonly trackId?: TrackId;
   readonly root?: RootHash;
-  /** With `too-fast`: when the same message would be taken, in milliseconds. */
+  /** With `too-fast` and `busy`: when the same message would be taken, in milliseconds. */
   readonly retryAfterMs?: number;
 }
 

@@ -2,6 +2,11 @@ import type { PeerId } from '@sonantica/wire';
 import { isShownTo } from './peer-registry.ts';
 import type { Lease, Member, Peer } from './roster.ts';
 
+/** Full sets of leases that may lapse in a row. */
+const MAX_BROKEN_SETS = 2;
+/** How long one who let so many lapse is granted no more, in milliseconds. */
+export const NO_LEASES_MS = 60_000;
+
 /** What a `claim` is answered with. */
 export interface Claimed {
   readonly granted: readonly number[];
@@ -47,7 +52,7 @@ export class Claims {
       const holder = holderOf(chunk) ?? this.#fetcher(claimer, chunk, nowMs);
       if (holder === claimer.peer) granted.push(chunk);
       else if (holder !== undefined) heldBy.set(chunk, holder.id);
-      else if (claimer.peer.leases.length < this.#maxLeases) {
+      else if (claimer.peer.leases.length < this.#maxLeases && claimer.peer.noLeasesUntilMs <= nowMs) {
         this.#grant({ member: claimer, chunk, expiresMs: nowMs + this.ttlMs });
         granted.push(chunk);
       }
@@ -58,7 +63,9 @@ export class Claims {
   /** Ends a member's leases on chunks it now holds. */
   endHeld(member: Member): void {
     for (const lease of member.peer.leases) {
-      if (lease.member === member && member.has(lease.chunk)) this.#end(lease);
+      if (lease.member !== member || !member.has(lease.chunk)) continue;
+      member.peer.brokenLeases = 0;
+      this.#end(lease);
     }
   }
 
@@ -76,7 +83,7 @@ export class Claims {
   sweep(nowMs: number): void {
     for (const lease of this.#leases) {
       if (lease.expiresMs > nowMs) return;
-      this.#end(lease);
+      this.#lapse(lease, nowMs);
     }
   }
 
@@ -110,6 +117,15 @@ export class Claims {
   }
 
   #endExpired(peer: Peer, nowMs: number): void {
-    for (const lease of peer.leases) if (lease.expiresMs <= nowMs) this.#end(lease);
+    for (const lease of peer.leases) if (lease.expiresMs <= nowMs) this.#lapse(lease, nowMs);
+  }
+
+  /** Ends a lease that was not honoured. Who goes on honouring none keeps chunks from others no longer. */
+  #lapse(lease: Lease, nowMs: number): void {
+    const { peer } = lease.member;
+    this.#end(lease);
+    if (++peer.brokenLeases < MAX_BROKEN_SETS * this.#maxLeases) return;
+    peer.brokenLeases = 0;
+    peer.noLeasesUntilMs = nowMs + NO_LEASES_MS;
   }
 }

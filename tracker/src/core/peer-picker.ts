@@ -6,12 +6,16 @@ export interface PickContext {
   readonly nowMs: number;
   /** Peers not heard of for this long are never offered. */
   readonly staleAfterMs: number;
+  /** Share of one address in an answer, outside the asker's Aula; 0 for any. One peer is always allowed. */
+  readonly maxShareOfOneAddress: number;
   /** At least 0, below 1. */
   readonly random: () => number;
 }
 
 /** Members looked at for one answer, however large the swarm; twice the number wanted where that is more. */
 const SAMPLE = 32;
+/** Members passed over in one answer because their address has enough in it. */
+const MAX_PASSED_OVER = 1_024;
 /** Round trips to the tracker are a coarse measure: peers in one of these steps, in milliseconds, are equal. */
 const ROUND_TRIP_STEPS_MS = [60, 180, 450];
 /** The step of those not measured: neither favoured nor avoided. */
@@ -34,8 +38,27 @@ export function pickMembers(
   const picked: Member[] = [];
   const room = aula && asker.swarm.rooms.get(aula);
   if (room !== undefined) pickFrom(room.members, asker, want, needs, context, false, picked);
-  if (picked.length < want) pickFrom(asker.swarm.open, asker, want, needs, context, true, picked);
-  return picked;
+  const fromAula = picked.length;
+  if (fromAula < want) pickFrom(asker.swarm.open, asker, want, needs, context, true, picked);
+  return context.maxShareOfOneAddress > 0
+    ? withoutCrowds(picked, fromAula, context.maxShareOfOneAddress)
+    : picked;
+}
+
+/** Leaves out of an answer, after its first `exempt`, whom one address has beyond its share of what stays. */
+function withoutCrowds(picked: Member[], exempt: number, share: number): Member[] {
+  for (;;) {
+    const atMost = Math.max(1, Math.floor(picked.length * share));
+    const counts = new Map<string, number>();
+    const kept = picked.filter(({ peer: { address } }, i) => {
+      if (i < exempt || address === undefined) return true;
+      const count = (counts.get(address) ?? 0) + 1;
+      counts.set(address, count);
+      return count <= atMost;
+    });
+    if (kept.length === picked.length) return kept;
+    picked = kept;
+  }
 }
 
 /** Chooses up to `want` members of an asker's Aula by chance, nearer ones first. */
@@ -43,6 +66,7 @@ export function pickAulaMembers(asker: Peer, aula: Aula, want: number, context: 
   const sample: Peer[] = [];
   drawFrom(aula.listed, Math.max(SAMPLE, want * 2), context.random, (peer) => {
     if (peer !== asker && isFresh(peer, context)) sample.push(peer);
+    return true;
   });
   sample.sort((a, b) => roundTripStep(a) - roundTripStep(b));
   return sample.slice(0, want);
@@ -95,12 +119,23 @@ function pickFrom(
   const sample: Member[] = [];
   /** For each of the sample, by use first and round trip second: with nothing to give none is a source. */
   const ranks: number[] = [];
-  const take = (member: Member): void => {
-    if (member === asker || !isFresh(member.peer, context)) return;
-    if (isOpen && member.peer.aula !== undefined && member.peer.aula === asker.peer.aula) return;
+  /** How many of the sample each address has, and may have. */
+  const crowds = isOpen && context.maxShareOfOneAddress > 0 ? new Map<string, number>() : undefined;
+  const atMost = Math.max(1, Math.floor(want * context.maxShareOfOneAddress));
+  let passedOver = 0;
+  const take = (member: Member): boolean => {
+    if (member === asker || !isFresh(member.peer, context)) return true;
+    if (isOpen && member.peer.aula !== undefined && member.peer.aula === asker.peer.aula) return true;
+    const { address } = member.peer;
+    if (crowds !== undefined && address !== undefined) {
+      const count = (crowds.get(address) ?? 0) + 1;
+      if (count > atMost) return ++passedOver > MAX_PASSED_OVER;
+      crowds.set(address, count);
+    }
     const step = roundTripStep(member.peer);
     sample.push(member);
     ranks.push(isUseful(member, asker, needs) ? step : STEPS + step);
+    return true;
   };
   let left = Math.max(SAMPLE, want * 2);
   const [first, second, last] = asker.isComplete
@@ -148,27 +183,28 @@ function roundTripStep({ rttMs }: Peer): number {
 }
 
 /**
- * Visits up to `count` different elements, all where there are no more, in an order that differs from call to
- * call: a random start and a random stride that shares no factor with the length. Answers how many.
+ * Visits different elements until `visit` answered `true` for `count` of them, all where there are no more, in
+ * an order that differs from call to call: a random start and a random stride that shares no factor with the
+ * length. Answers for how many.
  */
 function drawFrom<T>(
   list: readonly T[],
   count: number,
   random: () => number,
-  visit: (element: T) => void,
+  visit: (element: T) => boolean,
 ): number {
   const { length } = list;
-  const draws = Math.min(count, length);
-  if (draws <= 0) return 0;
+  if (count <= 0 || length === 0) return 0;
   let at = Math.floor(random() * length);
   let stride = 1 + Math.floor(random() * (length - 1));
   while (greatestCommonDivisor(stride, length) !== 1) stride = (stride % length) + 1;
-  for (let drawn = 0; drawn < draws; drawn++) {
+  let drawn = 0;
+  for (let visited = 0; visited < length && drawn < count; visited++) {
     const element = list[at];
-    if (element !== undefined) visit(element);
+    if (element !== undefined && visit(element)) drawn++;
     at = (at + stride) % length;
   }
-  return draws;
+  return drawn;
 }
 
 function greatestCommonDivisor(a: number, b: number): number {

@@ -19,6 +19,7 @@ export class PeerRegistry {
   #serial = 0;
   #swarms = 0;
   #members = 0;
+  #aulaPeers = 0;
 
   get peerCount(): number {
     return this.#peers.size;
@@ -26,6 +27,11 @@ export class PeerRegistry {
 
   get aulaCount(): number {
     return this.#aulas.size;
+  }
+
+  /** Peers that are in an Aula. */
+  get aulaPeerCount(): number {
+    return this.#aulaPeers;
   }
 
   get swarmCount(): number {
@@ -71,6 +77,7 @@ export class PeerRegistry {
       this.#aulas.set(aulaId, aula);
     }
     aula.size++;
+    this.#aulaPeers++;
     peer.aula = aula;
     if (!peer.isParked) listInAula(peer, aula);
     this.#listMembers(peer);
@@ -82,6 +89,11 @@ export class PeerRegistry {
     this.#unlistMembers(peer);
     this.#departAula(peer);
     this.#listMembers(peer);
+  }
+
+  /** Whether an announcement would found a swarm. */
+  isNewSwarm(trackId: TrackId, root: RootHash, chunkCount: number): boolean {
+    return this.#tracks.get(trackId)?.get(root)?.swarms.has(chunkCount) !== true;
   }
 
   /** What this peer announced of a version, if anything. */
@@ -248,6 +260,7 @@ export class PeerRegistry {
     if (aula === undefined) return;
     if (!peer.isParked) unlistInAula(peer, aula);
     peer.aula = undefined;
+    this.#aulaPeers--;
     aula.size--;
     if (aula.size === 0) this.#aulas.delete(aula.id);
   }

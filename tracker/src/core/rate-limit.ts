@@ -13,6 +13,8 @@ export interface TrackerRates {
   /** Announcements of all tracks: every one of the most a socket may have, in each announce interval. */
   readonly announces: Rate;
   readonly signals: Rate;
+  /** Signals to peers with whom none went either way of late. */
+  readonly freshTargets: Rate;
   /** Claims have their own: a lone listener on a fast line asks for every eight chunks. */
   readonly claims: Rate;
   /** Everything else. */
@@ -30,6 +32,7 @@ export const DEFAULT_RATES: TrackerRates = {
   announcesPerTrack: perMinute(20),
   announces: perMinute(3_000),
   signals: perMinute(600),
+  freshTargets: perMinute(50),
   claims: perMinute(1_200),
   others: perMinute(200),
   refusals: perMinute(120),
@@ -49,12 +52,13 @@ export function spend(rate: Rate, untilMs: number, nowMs: number): number {
 }
 
 /** The kinds of message that are counted together. */
-export type MeteredKind = 'announces' | 'signals' | 'claims' | 'others' | 'refusals';
+export type MeteredKind = 'announces' | 'signals' | 'freshTargets' | 'claims' | 'others' | 'refusals';
 
 /** What one socket has used of its rates. */
 export class PeerMeter {
   #announces = 0;
   #signals = 0;
+  #freshTargets = 0;
   #claims = 0;
   #others = 0;
   #refusals = 0;
@@ -69,6 +73,9 @@ export class PeerMeter {
         break;
       case 'signals':
         this.#signals = next;
+        break;
+      case 'freshTargets':
+        this.#freshTargets = next;
         break;
       case 'claims':
         this.#claims = next;
@@ -88,6 +95,8 @@ export class PeerMeter {
         return this.#announces;
       case 'signals':
         return this.#signals;
+      case 'freshTargets':
+        return this.#freshTargets;
       case 'claims':
         return this.#claims;
       case 'others':

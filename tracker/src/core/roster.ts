@@ -1,4 +1,5 @@
 import type { AulaId, PeerId, RootHash, Scope, TrackId } from '@sonantica/wire';
+import type { Rights } from './admission.ts';
 import { BitmapSlab } from './bitmap-slab.ts';
 import type { TrackerSocket } from './env.ts';
 import { PeerMeter } from './rate-limit.ts';
@@ -16,6 +17,8 @@ export class Peer {
   /** A small number of its own: names it where keeping the object would keep it alive. */
   readonly serial: number;
   readonly socket: TrackerSocket;
+  /** Where it comes from; absent where addresses do not count. */
+  readonly address: string | undefined;
   /** When its last message came. */
   heardMs: number;
   /** Not heard of for long: in no list, until its next message. */
@@ -30,6 +33,12 @@ export class Peer {
   readonly memberships = new Map<Version, Member>();
   /** Leases it holds, over all swarms; expired ones until the next sweep or claim. */
   leases: readonly Lease[] = NO_LEASES;
+  /** Leases that ended by time since the last one it honoured. */
+  brokenLeases = 0;
+  /** No lease is granted to it before. */
+  noLeasesUntilMs = 0;
+  /** What its token gives; absent on an open tracker. */
+  rights: Rights | undefined = undefined;
   /** Serials of peers whose signals it was sent, with the time of the last one. */
   signalledBy: Map<number, number> | undefined = undefined;
   readonly meter = new PeerMeter();
@@ -38,6 +47,7 @@ export class Peer {
     this.id = id;
     this.serial = serial;
     this.socket = socket;
+    this.address = socket.address;
     this.heardMs = nowMs;
   }
 }

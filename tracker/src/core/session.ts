@@ -1,5 +1,6 @@
 import { TRACKER_CLOSE } from '@sonantica/wire';
 import type { TrackerSocket } from './env.ts';
+import type { RefusalReason } from './refusal.ts';
 import type { Peer } from './roster.ts';
 
 /** One connection, as the tracker's shell drives it. */
@@ -14,16 +15,18 @@ export interface TrackerSession {
   closed(): void;
 }
 
-/** Before `hello`, after it, and when the tracker has done with the socket. */
+/** Before `hello`, while its token is looked at, after it, and when the tracker has done with the socket. */
 export type SessionState =
   | { readonly phase: 'pending' }
+  /** `waiting` came meanwhile. */
+  | { readonly phase: 'admitting'; readonly waiting: string[] }
   | { readonly phase: 'welcome'; readonly peer: Peer }
   | { readonly phase: 'over' };
 
 /** What sessions tell their tracker. */
 export interface SessionEvents {
   receive(session: Session, text: string): void;
-  refuse(session: Session, code: number, reason: string): void;
+  refuse(session: Session, code: number, text: string, reason: RefusalReason): void;
   end(session: Session): void;
 }
 
@@ -45,7 +48,7 @@ export class Session implements TrackerSession {
   }
 
   receiveBinary(): void {
-    this.#events.refuse(this, TRACKER_CLOSE.malformed, 'messages are text');
+    this.#events.refuse(this, TRACKER_CLOSE.malformed, 'messages are text', 'malformed');
   }
 
   roundTrip(ms: number): void {

@@ -13,9 +13,17 @@ const MAX_REMEMBERED = 256;
  */
 export function maySignal(from: Peer, to: Peer, nowMs: number): boolean {
   if (from === to) return false;
-  const signalledMs = from.signalledBy?.get(to.serial);
-  if (signalledMs !== undefined && nowMs - signalledMs < ANSWER_WINDOW_MS) return true;
-  return isVisibleTo(from, to);
+  return wasSignalled(from, to, nowMs) || isVisibleTo(from, to);
+}
+
+/** Whether no signal went between the two within {@link ANSWER_WINDOW_MS}, either way. */
+export function isFreshTarget(from: Peer, to: Peer, nowMs: number): boolean {
+  return !wasSignalled(from, to, nowMs) && !wasSignalled(to, from, nowMs);
+}
+
+function wasSignalled(receiver: Peer, sender: Peer, nowMs: number): boolean {
+  const signalledMs = receiver.signalledBy?.get(sender.serial);
+  return signalledMs !== undefined && nowMs - signalledMs < ANSWER_WINDOW_MS;
 }
 
 /** Remembers that `to` was sent a signal by `from`, and may answer. */

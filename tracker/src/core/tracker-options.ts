@@ -1,7 +1,15 @@
-import { LIMITS, type IceServer, type TrackerLimits } from '@sonantica/wire';
+import {
+  LIMITS,
+  type DeliveredBytes,
+  type IceServer,
+  type TrackerLimits,
+  type TrackId,
+} from '@sonantica/wire';
+import type { Admission } from './admission.ts';
+import type { RefusalCounts } from './refusal.ts';
 import { DEFAULT_RATES, type TrackerRates } from './rate-limit.ts';
 
-/** How a tracker behaves; times in milliseconds. */
+/** How a tracker behaves; times in milliseconds, every limit 0 for none. */
 export interface TrackerOptions {
   /** How often clients are asked to be heard. */
   readonly announceIntervalMs: number;
@@ -15,7 +23,19 @@ export interface TrackerOptions {
   readonly leaseTtlMs: number;
   /** Named in `welcome`. */
   readonly iceServers: readonly IceServer[];
+  /** Servers named after those, made for one listener: `subject` is its token's, the time is the wall clock's. */
+  readonly iceServersFor: ((subject: string | undefined, wallMs: number) => readonly IceServer[]) | undefined;
   readonly rates: TrackerRates;
+  /** Bytes of one message, in UTF-8. */
+  readonly maxMessageBytes: number;
+  /** Tracks one socket may have announced. */
+  readonly maxTracksPerPeer: number;
+  /** Share of one address among the peers offered to an asker outside their Aula. */
+  readonly maxShareOfOneAddress: number;
+  /** Decides who may come in; `undefined` admits everyone. */
+  readonly admission: Admission | undefined;
+  /** Tracks this tracker serves. Called for every announcement of a track that is new to the socket. */
+  readonly allowsTrack: (trackId: TrackId) => boolean;
 }
 
 export const DEFAULT_TRACKER_OPTIONS: TrackerOptions = {
@@ -25,7 +45,13 @@ export const DEFAULT_TRACKER_OPTIONS: TrackerOptions = {
   helloTimeoutMs: 5_000,
   leaseTtlMs: 10_000,
   iceServers: [],
+  iceServersFor: undefined,
   rates: DEFAULT_RATES,
+  maxMessageBytes: LIMITS.maxTrackerMessageBytes,
+  maxTracksPerPeer: LIMITS.maxAnnouncedTracks,
+  maxShareOfOneAddress: 0.1,
+  admission: undefined,
+  allowsTrack: () => true,
 };
 
 /** Totals for an operator; nothing here names a track, an Aula or a peer. */
@@ -38,6 +64,8 @@ export interface TrackerStats {
   /** Peers over all swarms, one in two swarms counted twice. */
   readonly members: number;
   readonly aulas: number;
+  /** Peers in an Aula. */
+  readonly aulaPeers: number;
   /** Leases held now. */
   readonly leases: number;
   /** Messages followed since the start, by kind. */
@@ -51,20 +79,25 @@ export interface TrackerStats {
   readonly granted: number;
   /** Messages answered with an error, and sockets closed for a violation. */
   readonly refused: number;
+  /** The same with connections and pages not served, by reason. */
+  readonly refusedBy: RefusalCounts;
+  /** Bytes that clients say their listeners were given since the start, by source. */
+  readonly delivered: DeliveredBytes;
 }
 
 /** The limits a `welcome` names. */
-export function limitsOf(rates: TrackerRates): TrackerLimits {
+export function limitsOf({ rates, maxMessageBytes, maxTracksPerPeer }: TrackerOptions): TrackerLimits {
   return {
-    maxMessageBytes: LIMITS.maxTrackerMessageBytes,
+    maxMessageBytes,
     maxSignalBytes: LIMITS.maxSignalBytes,
     maxWantedPeers: LIMITS.maxWantedPeers,
     maxClaims: LIMITS.maxClaims,
     maxHaveChunks: LIMITS.maxHaveChunks,
-    maxTracks: LIMITS.maxAnnouncedTracks,
+    maxTracks: maxTracksPerPeer,
     announcesPerMinutePerTrack: rates.announcesPerTrack.perMinute,
     signalsPerMinute: rates.signals.perMinute,
     claimsPerMinute: rates.claims.perMinute,
     othersPerMinute: rates.others.perMinute,
+    freshTargetsPerMinute: rates.freshTargets.perMinute,
   };
 }

@@ -101,7 +101,7 @@ describe('rubbish', () => {
     const net = new VirtualTracker();
     const client = net.client();
     client.announce([1]);
-    const { refused: _, ...before } = net.tracker.stats();
+    const { refused: _, refusedBy: __, ...before } = net.tracker.stats();
     client.sayAnything(message);
     expect(client.take('error')).toMatchObject({ code: 'bad-message', re: message.type });
     expect(client.closedWith).toBeUndefined();

@@ -42,13 +42,13 @@ export class VirtualTracker {
   }
 
   /** A client that has not said hello. */
-  connect(): VirtualClient {
-    return new VirtualClient(this.tracker);
+  connect(address?: string): VirtualClient {
+    return new VirtualClient(this.tracker, address);
   }
 
   /** A client that was welcomed. */
-  client(): VirtualClient {
-    const client = this.connect();
+  client(address?: string): VirtualClient {
+    const client = this.connect(address);
     client.say({ type: 'hello' });
     client.take('welcome');
     return client;
@@ -85,8 +85,9 @@ export class VirtualClient {
   closedWith: number | undefined = undefined;
   #id: PeerId | undefined = undefined;
 
-  constructor(tracker: Tracker) {
+  constructor(tracker: Tracker, address?: string) {
     this.session = tracker.connect({
+      address,
       send: (text) => {
         const message = parseTrackerMessage(text);
         if (message.type === 'welcome') this.#id = message.peerId;
