@@ -1,0 +1,24 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { SettingsError, type SettingKey } from './settings.ts';
+
+/**
+ * What a setting means that is either a secret or the path of a file: the text itself, or what the file
+ * holds. A text that looks like a path is one, so that a mistyped path does not become a secret that can be
+ * guessed. Throws `SettingsError` when the file cannot be read; the message does not repeat the setting.
+ */
+export function readSecret(key: SettingKey, setting: string): string {
+  if (!looksLikeFile(setting)) return setting;
+  try {
+    return readFileSync(setting, 'utf8').trim();
+  } catch {
+    throw new SettingsError(key, 'the file cannot be read');
+  }
+}
+
+function looksLikeFile(setting: string): boolean {
+  return (
+    /^(~|\.{0,2})\//.test(setting) ||
+    /\.(pem|crt|key|jwk|jwks|json|txt|secret)$/.test(setting) ||
+    existsSync(setting)
+  );
+}

@@ -1,0 +1,34 @@
+import { createHmac } from 'node:crypto';
+import type { IceServer } from '@sonantica/wire';
+
+/** TURN servers that share a secret with the tracker. */
+export interface TurnOptions {
+  readonly urls: readonly string[];
+  readonly secret: string;
+  /** How long a credential lasts, in seconds. */
+  readonly ttlSeconds: number;
+}
+
+/** Of a subject, what goes into a user name: coturn bounds it to 512 bytes. */
+const MAX_SUBJECT_CHARS = 128;
+
+/**
+ * Credentials for one listener, as coturn's `use-auth-secret` checks them (the TURN REST form,
+ * draft-uberti-behave-turn-rest): the user is `expiry` or `expiry:subject`, expiry in seconds since 1970, the
+ * password base64(HMAC-SHA1(secret, user)).
+ */
+export function turnServer(
+  { urls, secret, ttlSeconds }: TurnOptions,
+  subject: string | undefined,
+  wallMs: number,
+): IceServer {
+  const expiry = Math.floor(wallMs / 1_000) + ttlSeconds;
+  const username = subject === undefined ? `${expiry}` : `${expiry}:${plain(subject)}`;
+  const credential = createHmac('sha1', secret).update(username).digest('base64');
+  return { urls, username, credential };
+}
+
+/** A subject in characters that every server takes in a user name. */
+function plain(subject: string): string {
+  return encodeURIComponent(subject.replace(/\p{Surrogate}/gu, '-')).slice(0, MAX_SUBJECT_CHARS);
+}
