@@ -15,6 +15,7 @@ import {
 } from '@sonantica/wire';
 import type { Contribution } from './contribution.ts';
 import { AnnouncePlan } from './core/announce-plan.ts';
+import { HaveNotices } from './core/have-notices.ts';
 import { LinkPlan, WARM_LINKS } from './core/link-plan.ts';
 import { PeerSession } from './core/peer-session.ts';
 import type { Clock, Timers } from './core/env.ts';
@@ -60,6 +61,8 @@ export class Neighbourhood implements PeerSourceHandler {
   readonly #parts: NeighbourhoodParts;
   readonly #plan: LinkPlan;
   readonly #announcements = new AnnouncePlan();
+  readonly #haves = new HaveNotices();
+  #cancelTelling: (() => void) | undefined;
   readonly #versions = new Map<TrackKey, TrackVersion>();
   readonly #links = new Set<PeerSource>();
   readonly #byNonce = new Map<string, PeerSource>();
@@ -159,6 +162,7 @@ export class Neighbourhood implements PeerSourceHandler {
   remove(version: TrackVersion): void {
     if (!this.#versions.delete(version.key)) return;
     this.#announcements.remove(version.key);
+    this.#haves.remove(version.key);
     this.#listeners.delete(version.key);
     for (const peer of this.#byNonce.values()) peer.shut(version.key);
     this.#tracker?.send({ type: 'leave', trackId: version.manifest.trackId, root: version.manifest.root });
@@ -167,12 +171,26 @@ export class Neighbourhood implements PeerSourceHandler {
   gained(version: TrackVersion, chunk: number): void {
     this.#announcements.gained(version.key, chunk);
     if (version.isComplete) this.#announcements.setSearching(version.key, false);
-    for (const peer of this.#byNonce.values()) peer.tellHave(version.key, [chunk]);
+    this.#haves.gained(version.key, chunk);
+    this.#tellHaves();
   }
 
   lost(version: TrackVersion, chunk: number): void {
     this.#announcements.lost(version.key, chunk);
-    for (const peer of this.#byNonce.values()) peer.tellHave(version.key, [], [chunk]);
+    this.#haves.lost(version.key, chunk);
+    this.#tellHaves();
+  }
+
+  #tellHaves(): void {
+    const { clock, timers } = this.#parts;
+    for (const { track, chunks, lost } of this.#haves.due(clock.nowMs()))
+      for (const peer of this.#byNonce.values()) peer.tellHave(track, chunks, lost);
+    const waitMs = this.#haves.waitMs(clock.nowMs());
+    if (waitMs === undefined || this.#cancelTelling !== undefined) return;
+    this.#cancelTelling = timers.after(waitMs, () => {
+      this.#cancelTelling = undefined;
+      this.#tellHaves();
+    });
   }
 
   tellFetching(track: TrackKey, chunk: number, etaMs: number): void {
@@ -205,6 +223,7 @@ export class Neighbourhood implements PeerSourceHandler {
   async close(): Promise<void> {
     this.#closed = true;
     this.#stopTicking();
+    this.#cancelTelling?.();
     for (const peer of [...this.#links]) peer.close('done');
     await this.#parts.connector.close();
   }

@@ -383,8 +383,9 @@ export class ChunkScheduler {
       const { track, chunk, run } = next;
       let end = run.first;
       let bytes = 0;
-      while (end < run.end && bytes + chunk.blockBytes(end) <= peer.roomBytes)
-        bytes += chunk.blockBytes(end++);
+      // On a fast link a chunk is asked for in one request, though it goes a little over the window.
+      const room = Math.max(peer.roomBytes, peer.window.bytes / 4);
+      while (end < run.end && bytes + chunk.blockBytes(end) <= room) bytes += chunk.blockBytes(end++);
       if (end === run.first) return;
       this.#ask(peer.id, track, chunk, { first: run.first, end }, nowMs);
       if (peer.outstandingBytes === 0) peer.lastProgressMs = nowMs;
