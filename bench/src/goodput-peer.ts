@@ -20,6 +20,9 @@ if (role === 'seeder') {
   const manifest = await makeManifest();
   await swarm.seed(manifest, async (chunk) => chunkBytes(chunk));
   process.send?.({ type: 'manifest', manifest });
+  // A giver proves each chunk once, when it first loads it. The link is what is measured, so that is done before.
+  await swarm.open('goodput').download();
+  process.send?.({ type: 'ready' });
 } else {
   const track = swarm.open('goodput');
   let firstMs: number | undefined;

@@ -29,7 +29,7 @@ export interface GoodputReport {
 }
 
 /**
- * What a seeder gives a leecher, each in its own process, beside what a bare data channel carries between two processes
+ * What a seeder that has proven its chunks gives a leecher, each in its own process, beside what a bare data channel carries between two processes
  * with the same stack, frame and window, in alternating runs.
  */
 export async function measureGoodput({ rtc, megabytes, runs }: GoodputSettings): Promise<GoodputReport> {
@@ -65,7 +65,9 @@ async function measureOnce(rtc: 'wrtc' | 'werift', megabytes: number): Promise<n
     return child;
   };
   try {
-    manifest = (await answerOf(start('seeder'))).manifest;
+    const seeder = start('seeder');
+    manifest = (await answerOf(seeder)).manifest;
+    await answerOf(seeder);
     const { mbPerS, originBytes } = await answerOf(start('leecher'));
     if (originBytes !== 0 || mbPerS === undefined)
       throw new Error('the origin gave what the seeder should have');

@@ -19,17 +19,20 @@ process.on('message', (message: ToPeer) => {
 });
 
 async function send(settings: RawChannelSettings): Promise<void> {
-  const { control, blocks } = await connect(settings, 'offer');
   const frame = new Uint8Array(settings.frameBytes).map((_, i) => (i * 31) & 255);
+  const { connection, control, blocks } = await makeChannels(settings);
+  // Before the channels open: the first request may come as soon as this one has, ahead of the other's event.
   control.addEventListener('message', (event) => {
     const bytes = bytesOf(event);
     for (let left = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0); left > 0; left--)
       blocks.send(frame);
   });
+  await connect(connection, 'offer', [control, blocks]);
 }
 
 async function receive(settings: RawChannelSettings): Promise<void> {
-  const { control, blocks } = await connect(settings, 'answer');
+  const { connection, control, blocks } = await makeChannels(settings);
+  await connect(connection, 'answer', [control, blocks]);
   const { frameBytes, windowBytes, megabytes } = settings;
   const windowFrames = Math.max(1, Math.floor(windowBytes / frameBytes));
   const batchFrames = Math.max(1, Math.floor(windowFrames / 4));
@@ -59,15 +62,21 @@ async function receive(settings: RawChannelSettings): Promise<void> {
   ask(windowFrames);
 }
 
-async function connect(
-  { rtc }: RawChannelSettings,
-  role: 'offer' | 'answer',
-): Promise<{ control: RtcDataChannel; blocks: RtcDataChannel }> {
+async function makeChannels({ rtc }: RawChannelSettings) {
   const { RTCPeerConnection } = await loadNodeRtc(rtc);
   const connection = new RTCPeerConnection({ iceServers: [] });
   const control = connection.createDataChannel('control', { negotiated: true, id: 0, ordered: true });
   const blocks = connection.createDataChannel('blocks', { negotiated: true, id: 1, ordered: false });
-  const open = Promise.all([control, blocks].map((channel) => opened(channel)));
+  return { connection, control, blocks };
+}
+
+/** Resolves once the channels are open. */
+async function connect(
+  connection: RtcPeerConnection,
+  role: 'offer' | 'answer',
+  channels: readonly RtcDataChannel[],
+): Promise<void> {
+  const open = Promise.all(channels.map((channel) => opened(channel)));
   if (role === 'offer') {
     tell(await gathered(connection, 'offer'));
     await connection.setRemoteDescription(await otherDescription);
@@ -76,7 +85,6 @@ async function connect(
     tell(await gathered(connection, 'answer'));
   }
   await open;
-  return { control, blocks };
 }
 
 /** The description with all its UDP candidates: this measures channels, not how fast they are made. */

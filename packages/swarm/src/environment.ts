@@ -55,7 +55,7 @@ export const systemEnvironment: Environment = {
   ...(platform.watchPage === undefined ? {} : { watchPage: platform.watchPage }),
   randomBytes,
   verifier: (manifest) => new BlockVerifier(platform.hasher, manifest, manifest.chunkHashes),
-  memory: (bytes) => new Uint8Array(bytes),
+  memory: platform.memory ?? ((bytes) => new Uint8Array(bytes)),
   links: async (given) => {
     const rtc = given ?? (await platform.loadRtc());
     return {

@@ -9,6 +9,10 @@ import { nodeVerifySignature } from './verify/signature-node.ts';
 export const platform: Platform = {
   log: createDebug('sonantica:swarm'),
   hasher: nodeHasher,
+  memory: (bytes) => {
+    const { buffer, byteOffset, byteLength } = Buffer.allocUnsafeSlow(bytes);
+    return new Uint8Array(buffer, byteOffset, byteLength);
+  },
   verifySignature: nodeVerifySignature,
   openWebSocket: (url, protocol) => {
     const socket = new WebSocket(url, protocol, {

@@ -18,6 +18,8 @@ export interface Platform {
   readonly verifySignature: VerifySignature;
   readonly openWebSocket: OpenWebSocket;
   readonly log: Logger;
+  /** Memory for bytes that are all written before they are read; what it holds before does not matter. Missing: zeros. */
+  readonly memory?: (bytes: number) => Uint8Array;
   readonly openStore?: () => ChunkStore;
   readonly watchPage?: (watcher: PageWatcher) => () => void;
   /** Rejects with `rtc-unavailable` where no WebRTC is to be had. */

@@ -36,11 +36,11 @@ export interface ChunkStore {
    */
   putManifest(key: StoredTrackKey, manifest: ManifestJson): Promise<void>;
   /**
-   * Keeps a chunk, also in place of an earlier one. Durable against a crash of the process once resolved. `bytes` are
-   * the caller's to change as soon as this returns.
+   * Keeps a chunk, also in place of an earlier one. Durable against a crash of the process once resolved. `bytes`
+   * become the store's: nobody changes them any more.
    */
   putChunk(key: StoredTrackKey, chunk: number, bytes: Uint8Array): Promise<void>;
-  /** A chunk, in memory that is the caller's own, or `undefined` when it is not held. */
+  /** A chunk, in memory that nobody changes, or `undefined` when it is not held. */
   getChunk(key: StoredTrackKey, chunk: number): Promise<Uint8Array | undefined>;
   /** Forgets chunks; those not held are ignored. */
   deleteChunks(key: StoredTrackKey, chunks: Iterable<number>): Promise<void>;

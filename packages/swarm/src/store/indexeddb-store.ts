@@ -3,6 +3,7 @@ import { createStore, promisifyRequest, type UseStore } from 'idb-keyval';
 import { SwarmError } from '../errors.ts';
 import { checkChunk, checkDocumentName, documentJson, geometryOf } from './arguments.ts';
 import type { ChunkStore, StoredTrack, StoredTrackKey } from './chunk-store.ts';
+import { ownBuffer } from './own-buffer.ts';
 
 /** How an IndexedDB store is opened. */
 export interface IndexedDbStoreOptions {
@@ -101,13 +102,13 @@ class IndexedDbStore implements ChunkStore {
   }
 
   putChunk(key: StoredTrackKey, chunk: number, bytes: Uint8Array): Promise<void> {
-    const copy = bytes.slice();
+    const own = ownBuffer(bytes);
     this.#askToPersist();
     return this.#run(`keeping chunk ${chunk} of ${key.trackId}`, 'readwrite', async (store) => {
       const version = versionOf(key);
       const track = readTrack(version, await get(store, ['manifest', version]));
-      checkChunk(track?.geometry, chunk, copy);
-      put(store, ['chunk', version, chunk], copy);
+      checkChunk(track?.geometry, chunk, own);
+      put(store, ['chunk', version, chunk], own);
       this.#touch(store, version, false);
       await promisifyRequest(store.transaction);
     });

@@ -10,10 +10,7 @@ export function openLateStore(open: () => Promise<ChunkStore>): ChunkStore {
   return {
     tracks: async () => (await opened).tracks(),
     putManifest: async (key, manifest) => (await opened).putManifest(key, manifest),
-    putChunk: async (key, chunk, bytes) => {
-      const copy = bytes.slice();
-      return (await opened).putChunk(key, chunk, copy);
-    },
+    putChunk: async (key, chunk, bytes) => (await opened).putChunk(key, chunk, bytes),
     getChunk: async (key, chunk) => (await opened).getChunk(key, chunk),
     deleteChunks: async (key, chunks) => (await opened).deleteChunks(key, chunks),
     deleteTrack: async (key) => (await opened).deleteTrack(key),

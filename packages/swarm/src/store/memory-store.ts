@@ -2,6 +2,7 @@ import { ChunkSet, chunkCount, type Geometry, type ManifestJson } from '@sonanti
 import { SwarmError } from '../errors.ts';
 import { checkChunk, checkDocumentName, documentJson, geometryOf } from './arguments.ts';
 import type { ChunkStore, StoredTrack, StoredTrackKey } from './chunk-store.ts';
+import { ownBuffer } from './own-buffer.ts';
 
 /** How a memory store is made. */
 export interface MemoryStoreOptions {
@@ -83,7 +84,7 @@ class MemoryStore implements ChunkStore {
     if (entry === undefined) return;
     const sizeBytes = this.#sizeBytes + bytes.length - (entry.chunks.get(chunk)?.length ?? 0);
     if (sizeBytes > this.#maxBytes) throw new SwarmError('store-full', 'the memory store is full');
-    entry.chunks.set(chunk, bytes.slice());
+    entry.chunks.set(chunk, ownBuffer(bytes));
     entry.usedAtMs = this.#wallMs();
     this.#sizeBytes = sizeBytes;
   }
@@ -94,7 +95,7 @@ class MemoryStore implements ChunkStore {
     const bytes = entry?.chunks.get(chunk);
     if (entry === undefined || bytes === undefined) return undefined;
     entry.usedAtMs = this.#wallMs();
-    return bytes.slice();
+    return bytes;
   }
 
   async deleteChunks(key: StoredTrackKey, chunks: Iterable<number>): Promise<void> {

@@ -112,16 +112,15 @@ export class TrackFolder {
   }
 
   /**
-   * `bytes` are copied before this returns. Not synced to the disk: a crash of the process loses nothing that the
+   * `bytes` are nobody's to change any more. Not synced to the disk: a crash of the process loses nothing that the
    * system has taken, and what a power failure tears is found by its size or by its proof. Syncing each chunk would
    * cost the more than tenfold.
    */
   putChunk(chunk: number, bytes: Uint8Array, wallMs: number): Promise<void> {
-    const copy = bytes.slice();
     return this.#change(async () => {
       const version = this.#version;
-      checkChunk(version?.geometry, chunk, copy);
-      await writeWholeFile(this.#chunkPath(chunk), copy, { durable: false });
+      checkChunk(version?.geometry, chunk, bytes);
+      await writeWholeFile(this.#chunkPath(chunk), bytes, { durable: false });
       version?.held.add(chunk);
       await this.#used(wallMs);
     });
