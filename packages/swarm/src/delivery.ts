@@ -4,8 +4,8 @@ import {
   ChunkScheduler,
   type SchedulerCommand,
   type SourcePolicy,
-  type TrackerState,
 } from './core/chunk-scheduler.ts';
+import type { TrackerState } from './core/origin-choice.ts';
 import type { Clock, Random, Timers } from './core/env.ts';
 import type { FlowWindowBounds } from './core/flow-window.ts';
 import { ORIGIN, type SourceId, type Tier } from './core/source-state.ts';

@@ -5,8 +5,8 @@ import {
   ChunkScheduler,
   type SchedulerCommand,
   type SourcePolicy,
-  type TrackerState,
 } from './chunk-scheduler.ts';
+import type { TrackerState } from './origin-choice.ts';
 import { ORIGIN, type SourceId, type Tier } from './source-state.ts';
 import type { TrackKey } from './track-key.ts';
 

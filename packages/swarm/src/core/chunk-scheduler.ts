@@ -1,7 +1,9 @@
 import { LIMITS, type ByteRange, type ChunkSet, type Geometry } from '@sonantica/wire';
 import type { Random } from './env.ts';
 import type { FlowWindowBounds } from './flow-window.ts';
-import { claimsLeft, elsewhere, fetcherRank, granted, isLease, originStep } from './origin-claims.ts';
+import { patientChoice, urgentChoice, type OriginView, type TrackerState } from './origin-choice.ts';
+import { claimsLeft, elsewhere, granted, isLease } from './origin-claims.ts';
+import { OriginPace } from './origin-pace.ts';
 import { ORIGIN, SourceState, type SourceId, type Tier } from './source-state.ts';
 import { askedBefore, canDeliverBy } from './source-ranking.ts';
 import { TrackDemand, type DemandId } from './track-demand.ts';
@@ -36,9 +38,6 @@ export type SchedulerCommand =
   /** Nobody can give what these demands want. */
   | { readonly type: 'unavailable'; readonly track: TrackKey; readonly demands: readonly DemandId[] };
 
-/** `awaited`: it is about to be known whether one answers; who is in no hurry waits for that. */
-export type TrackerState = 'absent' | 'awaited' | 'up';
-
 /** The listener's choices that bear on where bytes come from. */
 export interface SourcePolicy {
   readonly allowDownloadFromPeers: boolean;
@@ -50,14 +49,12 @@ export interface SourcePolicy {
 const URGENT_MS = 3_000;
 /** Chunks under way from the origin at a time; while somebody waits, only what is waited for. */
 const ORIGIN_CHUNKS = 4;
+/** What is due soon is asked of the origin a little ahead of its last answer, in bytes, so that the line is never idle. */
+const URGENT_AHEAD_BYTES = 32_768;
+/** By when others may count on a chunk that this listener fetches from the origin, in milliseconds. */
+const FETCH_ETA_MS = 3_000;
 /** A duplicate is asked for when the deadline is nearer than this and the first source is late. */
 const ENDGAME_MS = 1_000;
-/** How long somebody else's word that it is fetching a chunk is believed past its own estimate. */
-const FETCHING_SLACK_MS = 1_500;
-/** Least time between two ranks of substitutes without a tracker. */
-const SUBSTITUTE_AFTER_MS = 1_000;
-/** How long a chunk may be somebody else's to give, in milliseconds: longer than a lease of the tracker lasts. */
-const ELSEWHERE_MS = 12_000;
 /** A peer that will not be asked for longer than this is nobody to wait for, in milliseconds. */
 const HOPELESS_AFTER_MS = 1_500;
 /** Pauses after the origin failed: twice as long each time, in milliseconds. */
@@ -77,6 +74,7 @@ export class ChunkScheduler {
   readonly #tracks = new Map<TrackKey, TrackDemand>();
   readonly #peers = new Map<SourceId, SourceState>();
   readonly #origin: {
+    readonly pace: OriginPace;
     /** Chunk → when it was asked for. */
     readonly outstandingChunks: Map<WantedChunk, number>;
     pausedUntilMs: number;
@@ -95,7 +93,13 @@ export class ChunkScheduler {
     this.#ownId = ownId;
     this.#policy = policy;
     this.#random = random;
-    this.#origin = { outstandingChunks: new Map(), pausedUntilMs: 0, pauseMs: 0, failingSinceMs: undefined };
+    this.#origin = {
+      pace: new OriginPace(),
+      outstandingChunks: new Map(),
+      pausedUntilMs: 0,
+      pauseMs: 0,
+      failingSinceMs: undefined,
+    };
   }
 
   setPolicy(policy: SourcePolicy, nowMs: number): SchedulerCommand[] {
@@ -254,7 +258,7 @@ export class ChunkScheduler {
     for (const flight of wanted.flightsOf(block).slice()) {
       this.#cancel(track, wanted, block, flight.source);
     }
-    if (wanted.isComplete || !wanted.isAskedOf(ORIGIN)) this.#origin.outstandingChunks.delete(wanted);
+    if (wanted.isComplete || !wanted.isAskedOf(ORIGIN)) this.#originDone(wanted);
     if (wanted.isComplete) track.complete(chunk);
     const peer = this.#peers.get(from);
     if (peer !== undefined && !peer.isWorthAsking) return this.#flush();
@@ -294,7 +298,7 @@ export class ChunkScheduler {
     this.#landSpan(ORIGIN, wanted, span);
     origin.failingSinceMs ??=
       (wanted === undefined ? undefined : origin.outstandingChunks.get(wanted)) ?? nowMs;
-    if (wanted !== undefined) origin.outstandingChunks.delete(wanted);
+    if (wanted !== undefined) this.#originDone(wanted);
     if (nowMs >= origin.pausedUntilMs) {
       origin.pauseMs = Math.min(
         ORIGIN_LONGEST_PAUSE_MS,
@@ -408,7 +412,7 @@ export class ChunkScheduler {
       for (const chunk of track.inOrder()) {
         if (own !== undefined && chunk.deadlineMs >= own.chunk.deadlineMs) break;
         if (!peer.holds(key, chunk.chunk)) continue;
-        const run = chunk.firstIdle({ first: 0, end: chunk.blocks });
+        const run = chunk.mostPressingIdle();
         if (run === undefined) {
           late ??= this.#lateRun(peer, track, chunk, nowMs);
           continue;
@@ -462,101 +466,93 @@ export class ChunkScheduler {
   }
 
   #planOrigin(nowMs: number): void {
-    const origin = this.#origin;
-    if (nowMs < origin.pausedUntilMs) return;
+    if (nowMs < this.#origin.pausedUntilMs) return;
+    const view = this.#originView();
     let leases = 0;
     for (const track of this.#tracks.values())
       for (const chunk of track.begun) if (isLease(chunk.claim, nowMs)) leases++;
     for (const track of this.#tracks.values()) {
-      const ask: number[] = [];
+      const ask: WantedChunk[] = [];
       for (const chunk of track.inOrder()) {
-        const urgent = chunk.deadlineMs - nowMs < URGENT_MS;
-        const urgentOutstanding = this.#urgentAtOrigin(nowMs);
-        if (urgentOutstanding >= ORIGIN_CHUNKS) break;
-        if (!urgent && (urgentOutstanding > 0 || origin.outstandingChunks.size >= ORIGIN_CHUNKS)) break;
-        const step = this.#originStep(track, chunk, urgent, nowMs);
-        if (step === 'fetch') this.#askOrigin(track, chunk, urgent, nowMs);
-        else if (step === 'ask' && claimsLeft(leases) > 0) {
-          ask.push(chunk.chunk);
+        this.#takeUrgent(view, track, chunk, nowMs);
+        const choice = patientChoice(view, track, chunk, nowMs);
+        if (choice.type === 'fetch') this.#takePatient(track, chunk, nowMs);
+        else if (choice.type === 'ask' && claimsLeft(leases) > 0) {
+          ask.push(chunk);
           leases++;
         }
       }
-      if (ask.length > 0) {
-        for (const index of ask) {
-          const chunk = track.chunk(index);
-          if (chunk !== undefined) chunk.claim = { state: 'asked', sinceMs: nowMs };
-        }
-        this.#commands.push({ type: 'claim', track: track.key, chunks: ask });
+      if (ask.length === 0) continue;
+      for (const chunk of ask) chunk.claim = { state: 'asked', sinceMs: nowMs };
+      this.#commands.push({ type: 'claim', track: track.key, chunks: ask.map(({ chunk }) => chunk) });
+    }
+  }
+
+  #originView(): OriginView {
+    const peersOf = new Map<TrackKey, SourceState[]>();
+    for (const peer of this.#peers.values()) {
+      if (peer.health.banned) continue;
+      for (const key of peer.tracks.keys()) {
+        const peers = peersOf.get(key);
+        if (peers === undefined) peersOf.set(key, [peer]);
+        else peers.push(peer);
       }
     }
+    return {
+      policy: this.#policy,
+      tracker: this.#tracker,
+      pace: this.#origin.pace,
+      ownId: this.#ownId,
+      peersOf: (track) => peersOf.get(track.key) ?? [],
+    };
   }
 
-  #originStep(
-    track: TrackDemand,
-    chunk: WantedChunk,
-    urgent: boolean,
-    nowMs: number,
-  ): 'fetch' | 'ask' | 'wait' {
-    const span = urgent && track.originProvesBlocks ? chunk.wanted : { first: 0, end: chunk.blocks };
-    if (chunk.firstIdle(span) === undefined) return 'wait';
-    const { allowDownloadFromPeers, preferServerOverP2P } = this.#policy;
-    if (preferServerOverP2P || !allowDownloadFromPeers || this.#peersFor(track) + (track.alone ? 0 : 1) === 0)
-      return 'fetch';
-    if (this.#origin.outstandingChunks.has(chunk)) return 'fetch';
-    for (const peer of this.#peers.values()) {
-      const holdings = peer.tracks.get(track.key);
-      if (holdings === undefined) continue;
-      if (
-        holdings.held.has(chunk.chunk) &&
-        canDeliverBy(peer, chunk.spanBytes(chunk.wanted), chunk.deadlineMs, nowMs)
-      )
-        return 'wait';
-      const eta = holdings.fetching.get(chunk.chunk);
-      if (eta !== undefined && !urgent && nowMs < eta + FETCHING_SLACK_MS) return 'wait';
+  /** Blocks due soon, one run after another, the line kept free for the one due first. */
+  #takeUrgent(view: OriginView, track: TrackDemand, chunk: WantedChunk, nowMs: number): void {
+    for (;;) {
+      if (this.#urgentBytesAtOrigin(nowMs) >= URGENT_AHEAD_BYTES) return;
+      const choice = urgentChoice(view, track, chunk, nowMs);
+      if (choice.type !== 'fetch') return;
+      this.#askOrigin(track, chunk, choice.run, choice.whole, nowMs);
     }
-    if (urgent) return 'fetch';
-    if (chunk.elsewhereSinceMs !== undefined && nowMs - chunk.elsewhereSinceMs >= ELSEWHERE_MS)
-      return 'fetch';
-    if (this.#tracker === 'awaited') return 'wait';
-    if (this.#tracker === 'up') return originStep(chunk.claim, nowMs);
-    return this.#electedStep(track, chunk, nowMs);
   }
 
-  /** Without a tracker those connected rank themselves; each rank waits a second longer for the ones before. */
-  #electedStep(track: TrackDemand, chunk: WantedChunk, nowMs: number): 'fetch' | 'wait' {
-    const others: string[] = [];
-    for (const peer of this.#peers.values()) if (peer.tracks.has(track.key)) others.push(peer.id);
-    const rank = fetcherRank(this.#ownId, others, `${track.key}/${chunk.chunk}`);
-    if (rank === 0) return 'fetch';
-    if (chunk.claim.state !== 'asked') chunk.claim = { state: 'asked', sinceMs: nowMs };
-    return nowMs - chunk.claim.sinceMs >= rank * SUBSTITUTE_AFTER_MS ? 'fetch' : 'wait';
+  /** The rest of a chunk that is this listener's to fetch, while nobody waits for anything of the origin. */
+  #takePatient(track: TrackDemand, chunk: WantedChunk, nowMs: number): void {
+    const { outstandingChunks } = this.#origin;
+    const another = !outstandingChunks.has(chunk);
+    if (another && (outstandingChunks.size >= ORIGIN_CHUNKS || this.#urgentBytesAtOrigin(nowMs) > 0)) return;
+    for (let run = chunk.mostPressingIdle(); run !== undefined; run = chunk.mostPressingIdle())
+      this.#askOrigin(track, chunk, run, true, nowMs);
   }
 
-  #askOrigin(track: TrackDemand, chunk: WantedChunk, urgent: boolean, nowMs: number): void {
-    const whole = { first: 0, end: chunk.blocks };
-    const mine = chunk.claim.state === 'granted' || this.#tracker === 'absent' || track.alone;
-    const span = urgent && !mine && track.originProvesBlocks ? chunk.wanted : whole;
-    for (let run = chunk.firstIdle(span); run !== undefined; run = chunk.firstIdle(span)) {
-      this.#ask(ORIGIN, track, chunk, run, nowMs);
-    }
+  #askOrigin(track: TrackDemand, chunk: WantedChunk, run: BlockSpan, whole: boolean, nowMs: number): void {
     const origin = this.#origin;
+    this.#ask(ORIGIN, track, chunk, run, nowMs);
+    if (!origin.outstandingChunks.has(chunk)) origin.pace.asked(chunk, nowMs);
     origin.outstandingChunks.set(chunk, nowMs);
     if (nowMs - origin.pausedUntilMs >= GIVE_UP_AFTER_MS) origin.failingSinceMs = undefined;
-    this.#commands.push({ type: 'fetching', track: track.key, chunk: chunk.chunk, etaMs: URGENT_MS });
+    if (whole)
+      this.#commands.push({ type: 'fetching', track: track.key, chunk: chunk.chunk, etaMs: FETCH_ETA_MS });
   }
 
-  /** Chunks under way from the origin that somebody waits for. */
-  #urgentAtOrigin(nowMs: number): number {
-    let count = 0;
-    for (const chunk of this.#origin.outstandingChunks.keys())
-      if (chunk.deadlineMs - nowMs < URGENT_MS) count++;
-    return count;
+  /** Bytes under way from the origin that somebody waits for. */
+  #urgentBytesAtOrigin(nowMs: number): number {
+    const beforeMs = nowMs + 2 * this.#origin.pace.leadMs;
+    let bytes = 0;
+    for (const chunk of this.#origin.outstandingChunks.keys()) {
+      if (chunk.deadlineMs >= beforeMs) continue;
+      for (let block = 0; block < chunk.blocks; block++) {
+        if (chunk.dueMs(block) < beforeMs && chunk.isAskedOf(ORIGIN, block)) bytes += chunk.blockBytes(block);
+      }
+    }
+    return bytes;
   }
 
-  #peersFor(track: TrackDemand): number {
-    let count = 0;
-    for (const peer of this.#peers.values()) if (peer.tracks.has(track.key) && !peer.health.banned) count++;
-    return count;
+  /** A chunk is no longer under way from the origin. */
+  #originDone(chunk: WantedChunk): void {
+    const { outstandingChunks, pace } = this.#origin;
+    if (outstandingChunks.delete(chunk)) pace.ended(chunk, outstandingChunks.size === 0);
   }
 
   /** When the origin failed, demands that no peer could meet either are told. */
@@ -606,6 +602,8 @@ export class ChunkScheduler {
       this.#origin.pauseMs = 0;
       this.#origin.pausedUntilMs = 0;
       this.#origin.failingSinceMs = undefined;
+      if (chunk !== undefined && this.#origin.outstandingChunks.has(chunk))
+        this.#origin.pace.delivered(chunk, chunk.blockBytes(block), false, nowMs);
     }
     const peer = this.#peers.get(from);
     if (chunk?.land(block, from) !== true || peer === undefined) return;
@@ -645,7 +643,7 @@ export class ChunkScheduler {
     for (let block = 0; block < chunk.blocks; block++) {
       for (const flight of chunk.flightsOf(block).slice()) this.#cancel(track, chunk, block, flight.source);
     }
-    this.#origin.outstandingChunks.delete(chunk);
+    this.#originDone(chunk);
   }
 
   /** Takes back everything asked of a peer. */

@@ -70,6 +70,22 @@ export class TrackDemand {
     return this.#ranks[chunk] ?? 0;
   }
 
+  /**
+   * Bytes a millisecond at which somebody listens, as the deadlines say; 0 when nobody waits for two places of the track.
+   */
+  get consumptionBytesPerMs(): number {
+    let first: Demand | undefined;
+    let last: Demand | undefined;
+    for (const demand of this.#demands.values()) {
+      if (demand.deadlineMs === Number.POSITIVE_INFINITY) continue;
+      if (first === undefined || demand.deadlineMs < first.deadlineMs) first = demand;
+      if (last === undefined || demand.deadlineMs > last.deadlineMs) last = demand;
+    }
+    if (first === undefined || last === undefined || last.deadlineMs === first.deadlineMs) return 0;
+    const bytes = last.range.start - first.range.start;
+    return Math.max(0, bytes / (last.deadlineMs - first.deadlineMs));
+  }
+
   /** A chunk that was begun or is wanted. */
   chunk(index: number): WantedChunk | undefined {
     return this.#chunks.get(index);
@@ -114,10 +130,7 @@ export class TrackDemand {
   }
 
   #arrange(): WantedChunk[] {
-    for (const chunk of this.#chunks.values()) {
-      chunk.deadlineMs = Number.POSITIVE_INFINITY;
-      chunk.wanted = { first: 0, end: 0 };
-    }
+    for (const chunk of this.#chunks.values()) chunk.unwant();
     for (const { range, deadlineMs } of this.#demands.values()) {
       const { first, end } = chunksOf(this.geometry, range);
       for (let index = first; index < end; index++) {
@@ -128,11 +141,7 @@ export class TrackDemand {
           first: Math.floor(bytes.start / LIMITS.blockBytes),
           end: Math.ceil(bytes.end / LIMITS.blockBytes),
         };
-        const before = chunk.wanted;
-        chunk.wanted = chunk.isWanted
-          ? { first: Math.min(before.first, span.first), end: Math.max(before.end, span.end) }
-          : span;
-        chunk.deadlineMs = Math.min(chunk.deadlineMs, deadlineMs);
+        chunk.want(span, deadlineMs);
       }
     }
     return [...this.#chunks.values()]

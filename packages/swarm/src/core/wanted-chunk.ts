@@ -30,21 +30,55 @@ export class WantedChunk {
   readonly blocks: number;
   readonly #geometry: Geometry;
   readonly #proven: Uint8Array;
+  /** By when each block is wanted; infinite where nobody waits. */
+  readonly #dueMs: Float64Array;
   readonly #flights = new Map<number, Flight[]>();
   #provenCount = 0;
   claim: ClaimState = { state: 'none' };
   /** Since when the tracker has answered that somebody else holds or fetches it; never, when `undefined`. */
   elsewhereSinceMs: number | undefined;
-  /** Earliest time at which a wanted block is due, on the scheduler's clock; infinite when nobody waits. */
-  deadlineMs = Number.POSITIVE_INFINITY;
-  /** The blocks that are wanted; empty when no demand covers the chunk. */
-  wanted: BlockSpan = { first: 0, end: 0 };
+  #deadlineMs = Number.POSITIVE_INFINITY;
+  #wanted: BlockSpan = { first: 0, end: 0 };
 
   constructor(geometry: Geometry, chunk: number) {
     this.chunk = chunk;
     this.#geometry = geometry;
     this.blocks = blockCount(geometry, chunk);
     this.#proven = new Uint8Array(this.blocks);
+    this.#dueMs = new Float64Array(this.blocks).fill(Number.POSITIVE_INFINITY);
+  }
+
+  /** Earliest time at which a wanted block that is not yet proven is due; infinite when nobody waits. */
+  get deadlineMs(): number {
+    return this.#deadlineMs;
+  }
+
+  /** From the first to the last block that is wanted; empty when no demand covers the chunk. */
+  get wanted(): BlockSpan {
+    return this.#wanted;
+  }
+
+  /** By when a block is wanted. */
+  dueMs(block: number): number {
+    return this.#dueMs[block] ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Somebody wants these blocks by `deadlineMs`, or some day when it is infinite. */
+  want(span: BlockSpan, deadlineMs: number): void {
+    this.#wanted = this.isWanted
+      ? { first: Math.min(this.#wanted.first, span.first), end: Math.max(this.#wanted.end, span.end) }
+      : span;
+    for (let block = span.first; block < span.end; block++) {
+      if (deadlineMs < this.dueMs(block)) this.#dueMs[block] = deadlineMs;
+      if (!this.isProven(block)) this.#deadlineMs = Math.min(this.#deadlineMs, deadlineMs);
+    }
+  }
+
+  /** Nobody wants anything of it any more, until {@link want} says otherwise. */
+  unwant(): void {
+    this.#wanted = { first: 0, end: 0 };
+    this.#dueMs.fill(Number.POSITIVE_INFINITY);
+    this.#deadlineMs = Number.POSITIVE_INFINITY;
   }
 
   get isComplete(): boolean {
@@ -78,13 +112,20 @@ export class WantedChunk {
     if (this.#proven[block] === 1) return;
     this.#proven[block] = 1;
     this.#provenCount++;
+    if (this.dueMs(block) > this.#deadlineMs) return;
+    this.#deadlineMs = Number.POSITIVE_INFINITY;
+    for (let at = 0; at < this.blocks; at++) {
+      if (this.#proven[at] === 0) this.#deadlineMs = Math.min(this.#deadlineMs, this.dueMs(at));
+    }
   }
 
   flightsOf(block: number): readonly Flight[] {
     return this.#flights.get(block) ?? [];
   }
 
-  isAskedOf(source: SourceId): boolean {
+  /** Whether a source was asked for any of it, or for one block. */
+  isAskedOf(source: SourceId, block?: number): boolean {
+    if (block !== undefined) return this.flightsOf(block).some((flight) => flight.source === source);
     for (const flights of this.#flights.values()) {
       if (flights.some((flight) => flight.source === source)) return true;
     }
@@ -105,6 +146,24 @@ export class WantedChunk {
     flights.splice(at, 1);
     if (flights.length === 0) this.#flights.delete(block);
     return true;
+  }
+
+  /**
+   * The run of blocks neither proven nor under way that begins with the one due first; `undefined` when all are. With
+   * `beforeMs`, only blocks due before then.
+   */
+  mostPressingIdle(beforeMs = Number.POSITIVE_INFINITY): BlockSpan | undefined {
+    let first: number | undefined;
+    const all = beforeMs === Number.POSITIVE_INFINITY;
+    const matches = (block: number) =>
+      !this.isProven(block) && !this.#flights.has(block) && (all || this.dueMs(block) < beforeMs);
+    for (let block = 0; block < this.blocks; block++) {
+      if (matches(block) && (first === undefined || this.dueMs(block) < this.dueMs(first))) first = block;
+    }
+    if (first === undefined) return undefined;
+    let end = first + 1;
+    while (end < this.blocks && matches(end)) end++;
+    return { first, end };
   }
 
   /** The first run within `span` of blocks neither proven nor under way, or `undefined`. */

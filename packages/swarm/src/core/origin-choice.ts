@@ -1,0 +1,119 @@
+import { fetcherRank, isLease, originStep } from './origin-claims.ts';
+import type { OriginPace } from './origin-pace.ts';
+import { canDeliverBy } from './source-ranking.ts';
+import type { SourceState } from './source-state.ts';
+import type { TrackDemand } from './track-demand.ts';
+import type { BlockSpan, WantedChunk } from './wanted-chunk.ts';
+
+/** `awaited`: it is about to be known whether one answers; who is in no hurry waits for that. */
+export type TrackerState = 'absent' | 'awaited' | 'up';
+
+/** How long somebody else's word that it is fetching a chunk is believed past its own estimate. */
+const FETCHING_SLACK_MS = 1_500;
+/** Least time between two ranks of substitutes without a tracker. */
+const SUBSTITUTE_AFTER_MS = 1_000;
+/** How long a chunk may be somebody else's to give, in milliseconds: longer than a lease of the tracker lasts. */
+const ELSEWHERE_MS = 12_000;
+/** What is due is asked for together with what is due this many lead times from now: a request costs a round trip. */
+const LEADS_AT_ONCE = 2;
+
+/** What the choice of the origin depends on beside the chunk. */
+export interface OriginView {
+  readonly policy: { readonly allowDownloadFromPeers: boolean; readonly preferServerOverP2P: boolean };
+  readonly tracker: TrackerState;
+  readonly pace: OriginPace;
+  /** This instance's link nonce, the same that peers know it by. */
+  readonly ownId: string;
+  /** Linked peers that take part in the track. */
+  peersOf(track: TrackDemand): readonly SourceState[];
+}
+
+/**
+ * What to do about a chunk: take blocks from the origin, `urgent` when somebody would wait otherwise and `whole` when the
+ * chunk is this listener's to fetch; ask the tracker for leave; or wait, because somebody else gives it.
+ */
+export type OriginChoice =
+  | { readonly type: 'fetch'; readonly run: BlockSpan; readonly urgent: boolean; readonly whole: boolean }
+  | { readonly type: 'ask' }
+  | { readonly type: 'wait' };
+
+const WAIT: OriginChoice = { type: 'wait' };
+
+/** What is due so soon that only the origin can give it in time, and that nobody better placed is fetching. */
+export function urgentChoice(
+  view: OriginView,
+  track: TrackDemand,
+  chunk: WantedChunk,
+  nowMs: number,
+): OriginChoice {
+  const { pace } = view;
+  if (chunk.deadlineMs - nowMs >= pace.leadMs) return WAIT;
+  const whole = !track.originProvesBlocks || isMine(view, track, chunk, nowMs);
+  const run = whole ? chunk.mostPressingIdle() : chunk.mostPressingIdle(nowMs + LEADS_AT_ONCE * pace.leadMs);
+  if (run === undefined) return WAIT;
+  const dueMs = chunk.dueMs(run.first);
+  if (!whole && dueMs - nowMs >= pace.leadMs) return WAIT;
+  const congested = pace.isCongested(track.consumptionBytesPerMs);
+  for (const peer of view.peersOf(track)) {
+    if (peer.holds(track.key, chunk.chunk) && canDeliverBy(peer, chunk.spanBytes(run), dueMs, nowMs))
+      return WAIT;
+    const etaMs = peer.tracks.get(track.key)?.fetching.get(chunk.chunk);
+    if (etaMs !== undefined && nowMs < (congested ? etaMs + FETCHING_SLACK_MS : Math.min(etaMs, dueMs)))
+      return WAIT;
+  }
+  // A slow origin gets slower for everybody when all ask it for the same: who was told to wait for another waits.
+  if (congested && !whole && chunk.claim.state === 'elsewhere' && !waitedLong(chunk, nowMs)) return WAIT;
+  return { type: 'fetch', run, urgent: true, whole };
+}
+
+/** What nobody is in a hurry for: only what no peer holds or fetches, and only by leave. */
+export function patientChoice(
+  view: OriginView,
+  track: TrackDemand,
+  chunk: WantedChunk,
+  nowMs: number,
+): OriginChoice {
+  const run = chunk.mostPressingIdle();
+  if (run === undefined) return WAIT;
+  const fetch: OriginChoice = { type: 'fetch', run, urgent: false, whole: true };
+  if (isMine(view, track, chunk, nowMs)) return fetch;
+  for (const peer of view.peersOf(track)) {
+    if (peer.holds(track.key, chunk.chunk) && canDeliverBy(peer, chunk.spanBytes(run), chunk.deadlineMs, nowMs))
+      return WAIT;
+    const etaMs = peer.tracks.get(track.key)?.fetching.get(chunk.chunk);
+    if (etaMs !== undefined && nowMs < etaMs + FETCHING_SLACK_MS) return WAIT;
+  }
+  if (waitedLong(chunk, nowMs)) return fetch;
+  if (view.tracker === 'awaited') return WAIT;
+  if (view.tracker === 'absent') return electedChoice(view, track, chunk, fetch, nowMs);
+  const step = originStep(chunk.claim, nowMs);
+  return step === 'fetch' ? fetch : { type: step };
+}
+
+/** Whether the whole chunk is this listener's to fetch: by leave, by choice, or because there is nobody else. */
+function isMine(view: OriginView, track: TrackDemand, chunk: WantedChunk, nowMs: number): boolean {
+  const { allowDownloadFromPeers, preferServerOverP2P } = view.policy;
+  if (preferServerOverP2P || !allowDownloadFromPeers) return true;
+  if (track.alone && view.peersOf(track).length === 0) return true;
+  return chunk.claim.state === 'granted' && isLease(chunk.claim, nowMs);
+}
+
+function waitedLong(chunk: WantedChunk, nowMs: number): boolean {
+  return chunk.elsewhereSinceMs !== undefined && nowMs - chunk.elsewhereSinceMs >= ELSEWHERE_MS;
+}
+
+/** Without a tracker those connected rank themselves; each rank waits a second longer for the ones before. */
+function electedChoice(
+  { ownId, peersOf }: OriginView,
+  track: TrackDemand,
+  chunk: WantedChunk,
+  fetch: OriginChoice,
+  nowMs: number,
+): OriginChoice {
+  const others = peersOf(track).map((peer) => peer.id);
+  const rank = fetcherRank(ownId, others, `${track.key}/${chunk.chunk}`);
+  if (rank === 0) return fetch;
+  if (chunk.claim.state !== 'asked') chunk.claim = { state: 'asked', sinceMs: nowMs };
+  return nowMs - chunk.claim.sinceMs >= rank * SUBSTITUTE_AFTER_MS ? fetch : WAIT;
+}
+

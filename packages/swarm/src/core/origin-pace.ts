@@ -1,0 +1,81 @@
+/** What the first answer is expected to take before one was measured, in milliseconds. */
+const FIRST_GUESS_MS = 100;
+/** Time kept in hand for what a measurement does not show: a lost packet, a busy server. */
+const MARGIN_MS = 300;
+/** An answer much later than this says no more than that the origin is slow. */
+const LONGEST_LEAD_MS = 3_000;
+/** What has to come of a block before its deadline when a few are asked for at once, in bytes. */
+const LEAD_BYTES = 65_536;
+const SMOOTHING = 0.25;
+
+/**
+ * How fast the origin answers: how long the first byte takes and how fast the rest follows, over all requests under way.
+ * Pure: events and the time go in.
+ */
+export class OriginPace {
+  #firstByteMs: number | undefined;
+  #bytesPerMs: number | undefined;
+  /** When each request without an answer was made. */
+  readonly #unanswered = new Map<object, number>();
+  #busySinceMs: number | undefined;
+  #busyBytes = 0;
+
+  /** Smoothed time from a request to its first block, in milliseconds; a guess before the first. */
+  get firstByteMs(): number {
+    return this.#firstByteMs ?? FIRST_GUESS_MS;
+  }
+
+  /** Bytes a millisecond while something is under way; `undefined` before that was measured. */
+  get bytesPerMs(): number | undefined {
+    return this.#bytesPerMs;
+  }
+
+  /** How long before its deadline a block has to be asked of the origin so that it comes in time, in milliseconds. */
+  get leadMs(): number {
+    const transferMs = this.#bytesPerMs === undefined ? 0 : LEAD_BYTES / this.#bytesPerMs;
+    return Math.min(LONGEST_LEAD_MS, MARGIN_MS + 2 * this.firstByteMs + transferMs);
+  }
+
+  /** Whether it gives less than twice what somebody listens at: many ask it for the same. */
+  isCongested(consumptionBytesPerMs: number): boolean {
+    return this.#bytesPerMs !== undefined && this.#bytesPerMs < 2 * consumptionBytesPerMs;
+  }
+
+  /** Something was asked for; `request` names it. */
+  asked(request: object, nowMs: number): void {
+    this.#unanswered.set(request, nowMs);
+    this.#busySinceMs ??= nowMs;
+  }
+
+  /** Bytes of a request came; `idle`: nothing more is under way. */
+  delivered(request: object, bytes: number, idle: boolean, nowMs: number): void {
+    const askedMs = this.#unanswered.get(request);
+    if (askedMs !== undefined) {
+      this.#unanswered.delete(request);
+      const took = nowMs - askedMs;
+      this.#firstByteMs =
+        this.#firstByteMs === undefined ? took : this.#firstByteMs + (took - this.#firstByteMs) * SMOOTHING;
+    }
+    this.#busyBytes += bytes;
+    const busyMs = nowMs - (this.#busySinceMs ?? nowMs);
+    if (this.#busyBytes >= LEAD_BYTES && busyMs > 0) {
+      const rate = this.#busyBytes / busyMs;
+      this.#bytesPerMs =
+        this.#bytesPerMs === undefined ? rate : this.#bytesPerMs + (rate - this.#bytesPerMs) * SMOOTHING;
+      this.#busyBytes = 0;
+      this.#busySinceMs = nowMs;
+    }
+    if (idle) this.#rest();
+  }
+
+  /** A request ended without an answer, or was taken back. */
+  ended(request: object, idle: boolean): void {
+    this.#unanswered.delete(request);
+    if (idle) this.#rest();
+  }
+
+  #rest(): void {
+    this.#busySinceMs = undefined;
+    this.#busyBytes = 0;
+  }
+}
