@@ -179,6 +179,11 @@ export class Delivery implements SourceSink, TrackVersionHandler {
     this.#scheduler.peerFetching(peer.id, track, chunks, this.#clock.nowMs());
   }
 
+  /** Bytes a peer gave this listener. */
+  gaveBytes(peer: PeerSource): number {
+    return this.#scheduler.gaveBytes(peer.id);
+  }
+
   /** Whether nothing is to be hoped for from this peer now. */
   isHopeless(peer: PeerSource): boolean {
     return this.#scheduler.isHopeless(peer.id, this.#clock.nowMs());

@@ -233,8 +233,9 @@ export class Neighbourhood implements PeerSourceHandler {
   trackerUp(welcome: WelcomeReply): void {
     this.#welcome = welcome;
     this.#announcements.connected(welcome.announceIntervalMs);
-    this.#parts.delivery.setTracker('up');
+    // A claim is only for who was announced.
     this.#say();
+    this.#parts.delivery.setTracker('up');
   }
 
   trackerDown(): void {

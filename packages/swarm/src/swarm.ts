@@ -140,6 +140,10 @@ export class Swarm {
         const { p2pEnabled, shareWithAnyUser } = this.#contribution;
         return p2pEnabled && (shareWithAnyUser || this.#neighbourhood?.isOfAula(peer) === true);
       },
+      clock,
+      timers,
+      tierOf: (peer) => this.#neighbourhood?.tierOf(peer) ?? 'global',
+      gaveBytes: (peer) => this.#delivery.gaveBytes(peer),
       sent: (_peer, _track, bytes) => (this.#uploadedBytes += bytes),
     });
     this.#stopWatching = environment.watchPage?.({

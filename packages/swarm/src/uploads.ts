@@ -1,8 +1,19 @@
 import { blockLength, LIMITS, type RefuseReason } from '@sonantica/wire';
+import type { Clock, Timers } from './core/env.ts';
 import type { IncomingRequest } from './core/peer-session.ts';
 import type { TrackKey } from './core/track-key.ts';
+import { nextAsker, UPLOAD_SLOTS, type Asker } from './core/upload-slots.ts';
 import type { PeerSource } from './sources/peer-source.ts';
 import type { TrackVersion } from './track-version.ts';
+
+/** What is given in one turn while others wait, in bytes. */
+const TURN_BYTES = 4 * LIMITS.blockBytes;
+/** A link is given more when no more than this still waits in it, while others wait: what waits there cannot be overtaken. */
+const SHALLOW_BYTES = LIMITS.blockBytes;
+/** How often a link with more in it is looked at, in milliseconds. */
+const LOOK_EVERY_MS = 10;
+/** A link that takes this long to take its turn's bytes keeps nobody else waiting, in milliseconds. */
+const SLOW_AFTER_MS = 1_000;
 
 /** The day's upload, kept so that it is never exceeded, by a crash or a restart. */
 export interface UploadBudget {
@@ -15,20 +26,50 @@ export interface UploadBudget {
 
 /** What giving needs to know. */
 export interface UploadsParts {
+  readonly clock: Clock;
+  readonly timers: Timers;
   readonly budget: UploadBudget;
   version(track: TrackKey): TrackVersion | undefined;
   /** A held chunk, proven. */
   load(version: TrackVersion, chunk: number): Promise<Uint8Array | undefined>;
   /** Whether the listener's choices let this peer be served now. */
   mayServe(peer: PeerSource): boolean;
+  tierOf(peer: PeerSource): 'aula' | 'global';
+  /** Bytes the peer gave this listener. */
+  gaveBytes(peer: PeerSource): number;
   /** Block and proof bytes handed to a link. */
   sent(peer: PeerSource, track: TrackKey, bytes: number): void;
 }
 
-/** Serves what peers ask for: one request a peer at a time, the one due first, as the link takes it. */
+/** What is remembered of who asks. */
+interface AskerRecord extends Asker {
+  readonly peer: PeerSource;
+  servedMs: number;
+  urgentBytes: number;
+}
+
+/** A place of one who is given to. */
+interface Slot {
+  /** For who waited longest, whatever it asks. */
+  readonly optimistic: boolean;
+  /** Whether it takes one of the few places; a slow link's does not for long. */
+  counts: boolean;
+  /** `leaving`: all is with the link, which has not sent it yet. */
+  state: 'sending' | 'leaving';
+}
+
+/** What an asker is believed to consume where its track does not say, in bytes a millisecond: 24 bits at 96 kHz, packed. */
+const USUAL_BYTES_PER_MS = 400;
+
+/**
+ * Serves what peers ask for: a few peers at a time, who needs it most first, each peer's own requests by their deadlines.
+ * While more ask than are served, each turn is short, and what was handed to a link has left it before the next.
+ */
 export class Uploads {
   readonly #parts: UploadsParts;
-  readonly #serving = new Set<PeerSource>();
+  readonly #records = new Map<PeerSource, AskerRecord>();
+  readonly #asking = new Set<PeerSource>();
+  readonly #slots = new Map<PeerSource, Slot>();
   readonly #waiting = new Map<PeerSource, () => void>();
 
   constructor(parts: UploadsParts) {
@@ -37,29 +78,119 @@ export class Uploads {
 
   /** A peer asks for something. */
   asked(peer: PeerSource): void {
-    if (this.#serving.has(peer)) return;
-    this.#serving.add(peer);
-    void this.#serve(peer);
+    if (this.#asking.has(peer)) return;
+    const slot = this.#slots.get(peer);
+    if (slot === undefined) {
+      this.#asking.add(peer);
+      this.#fill();
+    } else if (slot.state === 'leaving' && !this.#othersWait) {
+      void this.#serve(peer, slot);
+    }
   }
 
   /** A link has room again, or ended. */
   drained(peer: PeerSource): void {
     this.#waiting.get(peer)?.();
     this.#waiting.delete(peer);
+    if (!peer.isEnded) return;
+    this.#records.delete(peer);
+    this.#asking.delete(peer);
   }
 
-  async #serve(peer: PeerSource): Promise<void> {
-    for (let request = peer.nextRequest; request !== undefined && !peer.isEnded; request = peer.nextRequest) {
-      const refusal = await this.#answer(peer, request);
-      if (refusal === undefined) peer.served(request);
-      else peer.refuse(request, refusal);
+  /** Gives free slots to those who need it most. */
+  #fill(): void {
+    const now = this.#parts.clock.nowMs();
+    while (this.#asking.size > 0) {
+      let counted = 0;
+      let optimistic = true;
+      for (const slot of this.#slots.values()) {
+        if (!slot.counts) continue;
+        counted++;
+        if (slot.optimistic) optimistic = false;
+      }
+      if (counted >= UPLOAD_SLOTS) return;
+      const next = nextAsker(
+        Array.from(this.#asking, (peer) => this.#recordOf(peer, now)),
+        optimistic && counted === UPLOAD_SLOTS - 1,
+        now,
+      );
+      if (next === undefined) return;
+      this.#asking.delete(next.peer);
+      const slot: Slot = {
+        optimistic: optimistic && counted === UPLOAD_SLOTS - 1,
+        counts: true,
+        state: 'sending',
+      };
+      this.#slots.set(next.peer, slot);
+      void this.#serve(next.peer, slot);
     }
-    // In the same turn as the last look: a request that comes any later starts the serving anew.
-    this.#serving.delete(peer);
   }
 
-  /** Sends a request's proof and blocks, or says why not. */
-  async #answer(peer: PeerSource, request: IncomingRequest): Promise<RefuseReason | undefined> {
+  #recordOf(peer: PeerSource, nowMs: number): AskerRecord {
+    const request = peer.nextRequest;
+    const known = this.#records.get(peer);
+    const record: AskerRecord = {
+      peer,
+      dueMs: request?.deadlineMs ?? Number.POSITIVE_INFINITY,
+      tier: this.#parts.tierOf(peer),
+      gaveBytes: this.#parts.gaveBytes(peer),
+      servedMs: known?.servedMs ?? Number.NEGATIVE_INFINITY,
+      urgentBytes: known?.urgentBytes ?? 0,
+      sinceMs: known?.sinceMs ?? nowMs,
+      bytesPerMs: this.#bytesPerMs(request),
+    };
+    this.#records.set(peer, record);
+    return record;
+  }
+
+  #bytesPerMs(request: IncomingRequest | undefined): number {
+    const kbps = request && this.#parts.version(request.track)?.manifest.json.audio?.bitrateKbps;
+    return kbps === undefined ? USUAL_BYTES_PER_MS : kbps / 8;
+  }
+
+  /** One turn: all that is asked while nobody else waits, a little otherwise. */
+  async #serve(peer: PeerSource, slot: Slot): Promise<void> {
+    const before = slot.state;
+    slot.state = 'sending';
+    let turnBytes = 0;
+    for (let request = peer.nextRequest; request !== undefined && !peer.isEnded; request = peer.nextRequest) {
+      const { nextBlock } = request;
+      const answer = await this.#answer(peer, request, turnBytes);
+      turnBytes += (request.nextBlock - nextBlock) * LIMITS.blockBytes;
+      if (answer === 'turn over') break;
+      if (answer === undefined) peer.served(request);
+      else peer.refuse(request, answer);
+    }
+    const record = this.#records.get(peer);
+    if (record !== undefined) record.servedMs = this.#parts.clock.nowMs();
+    slot.state = 'leaving';
+    // Whoever served it before waits for the link already.
+    if (before === 'sending') await this.#leave(peer, slot);
+  }
+
+  /** Keeps the slot until what was handed to the link has nearly left it; a slow one counts no longer than it should. */
+  async #leave(peer: PeerSource, slot: Slot): Promise<void> {
+    let waitedMs = 0;
+    while (!peer.isEnded && (slot.state === 'sending' || peer.bufferedBytes > SHALLOW_BYTES)) {
+      await new Promise<void>((resolve) => void this.#parts.timers.after(LOOK_EVERY_MS, resolve));
+      waitedMs += LOOK_EVERY_MS;
+      if (waitedMs === SLOW_AFTER_MS) this.#passOn(slot);
+    }
+    this.#slots.delete(peer);
+    if (peer.nextRequest !== undefined && !peer.isEnded) this.#asking.add(peer);
+    this.#fill();
+  }
+
+  get #othersWait(): boolean {
+    return this.#asking.size > 0;
+  }
+
+  /** Sends a request's proof and blocks, as far as the turn goes, or says why not. */
+  async #answer(
+    peer: PeerSource,
+    request: IncomingRequest,
+    turnBytes: number,
+  ): Promise<RefuseReason | 'turn over' | undefined> {
     const { budget } = this.#parts;
     const version = this.#parts.version(request.track);
     if (!this.#parts.mayServe(peer)) return 'not-sharing';
@@ -75,7 +206,9 @@ export class Uploads {
       peer.sendProof(request, leaves);
       this.#parts.sent(peer, request.track, leaves.length);
     }
-    for (let block = request.first; block < request.first + request.count; block++) {
+    const record = this.#records.get(peer);
+    for (let block = request.nextBlock; block < request.first + request.count; block++) {
+      if (turnBytes >= TURN_BYTES && this.#othersWait) return 'turn over';
       if (!peer.sendable && !peer.isEnded) await this.#room(peer);
       if (request.cancelled || peer.isEnded) return undefined;
       if (!this.#parts.mayServe(peer)) return 'not-sharing';
@@ -86,11 +219,26 @@ export class Uploads {
       const at = block * LIMITS.blockBytes;
       peer.sendBlock(request, block, bytes.subarray(at, at + length));
       this.#parts.sent(peer, request.track, length);
+      turnBytes += length;
+      if (record !== undefined && request.deadlineMs !== Number.POSITIVE_INFINITY) record.urgentBytes += length;
     }
     return undefined;
   }
 
+  /** Lets somebody else have the place of a slow one, which goes on by itself. */
+  #passOn(slot: Slot | undefined): void {
+    if (slot?.counts !== true) return;
+    slot.counts = false;
+    this.#fill();
+  }
+
   #room(peer: PeerSource): Promise<void> {
-    return new Promise((resolve) => this.#waiting.set(peer, resolve));
+    return new Promise((resolve) => {
+      const cancel = this.#parts.timers.after(SLOW_AFTER_MS, () => this.#passOn(this.#slots.get(peer)));
+      this.#waiting.set(peer, () => {
+        cancel();
+        resolve();
+      });
+    });
   }
 }

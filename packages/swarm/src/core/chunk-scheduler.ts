@@ -51,8 +51,6 @@ const URGENT_MS = 3_000;
 const ORIGIN_CHUNKS = 4;
 /** What is due soon is asked of the origin a little ahead of its last answer, in bytes, so that the line is never idle. */
 const URGENT_AHEAD_BYTES = 32_768;
-/** By when others may count on a chunk that this listener fetches from the origin, in milliseconds. */
-const FETCH_ETA_MS = 3_000;
 /** A duplicate is asked for when the deadline is nearer than this and the first source is late. */
 const ENDGAME_MS = 1_000;
 /** A peer that will not be asked for longer than this is nobody to wait for, in milliseconds. */
@@ -336,6 +334,11 @@ export class ChunkScheduler {
     return this.#plan(nowMs);
   }
 
+  /** Proven bytes that a peer gave. */
+  gaveBytes(id: SourceId): number {
+    return this.#peers.get(id)?.gaveBytes ?? 0;
+  }
+
   /** Whether a peer is banned, or gives nothing for a while: whoever waits for it waits in vain. */
   isHopeless(id: SourceId, nowMs: number): boolean {
     return this.#peers.get(id)?.health.isOutFor(HOPELESS_AFTER_MS, nowMs) ?? false;
@@ -356,11 +359,24 @@ export class ChunkScheduler {
   /** Time passed. Called about ten times a second while {@link isBusy}. */
   tick(nowMs: number): SchedulerCommand[] {
     for (const peer of this.#peers.values()) {
-      if (!peer.isSilent(nowMs)) continue;
+      if (!peer.isSilent(nowMs, this.#owesUrgent(peer))) continue;
       peer.health.timedOut(nowMs);
       this.#recall(peer);
     }
     return this.#plan(nowMs);
+  }
+
+  /** Whether somebody waits for blocks that were asked of this peer. */
+  #owesUrgent(peer: SourceState): boolean {
+    if (peer.outstandingBytes === 0) return false;
+    for (const key of peer.tracks.keys()) {
+      for (const chunk of this.#tracks.get(key)?.begun ?? []) {
+        if (chunk.deadlineMs === Number.POSITIVE_INFINITY || !chunk.isAskedOf(peer.id)) continue;
+        for (let block = 0; block < chunk.blocks; block++)
+          if (chunk.dueMs(block) !== Number.POSITIVE_INFINITY && chunk.isAskedOf(peer.id, block)) return true;
+      }
+    }
+    return false;
   }
 
   // --- Decisions ---
@@ -532,8 +548,9 @@ export class ChunkScheduler {
     if (!origin.outstandingChunks.has(chunk)) origin.pace.asked(chunk, nowMs);
     origin.outstandingChunks.set(chunk, nowMs);
     if (nowMs - origin.pausedUntilMs >= GIVE_UP_AFTER_MS) origin.failingSinceMs = undefined;
-    if (whole)
-      this.#commands.push({ type: 'fetching', track: track.key, chunk: chunk.chunk, etaMs: FETCH_ETA_MS });
+    if (!whole) return;
+    const etaMs = origin.pace.etaMs(chunk.spanBytes({ first: 0, end: chunk.blocks }));
+    this.#commands.push({ type: 'fetching', track: track.key, chunk: chunk.chunk, etaMs });
   }
 
   /** Bytes under way from the origin that somebody waits for. */
@@ -593,7 +610,7 @@ export class ChunkScheduler {
       chunk: chunk.chunk,
       first: span.first,
       count: span.end - span.first,
-      deadlineMs: chunk.deadlineMs,
+      deadlineMs: chunk.dueMs(span.first),
     });
   }
 
@@ -610,6 +627,7 @@ export class ChunkScheduler {
     const bytes = chunk.blockBytes(block);
     peer.outstandingBytes -= bytes;
     peer.lastProgressMs = nowMs;
+    peer.gaveBytes += bytes;
     peer.health.delivered();
     peer.window.delivered(bytes, peer.outstandingBytes, nowMs);
   }

@@ -10,6 +10,8 @@ export type TrackerState = 'absent' | 'awaited' | 'up';
 
 /** How long somebody else's word that it is fetching a chunk is believed past its own estimate. */
 const FETCHING_SLACK_MS = 1_500;
+/** What a chunk that a peer has just fetched takes to be told of, asked for and passed on, in milliseconds. */
+const PASSED_ON_MS = 300;
 /** Least time between two ranks of substitutes without a tracker. */
 const SUBSTITUTE_AFTER_MS = 1_000;
 /** How long a chunk may be somebody else's to give, in milliseconds: longer than a lease of the tracker lasts. */
@@ -58,8 +60,8 @@ export function urgentChoice(
     if (peer.holds(track.key, chunk.chunk) && canDeliverBy(peer, chunk.spanBytes(run), dueMs, nowMs))
       return WAIT;
     const etaMs = peer.tracks.get(track.key)?.fetching.get(chunk.chunk);
-    if (etaMs !== undefined && nowMs < (congested ? etaMs + FETCHING_SLACK_MS : Math.min(etaMs, dueMs)))
-      return WAIT;
+    if (etaMs === undefined || nowMs >= etaMs + FETCHING_SLACK_MS) continue;
+    if (congested || Math.max(etaMs, nowMs) + PASSED_ON_MS <= dueMs) return WAIT;
   }
   // A slow origin gets slower for everybody when all ask it for the same: who was told to wait for another waits.
   if (congested && !whole && chunk.claim.state === 'elsewhere' && !waitedLong(chunk, nowMs)) return WAIT;

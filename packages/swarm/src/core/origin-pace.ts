@@ -1,5 +1,7 @@
 /** What the first answer is expected to take before one was measured, in milliseconds. */
 const FIRST_GUESS_MS = 100;
+/** What it is expected to give before that was measured, in bytes a millisecond: 2 Mbit/s. */
+const FIRST_GUESS_BYTES_PER_MS = 250;
 /** Time kept in hand for what a measurement does not show: a lost packet, a busy server. */
 const MARGIN_MS = 300;
 /** An answer much later than this says no more than that the origin is slow. */
@@ -34,6 +36,11 @@ export class OriginPace {
   get leadMs(): number {
     const transferMs = this.#bytesPerMs === undefined ? 0 : LEAD_BYTES / this.#bytesPerMs;
     return Math.min(LONGEST_LEAD_MS, MARGIN_MS + 2 * this.firstByteMs + transferMs);
+  }
+
+  /** When a request of this size made now is expected to be answered whole, in milliseconds from now. */
+  etaMs(bytes: number): number {
+    return Math.ceil(MARGIN_MS + this.firstByteMs + bytes / (this.#bytesPerMs ?? FIRST_GUESS_BYTES_PER_MS));
   }
 
   /** Whether it gives less than twice what somebody listens at: many ask it for the same. */

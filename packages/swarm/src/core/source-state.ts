@@ -11,6 +11,9 @@ export const ORIGIN = 'origin';
 /** Where bytes come from: a member of the same Aula, any other peer, or the HTTP origin. */
 export type Tier = 'aula' | 'global' | 'origin';
 
+/** How long blocks that nobody waits for may take, in milliseconds: a peer gives to those who listen first. */
+const PATIENT_TIMEOUT_MS = 5_000;
+
 /** What a peer holds of a track and what it says it is getting. */
 export interface PeerHoldings {
   readonly held: ChunkSet;
@@ -26,6 +29,8 @@ export class SourceState {
   readonly tracks = new Map<TrackKey, PeerHoldings>();
   tier: Tier;
   outstandingBytes = 0;
+  /** Bytes it gave. */
+  gaveBytes = 0;
   /** Requests sent and not yet answered to the last block. */
   lastProgressMs = 0;
 
@@ -49,9 +54,11 @@ export class SourceState {
     return this.roomBytes >= Math.max(LIMITS.blockBytes, this.window.bytes / 4);
   }
 
-  /** Whether blocks are due and nothing came for too long. */
-  isSilent(nowMs: number): boolean {
-    return this.outstandingBytes > 0 && nowMs - this.lastProgressMs > blockTimeoutMs(this.window.pingMs);
+  /** Whether blocks are due and nothing came for too long; what nobody waits for may take its turn behind others. */
+  isSilent(nowMs: number, urgent: boolean): boolean {
+    const timeoutMs = blockTimeoutMs(this.window.pingMs);
+    const patienceMs = urgent ? timeoutMs : Math.max(timeoutMs, PATIENT_TIMEOUT_MS);
+    return this.outstandingBytes > 0 && nowMs - this.lastProgressMs > patienceMs;
   }
 
   /** Milliseconds until `bytes` more would have arrived; 0 for a source not yet tried. */

@@ -25,6 +25,8 @@ export interface PeerLink {
    * receiver's requests decide what is sent.
    */
   sendable(): boolean;
+  /** Bytes handed over that have not left yet: what is sent now comes after them. */
+  readonly bufferedBytes: number;
   /**
    * Sends a frame of 1 to `maxFrameBytes` bytes; they are copied or consumed before it returns. A frame that
    * cannot be sent ends the link: `closed` follows and nothing is thrown. Ignored after the link ended.

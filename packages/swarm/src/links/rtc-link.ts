@@ -71,6 +71,10 @@ export class RtcLink implements PeerLink {
     return this.#maxFrameBytes;
   }
 
+  get bufferedBytes(): number {
+    return this.#state === 'open' ? this.#bufferedBytes() : 0;
+  }
+
   start(handler: PeerLinkHandler): void {
     this.#inbox.start(handler);
   }

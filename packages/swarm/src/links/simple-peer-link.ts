@@ -57,6 +57,10 @@ class SimplePeerLink implements PeerLink {
     peer.on('error', (error) => this.#end(error instanceof Error ? error.message : 'the connection failed'));
   }
 
+  get bufferedBytes(): number {
+    return this.#ended ? 0 : this.#peer.bufferSize;
+  }
+
   start(handler: PeerLinkHandler): void {
     this.#inbox.start(handler);
   }

@@ -105,6 +105,11 @@ export class PeerSource implements Source {
     return !this.#ended && this.#link.sendable();
   }
 
+  /** Bytes handed to the link that have not left yet. */
+  get bufferedBytes(): number {
+    return this.#ended ? 0 : this.#link.bufferedBytes;
+  }
+
   get isEnded(): boolean {
     return this.#ended;
   }

@@ -237,6 +237,10 @@ export class SimLink implements PeerLink {
     }
   }
 
+  get bufferedBytes(): number {
+    return this.#flow.queuedBytes;
+  }
+
   sendable(): boolean {
     if (this.#ended) return false;
     this.#full = this.#flow.queuedBytes >= CEILING_BYTES;
