@@ -1,6 +1,7 @@
 import { LIMITS, type ByteRange, type ChunkSet, type Geometry } from '@sonantica/wire';
 import type { Random } from './env.ts';
 import type { FlowWindowBounds } from './flow-window.ts';
+import { askUntilMs } from './horizon.ts';
 import { patientChoice, urgentChoice, type OriginView, type TrackerState } from './origin-choice.ts';
 import { claimsLeft, elsewhere, granted, isLease } from './origin-claims.ts';
 import { OriginPace } from './origin-pace.ts';
@@ -51,10 +52,15 @@ const URGENT_MS = 3_000;
 const ORIGIN_CHUNKS = 4;
 /** What is due soon is asked of the origin a little ahead of its last answer, in bytes, so that the line is never idle. */
 const URGENT_AHEAD_BYTES = 32_768;
+/** Blocks due sooner than this are spread over peers, a few of each. */
+const SPREAD_WITHIN_MS = 1_000;
+const SPREAD_BLOCKS = 2;
+/** How often each peer is asked for a few such blocks within one decision. */
+const MOST_TURNS = 8;
 /** A duplicate is asked for when the deadline is nearer than this and the first source is late. */
 const ENDGAME_MS = 1_000;
 /** A peer that will not be asked for longer than this is nobody to wait for, in milliseconds. */
-const HOPELESS_AFTER_MS = 1_500;
+const HOPELESS_AFTER_MS = 10_000;
 /** Pauses after the origin failed: twice as long each time, in milliseconds. */
 const ORIGIN_FIRST_PAUSE_MS = 500;
 const ORIGIN_LONGEST_PAUSE_MS = 30_000;
@@ -147,7 +153,7 @@ export class ChunkScheduler {
 
   /** Somebody needs these bytes by `deadlineMs`, or some day when it is infinite. */
   want(key: TrackKey, id: DemandId, range: ByteRange, deadlineMs: number, nowMs: number): SchedulerCommand[] {
-    this.#tracks.get(key)?.demand(id, range, deadlineMs);
+    this.#tracks.get(key)?.demand(id, range, deadlineMs, nowMs);
     this.#demandedMs.set(id, nowMs);
     const origin = this.#origin;
     origin.pausedUntilMs = Math.min(origin.pausedUntilMs, nowMs + ORIGIN_FIRST_PAUSE_MS);
@@ -158,7 +164,7 @@ export class ChunkScheduler {
   unwant(key: TrackKey, id: DemandId, nowMs: number): SchedulerCommand[] {
     this.#demandedMs.delete(id);
     const track = this.#tracks.get(key);
-    if (track?.drop(id) !== true) return [];
+    if (track?.drop(id, nowMs) !== true) return [];
     track.inOrder();
     for (const chunk of track.begun) if (!chunk.isWanted) this.#cancelAll(track, chunk);
     return this.#plan(nowMs);
@@ -388,35 +394,53 @@ export class ChunkScheduler {
         (peer) => peer.health.usable(nowMs) && peer.isWorthAsking,
       );
       peers.sort(askedBefore(this.#policy.prioritizeAulaMembers));
-      for (const peer of peers) this.#fill(peer, nowMs);
+      const untilMs = this.#askUntilMs(nowMs);
+      let again = true;
+      for (let turn = 0; again && turn < MOST_TURNS; turn++) {
+        again = false;
+        for (const peer of peers) if (this.#fill(peer, peers.length, untilMs, nowMs)) again = true;
+      }
     }
     this.#planOrigin(nowMs);
     this.#reportHopeless(nowMs);
     return this.#flush();
   }
 
-  /** Asks a peer for as much as its window takes. */
-  #fill(peer: SourceState, nowMs: number): void {
+  #askUntilMs(nowMs: number): number {
+    let earliestMs = Number.POSITIVE_INFINITY;
+    for (const track of this.#tracks.values()) earliestMs = Math.min(earliestMs, track.earliestDueMs);
+    return askUntilMs(earliestMs, nowMs);
+  }
+
+  /** Asks a peer for as much as its window takes; answers whether others should be asked before it is asked again. */
+  #fill(peer: SourceState, among: number, untilMs: number, nowMs: number): boolean {
     while (peer.roomBytes >= LIMITS.blockBytes) {
-      const next = this.#nextFor(peer, nowMs);
-      if (next === undefined) return;
-      const { track, chunk, run } = next;
+      const next = this.#nextFor(peer, untilMs, nowMs);
+      if (next === undefined) return false;
+      const { track, chunk } = next;
+      const run = { ...next.run };
       let end = run.first;
       let bytes = 0;
       // On a fast link a chunk is asked for in one request, though it goes a little over the window.
       const room = Math.max(peer.roomBytes, peer.window.bytes / 4);
+      // Blocks that somebody is about to hear come from several peers side by side.
+      const spread = among > 1 && chunk.dueMs(run.first) - nowMs < SPREAD_WITHIN_MS;
+      if (spread) run.end = Math.min(run.end, run.first + SPREAD_BLOCKS);
       while (end < run.end && bytes + chunk.blockBytes(end) <= room) bytes += chunk.blockBytes(end++);
-      if (end === run.first) return;
+      if (end === run.first) return false;
       this.#ask(peer.id, track, chunk, { first: run.first, end }, nowMs);
       if (peer.outstandingBytes === 0) peer.lastProgressMs = nowMs;
       peer.outstandingBytes += bytes;
       peer.window.requested(peer.outstandingBytes, nowMs);
+      if (spread) return true;
     }
+    return false;
   }
 
   /** The most pressing run that a peer can give: a chunk already asked of it or of nobody before a shared one. */
   #nextFor(
     peer: SourceState,
+    untilMs: number,
     nowMs: number,
   ): { track: TrackDemand; chunk: WantedChunk; run: BlockSpan } | undefined {
     let own: { track: TrackDemand; chunk: WantedChunk; run: BlockSpan } | undefined;
@@ -427,8 +451,9 @@ export class ChunkScheduler {
       if (track === undefined) continue;
       for (const chunk of track.inOrder()) {
         if (own !== undefined && chunk.deadlineMs >= own.chunk.deadlineMs) break;
+        if (chunk.deadlineMs > untilMs) continue;
         if (!peer.holds(key, chunk.chunk)) continue;
-        const run = chunk.mostPressingIdle();
+        const run = chunk.mostPressingIdle(untilMs);
         if (run === undefined) {
           late ??= this.#lateRun(peer, track, chunk, nowMs);
           continue;
@@ -484,6 +509,7 @@ export class ChunkScheduler {
   #planOrigin(nowMs: number): void {
     if (nowMs < this.#origin.pausedUntilMs) return;
     const view = this.#originView();
+    const untilMs = this.#askUntilMs(nowMs);
     let leases = 0;
     for (const track of this.#tracks.values())
       for (const chunk of track.begun) if (isLease(chunk.claim, nowMs)) leases++;
@@ -493,7 +519,7 @@ export class ChunkScheduler {
         this.#takeUrgent(view, track, chunk, nowMs);
         const choice = patientChoice(view, track, chunk, nowMs);
         if (choice.type === 'fetch') this.#takePatient(track, chunk, nowMs);
-        else if (choice.type === 'ask' && claimsLeft(leases) > 0) {
+        else if (choice.type === 'ask' && claimsLeft(leases) > 0 && chunk.deadlineMs <= untilMs) {
           ask.push(chunk);
           leases++;
         }

@@ -16,7 +16,7 @@ const PASSED_ON_MS = 300;
 const SUBSTITUTE_AFTER_MS = 1_000;
 /** How long a chunk may be somebody else's to give, in milliseconds: longer than a lease of the tracker lasts. */
 const ELSEWHERE_MS = 12_000;
-/** What is due is asked for together with what is due this many lead times from now: a request costs a round trip. */
+/** Where nobody else listens, what is due is asked for together with what is due this many lead times from now: a request costs a round trip. */
 const LEADS_AT_ONCE = 2;
 
 /** What the choice of the origin depends on beside the chunk. */
@@ -51,7 +51,8 @@ export function urgentChoice(
   const { pace } = view;
   if (chunk.deadlineMs - nowMs >= pace.leadMs) return WAIT;
   const whole = !track.originProvesBlocks || isMine(view, track, chunk, nowMs);
-  const run = whole ? chunk.mostPressingIdle() : chunk.mostPressingIdle(nowMs + LEADS_AT_ONCE * pace.leadMs);
+  const leads = track.alone ? LEADS_AT_ONCE : 1;
+  const run = whole ? chunk.mostPressingIdle() : chunk.mostPressingIdle(nowMs + leads * pace.leadMs);
   if (run === undefined) return WAIT;
   const dueMs = chunk.dueMs(run.first);
   if (!whole && dueMs - nowMs >= pace.leadMs) return WAIT;

@@ -3,12 +3,14 @@ const FIRST_GUESS_MS = 100;
 /** What it is expected to give before that was measured, in bytes a millisecond: 2 Mbit/s. */
 const FIRST_GUESS_BYTES_PER_MS = 250;
 /** Time kept in hand for what a measurement does not show: a lost packet, a busy server. */
-const MARGIN_MS = 300;
+const MARGIN_MS = 200;
 /** An answer much later than this says no more than that the origin is slow. */
 const LONGEST_LEAD_MS = 3_000;
 /** What has to come of a block before its deadline when a few are asked for at once, in bytes. */
 const LEAD_BYTES = 65_536;
 const SMOOTHING = 0.25;
+/** How many mean deviations of the answer's time are allowed for, as TCP's retransmission timer does (RFC 6298). */
+const DEVIATIONS = 4;
 
 /**
  * How fast the origin answers: how long the first byte takes and how fast the rest follows, over all requests under way.
@@ -16,6 +18,7 @@ const SMOOTHING = 0.25;
  */
 export class OriginPace {
   #firstByteMs: number | undefined;
+  #deviationMs = 0;
   #bytesPerMs: number | undefined;
   /** When each request without an answer was made. */
   readonly #unanswered = new Map<object, number>();
@@ -35,7 +38,8 @@ export class OriginPace {
   /** How long before its deadline a block has to be asked of the origin so that it comes in time, in milliseconds. */
   get leadMs(): number {
     const transferMs = this.#bytesPerMs === undefined ? 0 : LEAD_BYTES / this.#bytesPerMs;
-    return Math.min(LONGEST_LEAD_MS, MARGIN_MS + 2 * this.firstByteMs + transferMs);
+    const answerMs = this.firstByteMs + DEVIATIONS * this.#deviationMs;
+    return Math.min(LONGEST_LEAD_MS, MARGIN_MS + answerMs + transferMs);
   }
 
   /** When a request of this size made now is expected to be answered whole, in milliseconds from now. */
@@ -60,8 +64,10 @@ export class OriginPace {
     if (askedMs !== undefined) {
       this.#unanswered.delete(request);
       const took = nowMs - askedMs;
-      this.#firstByteMs =
-        this.#firstByteMs === undefined ? took : this.#firstByteMs + (took - this.#firstByteMs) * SMOOTHING;
+      const before = this.#firstByteMs;
+      this.#firstByteMs = before === undefined ? took : before + (took - before) * SMOOTHING;
+      const deviationMs = before === undefined ? took / 4 : Math.abs(took - before);
+      this.#deviationMs += (deviationMs - this.#deviationMs) * SMOOTHING;
     }
     this.#busyBytes += bytes;
     const busyMs = nowMs - (this.#busySinceMs ?? nowMs);

@@ -17,8 +17,14 @@ export type DemandId = number;
 
 interface Demand {
   readonly range: ByteRange;
-  readonly deadlineMs: number;
+  readonly madeMs: number;
+  deadlineMs: number;
 }
+
+/** The chunks due first: the order is that of the last change of what is wanted, and some of theirs may have come since. */
+const NEXT_CHUNKS = 4;
+/** A reader that got its bytes later than this has not waited for them, in milliseconds. */
+const LONGEST_SLIP_MS = 5_000;
 
 /**
  * What is wanted of one version of a track and how far it has come. Readers share: two demands for the
@@ -45,14 +51,26 @@ export class TrackDemand {
     this.#ranks = randomRanks(chunkCount(geometry), random);
   }
 
-  demand(id: DemandId, range: ByteRange, deadlineMs: number): void {
-    this.#demands.set(id, { range, deadlineMs });
+  demand(id: DemandId, range: ByteRange, deadlineMs: number, nowMs: number): void {
+    this.#demands.set(id, { range, deadlineMs, madeMs: nowMs });
     this.#order = undefined;
   }
 
-  drop(id: DemandId): boolean {
+  /**
+   * A demand was met or given up. One that was met late held up who listens: what was wanted after it is due that much
+   * later.
+   */
+  drop(id: DemandId, nowMs: number): boolean {
+    const dropped = this.#demands.get(id);
+    if (dropped === undefined) return false;
     this.#order = undefined;
-    return this.#demands.delete(id);
+    this.#demands.delete(id);
+    for (const demand of nowMs > dropped.deadlineMs ? this.#demands.values() : []) {
+      if (demand.deadlineMs === Number.POSITIVE_INFINITY || demand.range.start < dropped.range.end) continue;
+      const slipMs = nowMs - Math.max(dropped.deadlineMs, demand.madeMs);
+      demand.deadlineMs += Math.min(LONGEST_SLIP_MS, Math.max(0, slipMs));
+    }
+    return true;
   }
 
   /** The demands that need a chunk. */
@@ -68,6 +86,13 @@ export class TrackDemand {
   /** Rank of a chunk among those that nobody waits for. */
   rank(chunk: number): number {
     return this.#ranks[chunk] ?? 0;
+  }
+
+  /** When the next byte that somebody waits for is due; infinite when nobody waits. */
+  get earliestDueMs(): number {
+    let earliest = Number.POSITIVE_INFINITY;
+    for (const chunk of this.inOrder().slice(0, NEXT_CHUNKS)) earliest = Math.min(earliest, chunk.deadlineMs);
+    return earliest;
   }
 
   /**
