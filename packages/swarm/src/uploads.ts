@@ -2,18 +2,23 @@ import { blockLength, LIMITS, type RefuseReason } from '@sonantica/wire';
 import type { Clock, Timers } from './core/env.ts';
 import type { IncomingRequest } from './core/peer-session.ts';
 import type { TrackKey } from './core/track-key.ts';
+import { UploadRate } from './core/upload-rate.ts';
 import { nextAsker, UPLOAD_SLOTS, type Asker } from './core/upload-slots.ts';
 import type { PeerSource } from './sources/peer-source.ts';
 import type { TrackVersion } from './track-version.ts';
 
 /** What is given in one turn while others wait, in bytes. */
-const TURN_BYTES = 4 * LIMITS.blockBytes;
+const TURN_BYTES = 16 * LIMITS.blockBytes;
 /** A link is given more when no more than this still waits in it, while others wait: what waits there cannot be overtaken. */
 const SHALLOW_BYTES = LIMITS.blockBytes;
 /** How often a link with more in it is looked at, in milliseconds. */
 const LOOK_EVERY_MS = 10;
 /** A link that takes this long to take its turn's bytes keeps nobody else waiting, in milliseconds. */
 const SLOW_AFTER_MS = 1_000;
+
+/** Who would wait longer than this is told so: somebody listens, or nobody does; in milliseconds. */
+const URGENT_PATIENCE_MS = 350;
+const PATIENT_MS = 3_500;
 
 /** The day's upload, kept so that it is never exceeded, by a crash or a restart. */
 export interface UploadBudget {
@@ -71,6 +76,7 @@ export class Uploads {
   readonly #asking = new Set<PeerSource>();
   readonly #slots = new Map<PeerSource, Slot>();
   readonly #waiting = new Map<PeerSource, () => void>();
+  readonly #rate = new UploadRate();
 
   constructor(parts: UploadsParts) {
     this.#parts = parts;
@@ -83,6 +89,7 @@ export class Uploads {
     if (slot === undefined) {
       this.#asking.add(peer);
       this.#fill();
+      if (this.#asking.has(peer)) this.#declineIfLate(peer);
     } else if (slot.state === 'leaving' && !this.#othersWait) {
       void this.#serve(peer, slot);
     }
@@ -95,6 +102,23 @@ export class Uploads {
     if (!peer.isEnded) return;
     this.#records.delete(peer);
     this.#asking.delete(peer);
+  }
+
+  /** Tells a peer at once that its turn would come too late, so that it asks elsewhere. */
+  #declineIfLate(peer: PeerSource): void {
+    const { nextRequest } = peer;
+    if (nextRequest === undefined) return;
+    const { deadlineMs } = nextRequest;
+    let aheadBytes = this.#slots.size * SHALLOW_BYTES;
+    for (const other of this.#asking) {
+      const theirs = other.nextRequest;
+      if (other !== peer && theirs !== undefined && theirs.deadlineMs <= deadlineMs) aheadBytes += theirs.bytes;
+    }
+    const patienceMs = deadlineMs === Number.POSITIVE_INFINITY ? PATIENT_MS : URGENT_PATIENCE_MS;
+    if (this.#rate.durationMs(aheadBytes) <= patienceMs) return;
+    this.#asking.delete(peer);
+    for (let request = peer.nextRequest; request !== undefined; request = peer.nextRequest)
+      peer.refuse(request, 'busy');
   }
 
   /** Gives free slots to those who need it most. */
@@ -219,6 +243,7 @@ export class Uploads {
       const at = block * LIMITS.blockBytes;
       peer.sendBlock(request, block, bytes.subarray(at, at + length));
       this.#parts.sent(peer, request.track, length);
+      this.#rate.left(length, this.#othersWait, this.#parts.clock.nowMs());
       turnBytes += length;
       if (record !== undefined && request.deadlineMs !== Number.POSITIVE_INFINITY) record.urgentBytes += length;
     }

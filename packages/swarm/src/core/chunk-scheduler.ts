@@ -66,7 +66,8 @@ const ORIGIN_FIRST_PAUSE_MS = 500;
 const ORIGIN_LONGEST_PAUSE_MS = 30_000;
 /** How long a failing origin is tried again before those who wait are told, in milliseconds. */
 const GIVE_UP_AFTER_MS = 3_000;
-const REFUSED_PAUSE_MS = 1_000;
+const BUSY_PAUSE_MS = 250;
+const NOT_GIVING_PAUSE_MS = 60_000;
 
 /**
  * Decides which block is asked of whom and when. Pure: events and the time go in, commands come out, in
@@ -291,7 +292,7 @@ export class ChunkScheduler {
     if (peer === undefined) return [];
     this.#landSpan(peer.id, this.#tracks.get(key)?.chunk(chunk), span);
     if (reason === 'not-held') peer.tracks.get(key)?.held.delete(chunk);
-    else peer.health.pause(reason === 'busy' ? REFUSED_PAUSE_MS : 60 * REFUSED_PAUSE_MS, nowMs);
+    else peer.health.pause(reason === 'busy' ? BUSY_PAUSE_MS : NOT_GIVING_PAUSE_MS, nowMs);
     return this.#plan(nowMs);
   }
 

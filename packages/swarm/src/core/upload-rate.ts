@@ -1,0 +1,44 @@
+/** A measurement ends after this long, in milliseconds. */
+const EPOCH_MS = 200;
+const SMOOTHING = 0.5;
+
+/**
+ * How fast the own line takes what is given, measured while more is asked for than it takes. Pure: events and the time
+ * go in.
+ */
+export class UploadRate {
+  #bytesPerMs: number | undefined;
+  #sinceMs: number | undefined;
+  #bytes = 0;
+
+  /** Bytes a millisecond; `undefined` before it was measured. */
+  get bytesPerMs(): number | undefined {
+    return this.#bytesPerMs;
+  }
+
+  /** How long these bytes take, in milliseconds; 0 before anything was measured. */
+  durationMs(bytes: number): number {
+    return this.#bytesPerMs === undefined ? 0 : bytes / this.#bytesPerMs;
+  }
+
+  /** Bytes left the line; `full`: others wait for it. */
+  left(bytes: number, full: boolean, nowMs: number): void {
+    if (!full) {
+      this.#sinceMs = undefined;
+      return;
+    }
+    if (this.#sinceMs === undefined) {
+      this.#sinceMs = nowMs;
+      this.#bytes = 0;
+      return;
+    }
+    this.#bytes += bytes;
+    const elapsedMs = nowMs - this.#sinceMs;
+    if (elapsedMs < EPOCH_MS) return;
+    const rate = this.#bytes / elapsedMs;
+    this.#bytesPerMs =
+      this.#bytesPerMs === undefined ? rate : this.#bytesPerMs + (rate - this.#bytesPerMs) * SMOOTHING;
+    this.#sinceMs = nowMs;
+    this.#bytes = 0;
+  }
+}
