@@ -8,7 +8,7 @@ import type { PeerSource } from './sources/peer-source.ts';
 import type { TrackVersion } from './track-version.ts';
 
 /** What is given in one turn while others wait, in bytes. */
-const TURN_BYTES = 16 * LIMITS.blockBytes;
+const TURN_BYTES = 4 * LIMITS.blockBytes;
 /** A link is given more when no more than this still waits in it, while others wait: what waits there cannot be overtaken. */
 const SHALLOW_BYTES = LIMITS.blockBytes;
 /** How often a link with more in it is looked at, in milliseconds. */

@@ -60,7 +60,7 @@ const MOST_TURNS = 8;
 /** A duplicate is asked for when the deadline is nearer than this and the first source is late. */
 const ENDGAME_MS = 1_000;
 /** A peer that will not be asked for longer than this is nobody to wait for, in milliseconds. */
-const HOPELESS_AFTER_MS = 10_000;
+const HOPELESS_AFTER_MS = 1_500;
 /** Pauses after the origin failed: twice as long each time, in milliseconds. */
 const ORIGIN_FIRST_PAUSE_MS = 500;
 const ORIGIN_LONGEST_PAUSE_MS = 30_000;

@@ -38,7 +38,7 @@ export class FlowWindow {
   /** Epochs left until a probe; 0 when no queue was seen since the last one. */
   #epochsToProbe = 0;
 
-  constructor({ startBytes = 262_144, maxBytes = 1_048_576 }: FlowWindowBounds = {}) {
+  constructor({ startBytes = 65_536, maxBytes = 1_048_576 }: FlowWindowBounds = {}) {
     this.#least = Math.min(startBytes, maxBytes);
     this.#most = Math.min(maxBytes, LIMITS.maxOutstandingBytes);
     this.#bytes = this.#least;

@@ -1,7 +1,7 @@
 /** A listener who has this much ahead is in no danger, in milliseconds. */
 const SAFE_BUFFER_MS = 2_000;
 /** What is asked for ahead of the earliest deadline by who is in danger, in milliseconds of listening. */
-const NARROW_MS = 8_000;
+const NARROW_MS = Number.POSITIVE_INFINITY;
 
 /**
  * Up to which deadline blocks are asked for now. While the next byte is due soon, only what comes soon after it: all that

@@ -3,7 +3,7 @@ const FIRST_GUESS_MS = 100;
 /** What it is expected to give before that was measured, in bytes a millisecond: 2 Mbit/s. */
 const FIRST_GUESS_BYTES_PER_MS = 250;
 /** Time kept in hand for what a measurement does not show: a lost packet, a busy server. */
-const MARGIN_MS = 200;
+const MARGIN_MS = 400;
 /** An answer much later than this says no more than that the origin is slow. */
 const LONGEST_LEAD_MS = 3_000;
 /** What has to come of a block before its deadline when a few are asked for at once, in bytes. */
