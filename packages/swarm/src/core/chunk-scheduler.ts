@@ -520,7 +520,7 @@ export class ChunkScheduler {
         this.#takeUrgent(view, track, chunk, nowMs);
         const choice = patientChoice(view, track, chunk, nowMs);
         if (choice.type === 'fetch') this.#takePatient(track, chunk, nowMs);
-        else if (choice.type === 'ask' && claimsLeft(leases) > 0 && chunk.deadlineMs <= untilMs) {
+        else if (choice.type === 'ask' && claimsLeft(leases, track.alone) > 0 && chunk.deadlineMs <= untilMs) {
           ask.push(chunk);
           leases++;
         }

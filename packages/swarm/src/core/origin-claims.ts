@@ -39,9 +39,12 @@ export function isLease(claim: ClaimState, nowMs: number): boolean {
   return claim.state === 'granted' && nowMs < claim.untilMs;
 }
 
+/** Chunks that one of several listeners fetches at a time: what all want next then comes in by many lines, and goes out by many. */
+const SHARED_CLAIMS = 1;
+
 /** How many further chunks may be claimed while `active` are asked for or granted. */
-export function claimsLeft(active: number): number {
-  return Math.max(0, LIMITS.maxClaims - active);
+export function claimsLeft(active: number, alone: boolean): number {
+  return Math.max(0, (alone ? LIMITS.maxClaims : SHARED_CLAIMS) - active);
 }
 
 /**
