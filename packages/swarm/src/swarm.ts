@@ -37,7 +37,7 @@ import { fetchManifestDocument, mirrorsOf, type Http } from './sources/origin-ht
 import type { Playback } from './playback/playback.ts';
 import { OriginSource } from './sources/origin-source.ts';
 import { openMemoryStore } from './store/memory-store.ts';
-import { Track, type TrackHost } from './track.ts';
+import { Track, type OpenHint, type TrackHost } from './track.ts';
 import { TrackVersion } from './track-version.ts';
 import { TrackerClient } from './tracker/tracker-client.ts';
 import { TransferCounts } from './transfer-counts.ts';
@@ -174,7 +174,7 @@ export class Swarm {
     if (!isTrackId(trackId))
       throw new SwarmError('invalid-argument', `${JSON.stringify(trackId)} is no track id`);
     const host: TrackHost = {
-      open: (signal) => this.#openVersion(trackId, signal),
+      open: (signal, hint) => this.#openVersion(trackId, signal, hint),
       read: (version, range, dueInMs, signal) => this.#read(version, range, dueInMs, signal),
       download: (version, signal) => this.#download(version, signal),
       stats: (version) => this.#trackStats(version),
@@ -414,18 +414,22 @@ export class Swarm {
     return this.#playback;
   }
 
-  #openVersion(trackId: TrackId, signal: AbortSignal): Promise<TrackVersion> {
+  #openVersion(trackId: TrackId, signal: AbortSignal, hint: OpenHint): Promise<TrackVersion> {
     const under = this.#opening.get(trackId);
     if (under !== undefined) return under;
-    const opening = this.#findVersion(trackId, signal).finally(() => this.#opening.delete(trackId));
+    const opening = this.#findVersion(trackId, signal, hint).finally(() => this.#opening.delete(trackId));
     this.#opening.set(trackId, opening);
     return opening;
   }
 
   /** The version the origin has now; where it is out of reach, the one held from before. */
-  async #findVersion(trackId: TrackId, signal: AbortSignal): Promise<TrackVersion> {
+  async #findVersion(trackId: TrackId, signal: AbortSignal, hint: OpenHint): Promise<TrackVersion> {
     await this.#ready;
     this.#mustBeOpen();
+    const held = [...this.#versions.values()].find(({ version }) => version.manifest.trackId === trackId);
+    // Who is linked to others may get the head from them: then it waits for the manifest as everything does.
+    if (hint.head && held === undefined && !(this.#neighbourhood?.peers.length ?? 0))
+      this.#origin.startHead(trackId);
     let manifest: Manifest;
     try {
       const mirrors = mirrorsOf(this.#options.origin ?? [], trackId);
@@ -434,8 +438,8 @@ export class Swarm {
         trackId,
       );
     } catch (error) {
+      this.#origin.dropHead(trackId);
       if (signal.aborted) throw signal.reason;
-      const held = [...this.#versions.values()].find(({ version }) => version.manifest.trackId === trackId);
       if (held === undefined || !(error instanceof SwarmError) || error.code !== 'origin-unavailable')
         throw error;
       this.#log(`${trackId} from the store: ${error.message}`);
@@ -503,6 +507,7 @@ export class Swarm {
     } finally {
       this.#demands.delete(demand);
       this.#delivery.unwant(version, demand);
+      this.#origin.dropHead(manifest.trackId);
     }
   }
 

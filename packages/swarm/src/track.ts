@@ -3,6 +3,7 @@ import { SwarmError } from './errors.ts';
 import { Emitter, type Unsubscribe } from './events.ts';
 import type { TrackEvents, TrackStats } from './options.ts';
 import type { Playable } from './playback/playback.ts';
+import { HEAD_BYTES } from './sources/head-start.ts';
 import type { TrackVersion } from './track-version.ts';
 
 /** How a read is hurried or given up. */
@@ -12,10 +13,16 @@ export interface ReadOptions {
   readonly deadlineMs?: number;
 }
 
+/** What is going to be wanted of a track that is opened. */
+export interface OpenHint {
+  /** Its beginning, at once. */
+  readonly head: boolean;
+}
+
 /** What a track needs of its swarm. */
 export interface TrackHost {
   /** The verified manifest and what is held of that version. */
-  open(signal: AbortSignal): Promise<TrackVersion>;
+  open(signal: AbortSignal, hint: OpenHint): Promise<TrackVersion>;
   /** Bytes, proven, into memory of the caller's own. */
   read(version: TrackVersion, range: ByteRange, dueInMs: number, signal: AbortSignal): Promise<Uint8Array>;
   /** Resolves once every chunk is held and proven. */
@@ -28,6 +35,8 @@ export interface TrackHost {
 
 /** A read without a deadline is wanted about this soon, in milliseconds. */
 const UNHURRIED_MS = 15_000;
+/** A read that is due sooner than this is one to begin with, in milliseconds. */
+const AT_ONCE_MS = 500;
 /** Bytes read at a time by a stream. */
 const STREAM_BYTES = 262_144;
 
@@ -57,7 +66,7 @@ export class Track {
    * `aborted` or `closed`.
    */
   async read(range: ByteRange, { signal, deadlineMs = UNHURRIED_MS }: ReadOptions = {}): Promise<Uint8Array> {
-    const version = await this.#open();
+    const version = await this.#open({ head: range.start < HEAD_BYTES && deadlineMs <= AT_ONCE_MS });
     const { start, end } = range;
     if (
       !Number.isInteger(start) ||
@@ -155,9 +164,9 @@ export class Track {
     this.#host.closed(this);
   }
 
-  #open(): Promise<TrackVersion> {
+  #open(hint: OpenHint = { head: false }): Promise<TrackVersion> {
     if (this.#closing.signal.aborted) return Promise.reject(this.#closing.signal.reason as Error);
-    this.#opening ??= this.#host.open(this.#closing.signal).then(
+    this.#opening ??= this.#host.open(this.#closing.signal, hint).then(
       (version) => (this.#version = version),
       (error: unknown) => {
         this.#opening = undefined;

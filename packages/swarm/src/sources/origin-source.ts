@@ -1,6 +1,15 @@
-import { LIMITS, blockCount, chunkCount, chunkRange, type BlockRun, type Manifest } from '@sonantica/wire';
+import {
+  LIMITS,
+  blockCount,
+  chunkCount,
+  chunkRange,
+  type BlockRun,
+  type Manifest,
+  type TrackId,
+} from '@sonantica/wire';
 import { ORIGIN } from '../core/source-state.ts';
 import type { TrackKey } from '../core/track-key.ts';
+import { HeadStart } from './head-start.ts';
 import {
   getPieces,
   getWhole,
@@ -53,6 +62,7 @@ export class OriginSource implements Source {
   readonly #pausedUntilMs = new Map<string, number>();
   readonly #lastMirror = new Map<string, string>();
   readonly #closing = new AbortController();
+  readonly #headStarts = new Map<TrackId, HeadStart>();
 
   constructor(options: OriginSourceOptions) {
     this.#options = options;
@@ -67,6 +77,19 @@ export class OriginSource implements Source {
     };
     this.#transfers.add(transfer);
     void this.#run(transfer).finally(() => this.#transfers.delete(transfer));
+  }
+
+  /** Asks for the first blocks of a track whose manifest is not known yet; {@link fetch} gives them on. */
+  startHead(trackId: TrackId): void {
+    const [mirror] = this.#inOrder(mirrorsOf(this.#options.location, trackId));
+    if (mirror === undefined || this.#headStarts.has(trackId)) return;
+    this.#headStarts.set(trackId, new HeadStart(this.#options.http, mirror, `${mirror}/${trackId}`));
+  }
+
+  /** The head is not wanted after all. */
+  dropHead(trackId: TrackId): void {
+    void this.#headStarts.get(trackId)?.close();
+    this.#headStarts.delete(trackId);
   }
 
   cancel(track: TrackKey, run: BlockRun): void {
@@ -102,10 +125,12 @@ export class OriginSource implements Source {
   close(): void {
     this.#closing.abort();
     for (const transfer of this.#transfers) transfer.abort.abort();
+    for (const trackId of [...this.#headStarts.keys()]) this.dropHead(trackId);
   }
 
   async #run(transfer: Transfer): Promise<void> {
     const { request } = transfer;
+    if (request.chunk === 0 && request.first === 0) await this.#takeHead(transfer);
     const mirrors = this.#inOrder(mirrorsOf(this.#options.location, request.manifest.trackId));
     for (const mirror of mirrors) {
       if (transfer.wanted.size === 0) return;
@@ -131,6 +156,33 @@ export class OriginSource implements Source {
       { chunk: request.chunk, first, count: last - first + 1 },
       'not-held',
     );
+  }
+
+  /** Gives on what was asked for before the manifest was known. */
+  async #takeHead(transfer: Transfer): Promise<void> {
+    const { track, manifest, first, count, leavesKnown } = transfer.request;
+    const head = this.#headStarts.get(manifest.trackId);
+    if (head === undefined) return;
+    this.#headStarts.delete(manifest.trackId);
+    this.#lastMirror.set(`${track}/0`, head.mirror);
+    const leafBytes = blockCount(manifest, 0) * LIMITS.hashBytes;
+    if (!leavesKnown) {
+      const state = this.#leafStateOf(track);
+      const fetching = head.leaves.then((leaves) => {
+        state.fetched.delete(0);
+        if (leaves !== undefined && leaves.length >= leafBytes)
+          this.#options.sink.proof(ORIGIN, track, 0, leaves.slice(0, leafBytes));
+        else if (!transfer.abort.signal.aborted) return this.#fetchLeaves(head.mirror, transfer.request);
+      });
+      state.fetched.set(0, fetching);
+    }
+    const whole = Math.floor(manifest.size / LIMITS.blockBytes);
+    for await (const bytes of head.blocks()) {
+      if (transfer.wanted.size === 0) break;
+      if (transfer.next >= Math.min(first + count, whole)) break;
+      this.#deliver(transfer, bytes);
+    }
+    void head.close();
   }
 
   async #transfer(mirror: string, transfer: Transfer): Promise<void> {
@@ -175,12 +227,7 @@ export class OriginSource implements Source {
 
   /** Sees that the leaf hashes of a chunk are on their way: those of more chunks at once the more are asked for. */
   async #fetchLeaves(mirror: string, { track, manifest, chunk }: BlockRequest): Promise<void> {
-    const state = this.#leaves.get(track) ?? {
-      has: true,
-      ahead: 1,
-      fetched: new Map<number, Promise<void>>(),
-    };
-    this.#leaves.set(track, state);
+    const state = this.#leafStateOf(track);
     if (!state.has) return;
     const under = state.fetched.get(chunk);
     if (under !== undefined) return under;
@@ -191,6 +238,14 @@ export class OriginSource implements Source {
     });
     for (let i = chunk; i < end; i++) state.fetched.set(i, fetching);
     return fetching;
+  }
+
+  #leafStateOf(track: TrackKey): LeafState {
+    const known = this.#leaves.get(track);
+    if (known !== undefined) return known;
+    const state: LeafState = { has: true, ahead: 1, fetched: new Map() };
+    this.#leaves.set(track, state);
+    return state;
   }
 
   async #getLeaves(
