@@ -149,7 +149,7 @@ export class Delivery implements SourceSink, TrackVersionHandler {
 
   addPeer(peer: PeerSource, tier: Tier, bounds: FlowWindowBounds): void {
     this.#sources.set(peer.id, peer);
-    this.#scheduler.addPeer(peer.id, tier, bounds);
+    this.#scheduler.addPeer(peer.id, tier, bounds, this.#clock.nowMs());
   }
 
   setTier(peer: PeerSource, tier: Tier): void {

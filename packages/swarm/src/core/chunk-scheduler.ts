@@ -6,7 +6,7 @@ import { patientChoice, urgentChoice, type OriginView, type TrackerState } from 
 import { claimsLeft, elsewhere, granted, isLease } from './origin-claims.ts';
 import { OriginPace } from './origin-pace.ts';
 import { ORIGIN, SourceState, type SourceId, type Tier } from './source-state.ts';
-import { askedBefore, canDeliverBy } from './source-ranking.ts';
+import { askedBefore, canDeliverBy, UNTRIED_MS } from './source-ranking.ts';
 import { TrackDemand, type DemandId } from './track-demand.ts';
 import type { TrackKey } from './track-key.ts';
 import type { BlockSpan, WantedChunk } from './wanted-chunk.ts';
@@ -55,6 +55,8 @@ const URGENT_AHEAD_BYTES = 32_768;
 /** Blocks due sooner than this are spread over peers, a few of each. */
 const SPREAD_WITHIN_MS = 1_000;
 const SPREAD_BLOCKS = 2;
+/** Peers that gave nothing for this long are not counted on to share what they fetch, in milliseconds. */
+const GIVING_WITHIN_MS = 3_000;
 /** How often each peer is asked for a few such blocks within one decision. */
 const MOST_TURNS = 8;
 /** A duplicate is asked for when the deadline is nearer than this and the first source is late. */
@@ -89,6 +91,10 @@ export class ChunkScheduler {
   };
   /** When each demand was made: a failure before it is no answer to it. */
   readonly #demandedMs = new Map<DemandId, number>();
+  /** When the first of the present peers came; infinite while the first of all is awaited. */
+  #firstPeerMs = Number.POSITIVE_INFINITY;
+  /** When a peer last gave a block. */
+  #lastGivenMs = Number.NEGATIVE_INFINITY;
   #policy: SourcePolicy;
   #tracker: TrackerState = 'absent';
   #commands: SchedulerCommand[] = [];
@@ -173,8 +179,9 @@ export class ChunkScheduler {
 
   // --- Sources ---
 
-  addPeer(id: SourceId, tier: Tier, bounds: FlowWindowBounds): void {
-    this.#peers.set(id, new SourceState(id, tier, bounds));
+  addPeer(id: SourceId, tier: Tier, bounds: FlowWindowBounds, nowMs: number): void {
+    if (this.#peers.size === 0) this.#firstPeerMs = nowMs;
+    this.#peers.set(id, new SourceState(id, tier, bounds, nowMs));
   }
 
   setTier(id: SourceId, tier: Tier): void {
@@ -453,6 +460,8 @@ export class ChunkScheduler {
       for (const chunk of track.inOrder()) {
         if (own !== undefined && chunk.deadlineMs >= own.chunk.deadlineMs) break;
         if (chunk.deadlineMs > untilMs) continue;
+        // A peer not yet tried may not give at all: what is due before that is known is not staked on it.
+        if (!peer.isTried(nowMs) && chunk.deadlineMs - nowMs < UNTRIED_MS) continue;
         if (!peer.holds(key, chunk.chunk)) continue;
         const run = chunk.mostPressingIdle(untilMs);
         if (run === undefined) {
@@ -520,7 +529,7 @@ export class ChunkScheduler {
         this.#takeUrgent(view, track, chunk, nowMs);
         const choice = patientChoice(view, track, chunk, nowMs);
         if (choice.type === 'fetch') this.#takePatient(track, chunk, nowMs);
-        else if (choice.type === 'ask' && claimsLeft(leases, track.alone) > 0 && chunk.deadlineMs <= untilMs) {
+        else if (choice.type === 'ask' && claimsLeft(leases, !track.alone && this.#othersGive(nowMs)) > 0 && chunk.deadlineMs <= untilMs) {
           ask.push(chunk);
           leases++;
         }
@@ -529,6 +538,11 @@ export class ChunkScheduler {
       for (const chunk of ask) chunk.claim = { state: 'asked', sinceMs: nowMs };
       this.#commands.push({ type: 'claim', track: track.key, chunks: ask.map(({ chunk }) => chunk) });
     }
+  }
+
+  /** Whether peers give, or it is too early to say that they do not. */
+  #othersGive(nowMs: number): boolean {
+    return nowMs - Math.max(this.#firstPeerMs, this.#lastGivenMs) < GIVING_WITHIN_MS;
   }
 
   #originView(): OriginView {
@@ -655,6 +669,7 @@ export class ChunkScheduler {
     peer.outstandingBytes -= bytes;
     peer.lastProgressMs = nowMs;
     peer.gaveBytes += bytes;
+    this.#lastGivenMs = nowMs;
     peer.health.delivered();
     peer.window.delivered(bytes, peer.outstandingBytes, nowMs);
   }

@@ -42,9 +42,9 @@ export function isLease(claim: ClaimState, nowMs: number): boolean {
 /** Chunks that one of several listeners fetches at a time: what all want next then comes in by many lines, and goes out by many. */
 const SHARED_CLAIMS = 1;
 
-/** How many further chunks may be claimed while `active` are asked for or granted. */
-export function claimsLeft(active: number, alone: boolean): number {
-  return Math.max(0, (alone ? LIMITS.maxClaims : SHARED_CLAIMS) - active);
+/** How many further chunks may be claimed while `active` are asked for or granted; `shared`: others give what they fetch. */
+export function claimsLeft(active: number, shared: boolean): number {
+  return Math.max(0, (shared ? SHARED_CLAIMS : LIMITS.maxClaims) - active);
 }
 
 /**

@@ -4,6 +4,8 @@ import type { SourceState } from './source-state.ts';
 
 /** Time kept in hand before a deadline, in milliseconds. */
 const MARGIN_MS = 250;
+/** Nothing due sooner than this is asked of a peer that has given nothing yet, in milliseconds. */
+export const UNTRIED_MS = 1_000;
 
 /** Order in which peers are asked: the Aula first where that is preferred, untried ones, then the soonest. */
 export function askedBefore(aulaFirst: boolean): (a: SourceState, b: SourceState) => number {
@@ -17,6 +19,7 @@ export function askedBefore(aulaFirst: boolean): (a: SourceState, b: SourceState
 export function canDeliverBy(peer: SourceState, bytes: number, deadlineMs: number, nowMs: number): boolean {
   if (!peer.health.usable(nowMs)) return false;
   if (deadlineMs === Number.POSITIVE_INFINITY) return true;
+  if (!peer.isTried(nowMs) && deadlineMs - nowMs < UNTRIED_MS) return false;
   const waitedMs = peer.outstandingBytes > 0 ? nowMs - peer.lastProgressMs : 0;
   if (waitedMs > blockTimeoutMs(peer.window.pingMs) / 2 && deadlineMs - nowMs < 1_000) return false;
   return nowMs + peer.expectedMs(bytes) + MARGIN_MS <= Math.max(deadlineMs, nowMs + 2 * MARGIN_MS);

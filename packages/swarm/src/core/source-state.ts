@@ -11,6 +11,10 @@ export const ORIGIN = 'origin';
 /** Where bytes come from: a member of the same Aula, any other peer, or the HTTP origin. */
 export type Tier = 'aula' | 'global' | 'origin';
 
+/** What a slow line is allowed for a block beyond that, in milliseconds. */
+const LONGEST_BLOCK_MS = 2_000;
+/** A peer linked for this long that answers pings is counted on like one that gave, in milliseconds. */
+const TRIED_AFTER_MS = 2_000;
 /** How long blocks that nobody waits for may take, in milliseconds: a peer gives to those who listen first. */
 const PATIENT_TIMEOUT_MS = 5_000;
 
@@ -25,6 +29,7 @@ export interface PeerHoldings {
 export class SourceState {
   readonly id: SourceId;
   readonly window: FlowWindow;
+  readonly linkedMs: number;
   readonly health = new SourceHealth();
   readonly tracks = new Map<TrackKey, PeerHoldings>();
   tier: Tier;
@@ -34,10 +39,17 @@ export class SourceState {
   /** Requests sent and not yet answered to the last block. */
   lastProgressMs = 0;
 
-  constructor(id: SourceId, tier: Tier, bounds: FlowWindowBounds) {
+  /** `linkedMs`: when the link was made, on the scheduler's clock. */
+  constructor(id: SourceId, tier: Tier, bounds: FlowWindowBounds, linkedMs = Number.NEGATIVE_INFINITY) {
+    this.linkedMs = linkedMs;
     this.id = id;
     this.tier = tier;
     this.window = new FlowWindow(bounds);
+  }
+
+  /** Whether what is due soon may be staked on it: it gave something, or has been linked for a while. */
+  isTried(nowMs: number): boolean {
+    return this.gaveBytes > 0 || nowMs - this.linkedMs >= TRIED_AFTER_MS;
   }
 
   holds(track: TrackKey, chunk: number): boolean {
@@ -56,7 +68,9 @@ export class SourceState {
 
   /** Whether blocks are due and nothing came for too long; what nobody waits for may take its turn behind others. */
   isSilent(nowMs: number, urgent: boolean): boolean {
-    const timeoutMs = blockTimeoutMs(this.window.pingMs);
+    const rate = this.window.bytesPerSecond;
+    const blockMs = rate === 0 ? 0 : (LIMITS.blockBytes * 1000) / rate;
+    const timeoutMs = blockTimeoutMs(this.window.pingMs) + Math.min(LONGEST_BLOCK_MS, 2 * blockMs);
     const patienceMs = urgent ? timeoutMs : Math.max(timeoutMs, PATIENT_TIMEOUT_MS);
     return this.outstandingBytes > 0 && nowMs - this.lastProgressMs > patienceMs;
   }
