@@ -1,10 +1,6 @@
 import { chunksOf, type BlockRun, type ByteRange, type ChunkSet } from '@sonantica/wire';
 import type { ChunkKeeper } from './chunk-keeper.ts';
-import {
-  ChunkScheduler,
-  type SchedulerCommand,
-  type SourcePolicy,
-} from './core/chunk-scheduler.ts';
+import { ChunkScheduler, type SchedulerCommand, type SourcePolicy } from './core/chunk-scheduler.ts';
 import type { TrackerState } from './core/origin-choice.ts';
 import type { Clock, Random, Timers } from './core/env.ts';
 import type { FlowWindowBounds } from './core/flow-window.ts';

@@ -12,6 +12,7 @@ import {
 } from '@sonantica/wire';
 import { PeerSession } from './core/peer-session.ts';
 import type { PeerLink, PeerLinkHandler } from './links/peer-link.ts';
+import { systemTimers } from './system.ts';
 import { PeerSource, type PeerSourceHandler } from './sources/peer-source.ts';
 import type { SourceSink } from './sources/source.ts';
 import { TrackVersion } from './track-version.ts';
@@ -177,6 +178,7 @@ class DirectLink implements PeerLink {
   readonly maxFrameBytes = LIMITS.maxFrameBytes;
   other: DirectLink | undefined;
   isSendable = true;
+  bufferedBytes = 0;
   #handler: PeerLinkHandler | undefined;
   #early: Uint8Array[] = [];
 
@@ -256,6 +258,10 @@ class Room {
       return slowBudget ? new Promise((resolve) => queueMicrotask(() => resolve(fits))) : fits;
     };
     const uploads = new Uploads({
+      clock: { nowMs: () => 0, wallMs: () => 0 },
+      timers: systemTimers,
+      tierOf: () => 'aula',
+      gaveBytes: () => 0,
       budget: { reserve },
       version: (track) => (track === this.version.key ? this.version : undefined),
       load: async (_version, chunk) => {

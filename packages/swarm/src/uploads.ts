@@ -112,7 +112,8 @@ export class Uploads {
     let aheadBytes = this.#slots.size * SHALLOW_BYTES;
     for (const other of this.#asking) {
       const theirs = other.nextRequest;
-      if (other !== peer && theirs !== undefined && theirs.deadlineMs <= deadlineMs) aheadBytes += theirs.bytes;
+      if (other !== peer && theirs !== undefined && theirs.deadlineMs <= deadlineMs)
+        aheadBytes += theirs.bytes;
     }
     const patienceMs = deadlineMs === Number.POSITIVE_INFINITY ? PATIENT_MS : URGENT_PATIENCE_MS;
     if (this.#rate.durationMs(aheadBytes) <= patienceMs) return;
@@ -245,7 +246,8 @@ export class Uploads {
       this.#parts.sent(peer, request.track, length);
       this.#rate.left(length, this.#othersWait, this.#parts.clock.nowMs());
       turnBytes += length;
-      if (record !== undefined && request.deadlineMs !== Number.POSITIVE_INFINITY) record.urgentBytes += length;
+      if (record !== undefined && request.deadlineMs !== Number.POSITIVE_INFINITY)
+        record.urgentBytes += length;
     }
     return undefined;
   }

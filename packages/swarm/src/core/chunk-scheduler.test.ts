@@ -1,11 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ChunkSet, LIMITS, blockCount, chunkCount, chunkRange, type Geometry } from '@sonantica/wire';
 import { seededRandom } from '../testing/seeded-random.ts';
-import {
-  ChunkScheduler,
-  type SchedulerCommand,
-  type SourcePolicy,
-} from './chunk-scheduler.ts';
+import { ChunkScheduler, type SchedulerCommand, type SourcePolicy } from './chunk-scheduler.ts';
 import type { TrackerState } from './origin-choice.ts';
 import { ORIGIN, type SourceId, type Tier } from './source-state.ts';
 import type { TrackKey } from './track-key.ts';
@@ -144,8 +140,8 @@ describe('the choice of source', () => {
 
   it.each<['not-held' | 'busy' | 'not-giving', number, boolean]>([
     ['not-held', 120_000, false],
-    ['busy', 900, false],
-    ['busy', 1_000, true],
+    ['busy', 200, false],
+    ['busy', 300, true],
     ['not-giving', 59_900, false],
     ['not-giving', 60_000, true],
   ])('a peer that answers %s is asked again %i ms later: %s', (reason, afterMs, again) => {
@@ -423,11 +419,11 @@ describe('claims', () => {
     expect(claimedIn(rig.log)).toEqual([3]);
   });
 
-  it('are waited for only while nobody needs the chunk within three seconds', () => {
+  it('are waited for until only the origin could give the chunk in time', () => {
     const rig = tracked();
     rig.wantChunk(3, 5_000);
     rig.claimed([], [[3, 'somebody']]);
-    rig.pass(1_900);
+    rig.pass(4_400);
     expect(rig.inFlight(ORIGIN)).toBe(0);
     rig.pass(200);
     expect(rig.inFlight(ORIGIN)).toBe(8);
@@ -446,7 +442,7 @@ describe('a tracker not heard of yet', () => {
 
   it('is not waited for when somebody needs bytes soon', () => {
     const rig = new Rig({ tracker: 'awaited' });
-    rig.wantChunk(0, 500);
+    rig.wantChunk(0, 400);
     expect(rig.fetches(ORIGIN)).toMatchObject([{ chunk: 0 }]);
   });
 });
@@ -454,20 +450,20 @@ describe('a tracker not heard of yet', () => {
 describe('an urgent head', () => {
   it('takes from the origin only the blocks that are needed', () => {
     const rig = tracked();
-    rig.want({ start: 0, end: 6 * BLOCK }, 500);
+    rig.want({ start: 0, end: 6 * BLOCK }, 400);
     expect(rig.fetches(ORIGIN)).toMatchObject([{ chunk: 0, first: 0, count: 6 }]);
   });
 
   it('takes the whole chunk where the origin cannot prove blocks', () => {
     const rig = tracked();
     rig.scheduler.setOriginProvesBlocks(KEY, false);
-    rig.want({ start: 0, end: 6 * BLOCK }, 500);
+    rig.want({ start: 0, end: 6 * BLOCK }, 400);
     expect(rig.fetches(ORIGIN)).toMatchObject([{ chunk: 0, first: 0, count: 8 }]);
   });
 
   it('takes the rest of the chunk when the origin turns out not to prove blocks', () => {
     const rig = tracked();
-    rig.want({ start: 0, end: 6 * BLOCK }, 500);
+    rig.want({ start: 0, end: 6 * BLOCK }, 400);
     rig.scheduler.setOriginProvesBlocks(KEY, false);
     rig.pass(100);
     expect(rig.fetches(ORIGIN)).toMatchObject([
@@ -480,7 +476,7 @@ describe('an urgent head', () => {
     const rig = new Rig({ tracker: 'absent' });
     rig.want({ start: 4 * SONG.chunkSize, end: SONG.size }, NEVER);
     expect(rig.inFlight(ORIGIN)).toBe(4 * 8);
-    rig.wantChunk(0, 500);
+    rig.wantChunk(0, 400);
     expect(rig.fetches(ORIGIN).at(-1)).toMatchObject({ chunk: 0, first: 0, count: 8 });
   });
 
@@ -493,7 +489,7 @@ describe('an urgent head', () => {
       rig.deliver('p', 1);
     }
     rig.forgetLog();
-    rig.wantChunk(1, 1_200);
+    rig.wantChunk(1, 450);
     expect(rig.inFlight('p')).toBe(4);
     expect(rig.inFlight(ORIGIN)).toBe(4);
   });
@@ -796,7 +792,7 @@ class Rig {
   peer(id: SourceId, tier: Tier, held: 'all' | readonly number[], window = WINDOW): void {
     this.#windows.set(id, window);
     this.#flights.set(id, []);
-    this.scheduler.addPeer(id, tier, { startBytes: window, maxBytes: window });
+    this.scheduler.addPeer(id, tier, { startBytes: window, maxBytes: window }, this.now - 10_000);
     const set = held === 'all' ? ChunkSet.all(16) : ChunkSet.of(16, held);
     this.run(this.scheduler.peerOpened(id, KEY, set, this.now));
   }

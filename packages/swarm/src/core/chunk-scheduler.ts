@@ -1,7 +1,6 @@
 import { LIMITS, type ByteRange, type ChunkSet, type Geometry } from '@sonantica/wire';
 import type { Random } from './env.ts';
 import type { FlowWindowBounds } from './flow-window.ts';
-import { askUntilMs } from './horizon.ts';
 import { patientChoice, urgentChoice, type OriginView, type TrackerState } from './origin-choice.ts';
 import { claimsLeft, elsewhere, granted, isLease } from './origin-claims.ts';
 import { OriginPace } from './origin-pace.ts';
@@ -91,8 +90,8 @@ export class ChunkScheduler {
   };
   /** When each demand was made: a failure before it is no answer to it. */
   readonly #demandedMs = new Map<DemandId, number>();
-  /** When the first of the present peers came; infinite while the first of all is awaited. */
-  #firstPeerMs = Number.POSITIVE_INFINITY;
+  /** Since when peers are to be expected: when the tracker answered, or the first of the present ones was linked. */
+  #peersSinceMs = Number.NEGATIVE_INFINITY;
   /** When a peer last gave a block. */
   #lastGivenMs = Number.NEGATIVE_INFINITY;
   #policy: SourcePolicy;
@@ -121,6 +120,7 @@ export class ChunkScheduler {
 
   /** Whether a tracker answers, so that its leases govern who goes to the origin. */
   setTracker(state: TrackerState, nowMs: number): SchedulerCommand[] {
+    if (state === 'up' && this.#tracker !== 'up') this.#peersSinceMs = nowMs;
     this.#tracker = state;
     for (const track of this.#tracks.values()) {
       for (const chunk of track.begun) if (chunk.claim.state !== 'granted') chunk.claim = { state: 'none' };
@@ -180,7 +180,7 @@ export class ChunkScheduler {
   // --- Sources ---
 
   addPeer(id: SourceId, tier: Tier, bounds: FlowWindowBounds, nowMs: number): void {
-    if (this.#peers.size === 0) this.#firstPeerMs = nowMs;
+    if (this.#peers.size === 0) this.#peersSinceMs = nowMs;
     this.#peers.set(id, new SourceState(id, tier, bounds, nowMs));
   }
 
@@ -402,11 +402,10 @@ export class ChunkScheduler {
         (peer) => peer.health.usable(nowMs) && peer.isWorthAsking,
       );
       peers.sort(askedBefore(this.#policy.prioritizeAulaMembers));
-      const untilMs = this.#askUntilMs(nowMs);
       let again = true;
       for (let turn = 0; again && turn < MOST_TURNS; turn++) {
         again = false;
-        for (const peer of peers) if (this.#fill(peer, peers.length, untilMs, nowMs)) again = true;
+        for (const peer of peers) if (this.#fill(peer, peers.length, nowMs)) again = true;
       }
     }
     this.#planOrigin(nowMs);
@@ -414,16 +413,10 @@ export class ChunkScheduler {
     return this.#flush();
   }
 
-  #askUntilMs(nowMs: number): number {
-    let earliestMs = Number.POSITIVE_INFINITY;
-    for (const track of this.#tracks.values()) earliestMs = Math.min(earliestMs, track.earliestDueMs);
-    return askUntilMs(earliestMs, nowMs);
-  }
-
   /** Asks a peer for as much as its window takes; answers whether others should be asked before it is asked again. */
-  #fill(peer: SourceState, among: number, untilMs: number, nowMs: number): boolean {
+  #fill(peer: SourceState, among: number, nowMs: number): boolean {
     while (peer.roomBytes >= LIMITS.blockBytes) {
-      const next = this.#nextFor(peer, untilMs, nowMs);
+      const next = this.#nextFor(peer, nowMs);
       if (next === undefined) return false;
       const { track, chunk } = next;
       const run = { ...next.run };
@@ -448,7 +441,6 @@ export class ChunkScheduler {
   /** The most pressing run that a peer can give: a chunk already asked of it or of nobody before a shared one. */
   #nextFor(
     peer: SourceState,
-    untilMs: number,
     nowMs: number,
   ): { track: TrackDemand; chunk: WantedChunk; run: BlockSpan } | undefined {
     let own: { track: TrackDemand; chunk: WantedChunk; run: BlockSpan } | undefined;
@@ -459,11 +451,10 @@ export class ChunkScheduler {
       if (track === undefined) continue;
       for (const chunk of track.inOrder()) {
         if (own !== undefined && chunk.deadlineMs >= own.chunk.deadlineMs) break;
-        if (chunk.deadlineMs > untilMs) continue;
         // A peer not yet tried may not give at all: what is due before that is known is not staked on it.
         if (!peer.isTried(nowMs) && chunk.deadlineMs - nowMs < UNTRIED_MS) continue;
         if (!peer.holds(key, chunk.chunk)) continue;
-        const run = chunk.mostPressingIdle(untilMs);
+        const run = chunk.mostPressingIdle();
         if (run === undefined) {
           late ??= this.#lateRun(peer, track, chunk, nowMs);
           continue;
@@ -519,7 +510,6 @@ export class ChunkScheduler {
   #planOrigin(nowMs: number): void {
     if (nowMs < this.#origin.pausedUntilMs) return;
     const view = this.#originView();
-    const untilMs = this.#askUntilMs(nowMs);
     let leases = 0;
     for (const track of this.#tracks.values())
       for (const chunk of track.begun) if (isLease(chunk.claim, nowMs)) leases++;
@@ -529,7 +519,7 @@ export class ChunkScheduler {
         this.#takeUrgent(view, track, chunk, nowMs);
         const choice = patientChoice(view, track, chunk, nowMs);
         if (choice.type === 'fetch') this.#takePatient(track, chunk, nowMs);
-        else if (choice.type === 'ask' && claimsLeft(leases, !track.alone && this.#othersGive(nowMs)) > 0 && chunk.deadlineMs <= untilMs) {
+        else if (choice.type === 'ask' && claimsLeft(leases, !track.alone && this.#othersGive(nowMs)) > 0) {
           ask.push(chunk);
           leases++;
         }
@@ -542,7 +532,7 @@ export class ChunkScheduler {
 
   /** Whether peers give, or it is too early to say that they do not. */
   #othersGive(nowMs: number): boolean {
-    return nowMs - Math.max(this.#firstPeerMs, this.#lastGivenMs) < GIVING_WITHIN_MS;
+    return nowMs - Math.max(this.#peersSinceMs, this.#lastGivenMs) < GIVING_WITHIN_MS;
   }
 
   #originView(): OriginView {
@@ -567,7 +557,9 @@ export class ChunkScheduler {
   /** Blocks due soon, one run after another, the line kept free for the one due first. */
   #takeUrgent(view: OriginView, track: TrackDemand, chunk: WantedChunk, nowMs: number): void {
     for (;;) {
-      if (this.#urgentBytesAtOrigin(nowMs) >= URGENT_AHEAD_BYTES) return;
+      // Where only whole chunks can be proven, a part under way is worth nothing without the rest.
+      const completes = !track.originProvesBlocks && chunk.isAskedOf(ORIGIN);
+      if (!completes && this.#urgentBytesAtOrigin(nowMs) >= URGENT_AHEAD_BYTES) return;
       const choice = urgentChoice(view, track, chunk, nowMs);
       if (choice.type !== 'fetch') return;
       this.#askOrigin(track, chunk, choice.run, choice.whole, nowMs);

@@ -81,7 +81,10 @@ export function patientChoice(
   const fetch: OriginChoice = { type: 'fetch', run, urgent: false, whole: true };
   if (isMine(view, track, chunk, nowMs)) return fetch;
   for (const peer of view.peersOf(track)) {
-    if (peer.holds(track.key, chunk.chunk) && canDeliverBy(peer, chunk.spanBytes(run), chunk.deadlineMs, nowMs))
+    if (
+      peer.holds(track.key, chunk.chunk) &&
+      canDeliverBy(peer, chunk.spanBytes(run), chunk.deadlineMs, nowMs)
+    )
       return WAIT;
     const etaMs = peer.tracks.get(track.key)?.fetching.get(chunk.chunk);
     if (etaMs !== undefined && nowMs < etaMs + FETCHING_SLACK_MS) return WAIT;
@@ -119,4 +122,3 @@ function electedChoice(
   if (chunk.claim.state !== 'asked') chunk.claim = { state: 'asked', sinceMs: nowMs };
   return nowMs - chunk.claim.sinceMs >= rank * SUBSTITUTE_AFTER_MS ? fetch : WAIT;
 }
-

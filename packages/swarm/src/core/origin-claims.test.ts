@@ -23,7 +23,7 @@ describe('the places for claims', () => {
     [8, 0],
     [9, 0],
   ])('with %i taken are %i', (active, left) => {
-    expect(claimsLeft(active)).toBe(left);
+    expect(claimsLeft(active, false)).toBe(left);
   });
 
   it.each<[ClaimState, number, boolean]>([

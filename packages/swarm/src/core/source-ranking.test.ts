@@ -91,10 +91,12 @@ describe('what is known of a peer', () => {
 
   it('is silent when blocks are due and nothing came for longer than the time-out', () => {
     const p = peer('p', 'aula');
-    expect(p.isSilent(1e9)).toBe(false);
+    expect(p.isSilent(1e9, true)).toBe(false);
     p.outstandingBytes = BLOCK;
-    expect(p.isSilent(500)).toBe(false);
-    expect(p.isSilent(501)).toBe(true);
+    expect(p.isSilent(500, true)).toBe(false);
+    expect(p.isSilent(501, true)).toBe(true);
+    expect(p.isSilent(5_000, false)).toBe(false);
+    expect(p.isSilent(5_001, false)).toBe(true);
   });
 
   it('holds chunks of the tracks it opened', () => {

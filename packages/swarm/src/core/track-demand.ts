@@ -21,8 +21,6 @@ interface Demand {
   deadlineMs: number;
 }
 
-/** The chunks due first: the order is that of the last change of what is wanted, and some of theirs may have come since. */
-const NEXT_CHUNKS = 4;
 /** A reader that got its bytes later than this has not waited for them, in milliseconds. */
 const LONGEST_SLIP_MS = 5_000;
 
@@ -86,13 +84,6 @@ export class TrackDemand {
   /** Rank of a chunk among those that nobody waits for. */
   rank(chunk: number): number {
     return this.#ranks[chunk] ?? 0;
-  }
-
-  /** When the next byte that somebody waits for is due; infinite when nobody waits. */
-  get earliestDueMs(): number {
-    let earliest = Number.POSITIVE_INFINITY;
-    for (const chunk of this.inOrder().slice(0, NEXT_CHUNKS)) earliest = Math.min(earliest, chunk.deadlineMs);
-    return earliest;
   }
 
   /**

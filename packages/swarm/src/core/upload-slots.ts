@@ -26,7 +26,11 @@ export interface Asker {
  * Aula, then who gave more, then who waited longer. One slot in four is for who waited longest, whatever it asks: so
  * nobody is left out, and a newcomer is tried. Answers `undefined` when nobody asks.
  */
-export function nextAsker<A extends Asker>(askers: Iterable<A>, optimistic: boolean, nowMs: number): A | undefined {
+export function nextAsker<A extends Asker>(
+  askers: Iterable<A>,
+  optimistic: boolean,
+  nowMs: number,
+): A | undefined {
   let best: A | undefined;
   for (const asker of askers) {
     if (best === undefined || comesBefore(asker, best, optimistic, nowMs)) best = asker;

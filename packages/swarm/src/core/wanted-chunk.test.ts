@@ -63,7 +63,10 @@ describe('a wanted chunk', () => {
   it('is wanted while a demand covers a block of it', () => {
     const chunk = new WantedChunk(SONG, 0);
     expect(chunk.isWanted).toBe(false);
-    chunk.wanted = { first: 2, end: 3 };
+    chunk.want({ first: 2, end: 3 }, 1_000);
     expect(chunk.isWanted).toBe(true);
+    expect(chunk.deadlineMs).toBe(1_000);
+    chunk.unwant();
+    expect(chunk.isWanted).toBe(false);
   });
 });

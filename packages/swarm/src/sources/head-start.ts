@@ -37,7 +37,7 @@ export class HeadStart {
 
   /** The blocks, each as soon as it is whole; ends early where the origin does. Only whole blocks of 16 KiB are given. */
   async *blocks(): AsyncGenerator<Uint8Array, void, void> {
-    for (let next = 0; ; ) {
+    for (let next = 0; ;) {
       const block = this.#blocks[next];
       if (block !== undefined) {
         next++;

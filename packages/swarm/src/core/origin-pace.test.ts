@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import { OriginPace } from './origin-pace.ts';
+
+const BLOCK = 16_384;
+
+describe('the pace of the origin', () => {
+  it('is guessed before anything came', () => {
+    const pace = new OriginPace();
+    expect(pace.firstByteMs).toBe(100);
+    expect(pace.leadMs).toBe(500);
+    expect(pace.isCongested(1_000)).toBe(false);
+  });
+
+  it('leaves a distant origin more time than a near one', () => {
+    const near = paced({ firstByteMs: 20, bytesPerMs: 1_000 });
+    const far = paced({ firstByteMs: 400, bytesPerMs: 1_000 });
+    expect(near.leadMs).toBeLessThan(550);
+    expect(far.leadMs - near.leadMs).toBeGreaterThanOrEqual(380);
+  });
+
+  it('leaves a slow origin more time than a fast one, three seconds at most', () => {
+    const fast = paced({ firstByteMs: 50, bytesPerMs: 1_000 });
+    const slow = paced({ firstByteMs: 50, bytesPerMs: 64 });
+    expect(slow.leadMs - fast.leadMs).toBeGreaterThan(700);
+    expect(paced({ firstByteMs: 50, bytesPerMs: 1 }).leadMs).toBe(3_000);
+  });
+
+  it('trusts a steady origin closer than one whose answers vary', () => {
+    const [steady, varying] = [new OriginPace(), new OriginPace()];
+    for (let i = 0; i < 40; i++) {
+      answer(steady, i * 1_000, 100);
+      answer(varying, i * 1_000, i % 2 === 0 ? 20 : 180);
+    }
+    expect(varying.leadMs - steady.leadMs).toBeGreaterThan(150);
+  });
+
+  it('is congested when it gives less than twice what is listened at', () => {
+    const pace = paced({ firstByteMs: 50, bytesPerMs: 300 });
+    expect(pace.isCongested(140)).toBe(false);
+    expect(pace.isCongested(160)).toBe(true);
+  });
+
+  it('counts no time in which nothing was under way', () => {
+    const pace = paced({ firstByteMs: 50, bytesPerMs: 1_000 });
+    const before = pace.bytesPerMs ?? 0;
+    const request = {};
+    pace.asked(request, 1e6);
+    for (let i = 1; i <= 8; i++) pace.delivered(request, BLOCK, i === 8, 1e6 + i * (BLOCK / 1_000));
+    expect(pace.bytesPerMs).toBeGreaterThan(before * 0.8);
+  });
+});
+
+function answer(pace: OriginPace, atMs: number, firstByteMs: number): void {
+  const request = {};
+  pace.asked(request, atMs);
+  pace.delivered(request, BLOCK, true, atMs + firstByteMs);
+}
+
+/** A pace measured over one long request. */
+function paced({ firstByteMs, bytesPerMs }: { firstByteMs: number; bytesPerMs: number }): OriginPace {
+  const pace = new OriginPace();
+  const request = {};
+  pace.asked(request, 0);
+  for (let i = 0; i < 64; i++) pace.delivered(request, BLOCK, false, firstByteMs + i * (BLOCK / bytesPerMs));
+  return pace;
+}
