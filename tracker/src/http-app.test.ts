@@ -53,7 +53,6 @@ describe('the HTTP pages', () => {
   });
 
   it.each([
-    ['/', 404],
     ['/api/p2p/tracks', 404],
     ['/api/p2p/tracks/', 404],
     ['/api/p2p/tracks/a%20b', 400],
