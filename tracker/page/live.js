@@ -35,7 +35,7 @@ function chart(into, data, strokes) {
       cursor: { show: false },
       scales: { y: { range: (_plot, _min, max) => [0, Math.max(4, max * 1.15)] } },
       axes: [
-        { ...axis, font, grid: { show: false }, space: 90, values: '{HH}:{mm}:{ss}' },
+        { ...axis, font, grid: { show: false }, size: 30, space: 90, values: '{HH}:{mm}:{ss}' },
         { ...axis, font, size: 44, space: 44 },
       ],
       series: [
