@@ -4,6 +4,7 @@ import type { TrackerSocket } from './core/env.ts';
 import type { RefusalReason } from './core/refusal.ts';
 import type { TrackerSession } from './core/session.ts';
 import type { ClientAddress } from './client-address.ts';
+import type { TurnTaker } from './turns.ts';
 
 /** RFC 6455: the message is too big. The contract's own code says it instead. */
 const WS_TOO_BIG = 1009;
@@ -20,6 +21,9 @@ export class TrackerWebSocket extends WebSocket {
   }
 }
 
+/** What a socket said: text, or what is not text. */
+export type Heard = Buffer | 'binary';
+
 /** What a connection needs of the adapter it belongs to. */
 export interface ConnectionOwner {
   /** Bytes that may wait for a slow reader. */
@@ -34,7 +38,7 @@ export interface ConnectionOwner {
  * One admitted WebSocket: what the core sees of it, and what the adapter remembers. There are many, so it is
  * one object without closures.
  */
-export class Connection implements TrackerSocket {
+export class Connection implements TrackerSocket, TurnTaker<Heard> {
   readonly ws: TrackerWebSocket;
   readonly id: number;
   readonly from: ClientAddress;
@@ -42,6 +46,9 @@ export class Connection implements TrackerSocket {
   pingAtMs: number;
   /** When the unanswered ping was sent. */
   pingedMs: number | undefined = undefined;
+  turn = -1;
+  heardInTurn = 0;
+  waiting: Heard[] | undefined = undefined;
   readonly #owner: ConnectionOwner;
 
   constructor(

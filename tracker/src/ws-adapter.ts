@@ -3,12 +3,13 @@ import type { Duplex } from 'node:stream';
 import { LIMITS, TRACKER_CLOSE, TRACKER_SUBPROTOCOL } from '@sonantica/wire';
 import { WebSocket, WebSocketServer, type RawData } from 'ws';
 import { clientAddress, type ClientAddress } from './client-address.ts';
-import { Connection, TrackerWebSocket, type ConnectionOwner } from './connection.ts';
+import { Connection, TrackerWebSocket, type ConnectionOwner, type Heard } from './connection.ts';
 import type { AddressLimits } from './address-limits.ts';
 import type { RefusalReason } from './core/refusal.ts';
 import type { Tracker } from './core/tracker.ts';
 import type { RefusalLog } from './log.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
+import { Turns, type TurnTaker } from './turns.ts';
 
 /** How the adapter treats connections; times in milliseconds, every limit 0 for none. */
 export interface WsAdapterOptions {
@@ -43,6 +44,10 @@ export interface WsAdapterContext {
 
 /** A new connection is pinged this soon: its round trip is wanted, but not while it still joins. */
 const FIRST_PING_MS = 2_000;
+/** Messages of one socket handled in one turn of the event loop. An ordinary burst is through in a few. */
+const MESSAGES_PER_TURN = 2;
+/** New sockets taken in one turn: a crowd at the door does not keep those inside waiting. */
+const UPGRADES_PER_TURN = 8;
 /** One message in so many is timed: a clock costs about as much as a small message. */
 const TIMED_ONE_IN = 8;
 /** Time between the closes of two sockets when the tracker stops, at most, in milliseconds. */
@@ -68,6 +73,19 @@ export class WsAdapter implements ConnectionOwner {
   readonly #fresh = new Set<Connection>();
   /** Connections of an unknown version, on their way out. */
   readonly #unwelcome = new Set<WebSocket>();
+  readonly #turns = new Turns<Heard, Connection>(MESSAGES_PER_TURN, {
+    handle: (connection, heard) => this.#hear(connection, heard),
+    pause: ({ ws }) => ws.pause(),
+    resume: ({ ws }) => ws.resume(),
+    nextTurn: (run) => void setImmediate(run),
+  });
+  readonly #door: TurnTaker<Arrival> = { turn: -1, heardInTurn: 0, waiting: undefined };
+  readonly #arrivals = new Turns<Arrival, TurnTaker<Arrival>>(UPGRADES_PER_TURN, {
+    handle: (_door, arrival) => this.#open(arrival),
+    pause: () => {},
+    resume: () => {},
+    nextTurn: (run) => void setImmediate(run),
+  });
   #nextId = 1;
   #messages = 0;
   #isStopping = false;
@@ -102,17 +120,8 @@ export class WsAdapter implements ConnectionOwner {
     const reason = this.#whyNot(request);
     if (reason !== undefined) return this.#refuseUpgrade(socket, from, reason, undefined);
     // Until the WebSocket takes over, an error of the socket would end the process.
-    const onError = () => socket.destroy();
-    socket.on('error', onError);
-    void this.#context.limits.mayConnect(from.key).then((allowance) => {
-      if (!allowance.allowed) {
-        return this.#refuseUpgrade(socket, from, 'too-many-connections', allowance.retryAfterSeconds);
-      }
-      socket.off('error', onError);
-      this.#server.handleUpgrade(request, socket, head, (ws) => {
-        if (ws instanceof TrackerWebSocket) this.#accept(ws, from);
-      });
-    });
+    socket.on('error', destroyed);
+    this.#arrivals.take(this.#door, { request, socket, head, from });
   }
 
   /** Lets time pass: pings whose turn it is, and drops who did not answer. To be called about twice a second. */
@@ -151,6 +160,19 @@ export class WsAdapter implements ConnectionOwner {
   ended(connection: Connection, reason: RefusalReason): void {
     this.#context.tracker.countRefusal(reason);
     this.refused(connection, reason, undefined);
+  }
+
+  #open({ request, socket, head, from }: Arrival): void {
+    if (socket.destroyed) return;
+    void this.#context.limits.mayConnect(from.key).then((allowance) => {
+      if (!allowance.allowed) {
+        return this.#refuseUpgrade(socket, from, 'too-many-connections', allowance.retryAfterSeconds);
+      }
+      socket.off('error', destroyed);
+      this.#server.handleUpgrade(request, socket, head, (ws) => {
+        if (ws instanceof TrackerWebSocket) this.#accept(ws, from);
+      });
+    });
   }
 
   #whyNot(request: IncomingMessage): RefusalReason | undefined {
@@ -198,13 +220,7 @@ export class WsAdapter implements ConnectionOwner {
 
   // One function for all sockets: `ws` calls listeners with the socket as `this`.
   readonly #onMessage = messageListener((connection, data, isBinary) => {
-    const { session } = connection;
-    if (session === undefined) return;
-    if (isBinary || !Buffer.isBuffer(data)) return session.receiveBinary();
-    if (++this.#messages % TIMED_ONE_IN !== 0) return session.receive(data.toString());
-    const startMs = performance.now();
-    session.receive(data.toString());
-    this.#context.tookSeconds((performance.now() - startMs) / 1_000);
+    this.#turns.take(connection, isBinary || !Buffer.isBuffer(data) ? 'binary' : data);
   });
 
   readonly #onPong = connectionListener((connection) => {
@@ -216,9 +232,19 @@ export class WsAdapter implements ConnectionOwner {
   readonly #onClose = connectionListener((connection) => {
     this.#connections.delete(connection);
     this.#fresh.delete(connection);
+    this.#turns.forget(connection);
     this.#context.limits.disconnected(connection.from.key);
     connection.session?.closed();
   });
+
+  #hear({ session }: Connection, heard: Heard): void {
+    if (session === undefined) return;
+    if (heard === 'binary') return session.receiveBinary();
+    if (++this.#messages % TIMED_ONE_IN !== 0) return session.receive(heard.toString());
+    const startMs = performance.now();
+    session.receive(heard.toString());
+    this.#context.tookSeconds((performance.now() - startMs) / 1_000);
+  }
 
   #pingDue(connections: Set<Connection>, nowMs: number): void {
     for (const connection of connections) {
@@ -236,6 +262,18 @@ export class WsAdapter implements ConnectionOwner {
       if (connection.ws.readyState === WebSocket.OPEN) connection.ws.ping();
     }
   }
+}
+
+/** Who asks to come in. */
+interface Arrival {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+  readonly from: ClientAddress;
+}
+
+function destroyed(this: Duplex): void {
+  this.destroy();
 }
 
 type MessageHandler = (connection: Connection, data: RawData, isBinary: boolean) => void;
