@@ -146,19 +146,6 @@ export class Speaker {
     if (!isOfType(message, type)) throw new Error(`expected ${type}, got ${JSON.stringify(message)}`);
     return message;
   }
-
-  /** Waits until the tracker has read all that was said, and answers what it said meanwhile. */
-  async settled(): Promise<TrackerMessage[]> {
-    const read = new Promise<void>((resolve) => {
-      this.ws.once('pong', () => resolve());
-      this.ws.once('close', () => resolve());
-    });
-    if (this.ws.readyState === WebSocket.OPEN) {
-      this.ws.ping();
-      await read;
-    }
-    return this.inbox.splice(0);
-  }
 }
 
 function isOfType<Type extends TrackerMessage['type']>(

@@ -27,6 +27,8 @@ export interface RunningTracker {
 }
 
 const TICK_MS = 500;
+/** A flood of new swarms takes tens of megabytes a second. */
+const LOOK_AT_MEMORY_EVERY_MS = 100;
 /** How often connections are looked through for late headers, in milliseconds: Node's own 30 s is long. */
 const CHECK_HEADERS_EVERY_MS = 1_000;
 /** An idle HTTP connection is kept this long, in milliseconds. */
@@ -106,12 +108,14 @@ export async function startTracker(config: Partial<TrackerConfig> = {}): Promise
     adapter.tick();
     handshakes.sweep();
     refusals.flush();
+  }, TICK_MS);
+  const memoryTimer = setInterval(() => {
     const state = memoryState(measureMemory(), maxMemoryMB);
     tracker.isShortOfMemory = state !== 'ample';
     adapter.isOutOfMemory = state === 'exhausted';
     if (state !== memory) log.warn({ memory: state, residentBytes: residentBytes() }, 'memory');
     memory = state;
-  }, TICK_MS);
+  }, LOOK_AT_MEMORY_EVERY_MS);
 
   const address = server.address();
   const boundPort = typeof address === 'object' && address !== null ? address.port : port;
@@ -122,6 +126,7 @@ export async function startTracker(config: Partial<TrackerConfig> = {}): Promise
     });
     await adapter.close(settings.drainMs);
     clearInterval(timer);
+    clearInterval(memoryTimer);
     server.closeAllConnections();
     await freed;
   };
