@@ -66,7 +66,7 @@ export function createMetrics(stats: () => TrackerStats, residentBytes: () => nu
   );
   const seconds = new Histogram({
     name: 'sonantica_tracker_message_seconds',
-    help: 'Time taken by a message; one in eight is timed.',
+    help: 'Time taken by a message; one in 32 is timed.',
     buckets: MESSAGE_SECONDS,
     registers: [registry],
   });

@@ -49,7 +49,7 @@ const MESSAGES_PER_TURN = 2;
 /** New sockets taken in one turn: a crowd at the door does not keep those inside waiting. */
 const UPGRADES_PER_TURN = 8;
 /** One message in so many is timed: a clock costs about as much as a small message. */
-const TIMED_ONE_IN = 8;
+const TIMED_ONE_IN = 32;
 /** Time between the closes of two sockets when the tracker stops, at most, in milliseconds. */
 const DRAIN_STEP_MS = 2;
 /** Sockets that have not closed this long after they were told to are dropped, in milliseconds. */
