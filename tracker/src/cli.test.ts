@@ -17,6 +17,7 @@ async function run(...args: string[]) {
     err: (more) => {
       text.err += more;
     },
+    env: {},
     stopped: () => stopped,
   });
   return { status, ...text };

@@ -19,25 +19,46 @@ export interface ClientAddress {
  * there is passed over for the proxy's own.
  */
 export function clientAddress(request: IncomingMessage, trustProxy: number): ClientAddress {
-  const remote = parse(request.socket.remoteAddress);
-  if (trustProxy === 0) {
-    return { text: remote.text, key: remote.isLoopback ? undefined : remote.key };
-  }
-  const forwarded = parse(proxyAddr(request, (_address, hop) => hop < trustProxy));
-  const { text, key } = forwarded.key === undefined ? remote : forwarded;
-  return { text, key };
+  const remote = known(request.socket.remoteAddress);
+  if (trustProxy === 0) return remote.isLoopback ? remote.uncounted : remote.counted;
+  const forwarded = known(proxyAddr(request, (_address, hop) => hop < trustProxy));
+  return forwarded.counted.key === undefined ? remote.counted : forwarded.counted;
 }
 
-function parse(text: string | undefined): { text: string; key: string | undefined; isLoopback: boolean } {
-  if (text === undefined || !ipaddr.isValid(text)) {
-    return { text: 'unknown', key: undefined, isLoopback: false };
+interface Parsed {
+  readonly isLoopback: boolean;
+  readonly counted: ClientAddress;
+  readonly uncounted: ClientAddress;
+}
+
+/** Addresses seen lately: reading one takes longer than looking it up, and connections share the answer. */
+const seen = new Map<string, Parsed>();
+const MAX_SEEN = 4_096;
+
+function known(text = ''): Parsed {
+  let parsed = seen.get(text);
+  if (parsed !== undefined) return parsed;
+  parsed = parse(text);
+  if (seen.size >= MAX_SEEN) seen.clear();
+  seen.set(text, parsed);
+  return parsed;
+}
+
+function parse(text: string): Parsed {
+  if (!ipaddr.isValid(text)) {
+    const nobody: ClientAddress = { text: 'unknown', key: undefined };
+    return { isLoopback: false, counted: nobody, uncounted: nobody };
   }
   const address = ipaddr.process(text);
-  const isLoopback = address.range() === 'loopback';
-  if (address instanceof ipaddr.IPv6) {
-    const network = address.parts.slice(0, 4).map((part) => part.toString(16));
-    return { text: address.toString(), key: `${network.join(':')}::/64`, isLoopback };
-  }
   const plain = address.toString();
-  return { text: plain, key: plain, isLoopback };
+  return {
+    isLoopback: address.range() === 'loopback',
+    counted: { text: plain, key: address instanceof ipaddr.IPv6 ? networkOf(address) : plain },
+    uncounted: { text: plain, key: undefined },
+  };
+}
+
+function networkOf(address: ipaddr.IPv6): string {
+  const network = address.parts.slice(0, 4).map((part) => part.toString(16));
+  return `${network.join(':')}::/64`;
 }

@@ -1,22 +1,61 @@
+import type { TrackId } from '@sonantica/wire';
+import { perMinute, DEFAULT_RATES } from './core/rate-limit.ts';
 import type { TrackerOptions } from './core/tracker-options.ts';
+import type { TrackerLog } from './log.ts';
+import { readSecret } from './secrets.ts';
+import type { TrackerSettings } from './settings.ts';
+import { turnServer } from './turn.ts';
 import type { WsAdapterOptions } from './ws-adapter.ts';
+import { createAdmission } from './auth.ts';
 
-/** Where and how a tracker runs. */
-export interface TrackerConfig {
-  /** TCP port; 0 takes a free one. */
-  readonly port: number;
-  /** Address or name to listen on. */
-  readonly host: string;
-  /** How the tracker behaves. */
+/** Where and how a tracker runs: every setting, and what only a program can give. */
+export interface TrackerConfig extends TrackerSettings {
+  /** How the core behaves, where that differs from what the settings say. */
   readonly tracker: Partial<TrackerOptions>;
-  /** How it treats connections. */
+  /** The same for connections. */
   readonly sockets: Partial<WsAdapterOptions>;
+  /** Decides which tracks are served, beside the setting `tracks`. */
+  readonly allowsTrack: (trackId: TrackId) => boolean;
+  /** Where lines go; nowhere unless told. */
+  readonly log: TrackerLog;
 }
 
-export const DEFAULT_CONFIG: TrackerConfig = { port: 7_000, host: '127.0.0.1', tracker: {}, sockets: {} };
-
-/** Reads a TCP port as a person types it; `undefined` when it is none. */
-export function parsePort(text: string): number | undefined {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : -1;
-  return port >= 0 && port <= 65_535 ? port : undefined;
+/** The core's options as the settings say. Throws `SettingsError` when a key or secret cannot be used. */
+export function trackerOptionsOf(
+  settings: TrackerSettings,
+  allowsTrack: (trackId: TrackId) => boolean,
+  wallMs: () => number,
+): Partial<TrackerOptions> {
+  const { auth, stunUrls, turnUrls, turnTtlSeconds } = settings;
+  const tracks = new Set<string>(settings.tracks);
+  const turn = {
+    urls: turnUrls,
+    secret: settings.turnSecret === '' ? '' : readSecret('turnSecret', settings.turnSecret),
+    ttlSeconds: turnTtlSeconds,
+  };
+  const isSigned = turnUrls.length > 0 && turn.secret !== '';
+  return {
+    announceIntervalMs: settings.announceIntervalMs,
+    helloTimeoutMs: settings.helloTimeoutMs,
+    iceServers: [
+      ...(stunUrls.length === 0 ? [] : [{ urls: stunUrls }]),
+      ...(turnUrls.length === 0 || isSigned ? [] : [{ urls: turnUrls }]),
+    ],
+    iceServersFor: isSigned ? (subject, nowMs) => [turnServer(turn, subject, nowMs)] : undefined,
+    rates: {
+      ...DEFAULT_RATES,
+      announcesPerTrack: perMinute(settings.announcesPerMinutePerTrack),
+      announces: perMinute(settings.announcesPerMinute),
+      signals: perMinute(settings.signalsPerMinute),
+      freshTargets: perMinute(settings.freshTargetsPerMinute),
+      claims: perMinute(settings.claimsPerMinute),
+      others: perMinute(settings.othersPerMinute),
+      refusals: perMinute(settings.refusalsPerMinute),
+    },
+    maxMessageBytes: settings.maxMessageBytes,
+    maxTracksPerPeer: settings.maxTracksPerPeer,
+    maxShareOfOneAddress: settings.maxShareOfOneAddress,
+    admission: auth === '' ? undefined : createAdmission(auth, wallMs),
+    allowsTrack: (trackId) => (tracks.size === 0 || tracks.has(trackId)) && allowsTrack(trackId),
+  };
 }

@@ -1,8 +1,14 @@
-export { startTracker, systemEnv, type RunningTracker } from './start-tracker.ts';
-export { DEFAULT_CONFIG, type TrackerConfig } from './config.ts';
+export { startTracker, type RunningTracker } from './start-tracker.ts';
+export { systemEnv } from './system-env.ts';
+export type { TrackerConfig } from './config.ts';
+export { parseSettings, SettingsError, type SettingKey, type TrackerSettings } from './settings.ts';
+export { readSettings, type SettingsSources } from './settings-sources.ts';
+export { createLog, type TrackerLog } from './log.ts';
 export { DEFAULT_WS_ADAPTER_OPTIONS, type WsAdapterOptions } from './ws-adapter.ts';
 export { Tracker } from './core/tracker.ts';
 export type { TrackerSession } from './core/session.ts';
+export type { Admission, Rights, Verdict } from './core/admission.ts';
+export type { RefusalCounts, RefusalReason } from './core/refusal.ts';
 export { DEFAULT_TRACKER_OPTIONS, type TrackerOptions, type TrackerStats } from './core/tracker-options.ts';
 export { DEFAULT_RATES, perMinute, type Rate, type TrackerRates } from './core/rate-limit.ts';
 export type { SwarmCounts } from './core/peer-registry.ts';

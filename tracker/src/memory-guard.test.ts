@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { measureMemory, memoryState } from './memory-guard.ts';
 
 const MB = 1_000_000;
+const NONE = { residentBytes: 0, heapBytes: 0, externalBytes: 0, heapLimitBytes: 4_000 * MB };
 
 describe('memory', () => {
   it.each([
@@ -11,12 +12,19 @@ describe('memory', () => {
     [95.001, 'exhausted'],
     [300, 'exhausted'],
   ])('of %d MB of 100 is %s', (usedMB, state) => {
-    const use = { residentBytes: usedMB * MB, heapBytes: 0, heapLimitBytes: MB };
+    const use = { ...NONE, residentBytes: usedMB * MB, heapBytes: usedMB * MB };
     expect(memoryState(use, 100)).toBe(state);
   });
 
+  it('that the engine holds empty is room', () => {
+    const use = { ...NONE, residentBytes: 99 * MB };
+    expect(memoryState({ ...use, heapBytes: 10 * MB }, 100)).toBe('ample');
+    expect(memoryState({ ...use, heapBytes: 10 * MB, externalBytes: 10 * MB }, 100)).toBe('short');
+    expect(memoryState({ ...use, heapBytes: 20 * MB, externalBytes: 20 * MB }, 100)).toBe('exhausted');
+  });
+
   it('without a limit is bounded by the engine’s own', () => {
-    const use = { residentBytes: 9_000 * MB, heapBytes: 0, heapLimitBytes: 100 * MB };
+    const use = { ...NONE, residentBytes: 9_000 * MB, heapLimitBytes: 100 * MB };
     expect(memoryState(use, 0)).toBe('ample');
     expect(memoryState({ ...use, heapBytes: 96 * MB }, 0)).toBe('exhausted');
   });

@@ -12,20 +12,34 @@ export interface MemoryUse {
   /** Resident memory of the process. */
   readonly residentBytes: number;
   readonly heapBytes: number;
+  /** Buffers and the like, which the heap refers to. */
+  readonly externalBytes: number;
   /** Where the engine itself would end the process. */
   readonly heapLimitBytes: number;
 }
 
+/** What a process takes beside its heap: the program itself and the engine. */
+const PROGRAM_BYTES = 64 * BYTES_PER_MB;
+
 /** Measures this process. */
 export function measureMemory(): MemoryUse {
-  const { used_heap_size: heapBytes, heap_size_limit: heapLimitBytes } = getHeapStatistics();
-  return { residentBytes: process.memoryUsage.rss(), heapBytes, heapLimitBytes };
+  const heap = getHeapStatistics();
+  return {
+    residentBytes: process.memoryUsage.rss(),
+    heapBytes: heap.used_heap_size,
+    externalBytes: heap.external_memory,
+    heapLimitBytes: heap.heap_size_limit,
+  };
 }
 
-/** How much room is left of `maxMemoryMB` (0: no limit) and of what the engine allows itself. */
+/**
+ * How much room is left of `maxMemoryMB` (0: no limit) and of what the engine allows itself. Resident memory
+ * that the engine holds empty counts as room: it is slow to give it back, and uses it before it asks for more.
+ */
 export function memoryState(use: MemoryUse, maxMemoryMB: number): MemoryState {
-  const { residentBytes, heapBytes, heapLimitBytes } = use;
-  const ofLimit = maxMemoryMB === 0 ? 0 : residentBytes / (maxMemoryMB * BYTES_PER_MB);
+  const { residentBytes, heapBytes, externalBytes, heapLimitBytes } = use;
+  const usedBytes = Math.min(residentBytes, heapBytes + externalBytes + PROGRAM_BYTES);
+  const ofLimit = maxMemoryMB === 0 ? 0 : usedBytes / (maxMemoryMB * BYTES_PER_MB);
   const share = Math.max(ofLimit, heapBytes / heapLimitBytes);
   if (share > EXHAUSTED_FROM) return 'exhausted';
   return share > SHORT_FROM ? 'short' : 'ample';

@@ -67,8 +67,8 @@ function readFile(path: string): object {
   try {
     value = JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
-    const why = error instanceof SyntaxError ? `not JSON (${error.message})` : 'cannot be read';
-    throw new SettingsError('config', `${path} is ${why}`);
+    const why = error instanceof SyntaxError ? `is not JSON (${error.message})` : 'cannot be read';
+    throw new SettingsError('config', `${path} ${why}`);
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
   throw new SettingsError('config', `${path} holds no JSON object`);

@@ -1,11 +1,16 @@
-import { randomFillSync } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
-import { parsePeerId, type PeerId } from '@sonantica/wire';
-import { DEFAULT_CONFIG, type TrackerConfig } from './config.ts';
-import type { TrackerEnv } from './core/env.ts';
+import { AddressLimits } from './address-limits.ts';
+import { trackerOptionsOf, type TrackerConfig } from './config.ts';
 import { Tracker } from './core/tracker.ts';
 import type { TrackerStats } from './core/tracker-options.ts';
+import { Handshakes } from './handshakes.ts';
 import { createHttpApp } from './http-app.ts';
+import { createLog, RefusalLog } from './log.ts';
+import { measureMemory, memoryState, type MemoryState } from './memory-guard.ts';
+import { createMetrics } from './metrics.ts';
+import { packageVersion } from './package-version.ts';
+import { parseSettings } from './settings.ts';
+import { systemEnv } from './system-env.ts';
 import { WsAdapter } from './ws-adapter.ts';
 
 /** A tracker that listens. */
@@ -14,91 +19,134 @@ export interface RunningTracker {
   readonly url: string;
   readonly port: number;
   stats(): TrackerStats;
-  /** Closes every socket with 1012 and frees the port. Repeated calls wait for the same end. */
+  /**
+   * Takes no more connections, closes every socket with 1012, spread over up to `drainMs`, and frees the port.
+   * Repeated calls wait for the same end.
+   */
   close(): Promise<void>;
 }
 
-/** Time a stranger has to send a request's headers, in milliseconds. */
-const HEADERS_TIMEOUT_MS = 10_000;
+const TICK_MS = 500;
+/** A flood of new swarms takes tens of megabytes a second. */
+const LOOK_AT_MEMORY_EVERY_MS = 250;
+/** How often connections are looked through for late headers, in milliseconds: Node's own 30 s is long. */
+const CHECK_HEADERS_EVERY_MS = 1_000;
+/** An idle HTTP connection is kept this long, in milliseconds. */
+const KEEP_ALIVE_MS = 5_000;
+/**
+ * Connections the kernel keeps until they are accepted, which happens to all of them at once: more would keep
+ * those inside waiting. Who finds no room is let in a second later.
+ */
+const BACKLOG = 512;
 
 /**
- * Starts a tracker. Rejects with Node's own error when it cannot listen (`EADDRINUSE`, `EACCES`,
- * `ENOTFOUND`…).
+ * Starts a tracker. Throws `SettingsError` for settings that are wrong, and rejects with Node's own error when
+ * it cannot listen (`EADDRINUSE`, `EACCES`, `ENOTFOUND`…).
  */
 export async function startTracker(config: Partial<TrackerConfig> = {}): Promise<RunningTracker> {
-  const { port, host, tracker: options, sockets } = { ...DEFAULT_CONFIG, ...config };
+  const {
+    tracker: options,
+    sockets,
+    allowsTrack = () => true,
+    log = createLog('silent', () => {}),
+    ...given
+  } = config;
+  const settings = parseSettings(given);
+  const { port, host, trustProxy, maxMemoryMB } = settings;
   const env = systemEnv();
-  const tracker = new Tracker(env, options);
+  const tracker = new Tracker(env, {
+    ...trackerOptionsOf(settings, allowsTrack, () => env.wallMs()),
+    ...options,
+  });
+  const refusals = new RefusalLog(log);
+  const limits = new AddressLimits(settings);
+  const residentBytes = () => measureMemory().residentBytes;
+  const metrics = createMetrics(() => tracker.stats(), residentBytes);
+  const { pingIntervalMs, maxBufferedBytes, maxMessageBytes, origins } = settings;
+  const adapter = new WsAdapter(
+    {
+      tracker,
+      nowMs: () => env.nowMs(),
+      limits,
+      refusals,
+      tookSeconds: (taken) => metrics.tookSeconds(taken),
+    },
+    { pingIntervalMs, maxBufferedBytes, maxMessageBytes, trustProxy, origins, ...sockets },
+  );
   const startedMs = env.nowMs();
   const app = createHttpApp({
+    version: packageVersion(),
+    metrics,
+    limits,
+    trustProxy,
     stats: () => tracker.stats(),
     trackCounts: (trackId) => tracker.trackCounts(trackId),
     uptimeSeconds: () => Math.floor((env.nowMs() - startedMs) / 1_000),
+    residentBytes,
+    refused: (reason, address) => {
+      tracker.countRefusal(reason);
+      refusals.note(reason, { address });
+    },
   });
   const server = createServer(
-    { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: HEADERS_TIMEOUT_MS },
+    {
+      headersTimeout: settings.headersTimeoutMs,
+      requestTimeout: settings.headersTimeoutMs,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      connectionsCheckingInterval: CHECK_HEADERS_EVERY_MS,
+    },
     app,
   );
+  const handshakes = new Handshakes(settings.maxHandshakes);
+  server.on('connection', (socket) => handshakes.began(socket));
+  server.on('upgrade', (request, socket, head) => {
+    handshakes.ended(request.socket);
+    adapter.upgrade(request, socket, head);
+  });
   await listen(server, port, host);
-  const adapter = new WsAdapter(tracker, () => env.nowMs(), sockets);
-  server.on('upgrade', (request, socket, head) => adapter.upgrade(request, socket, head));
+
+  let memory: MemoryState = 'ample';
+  const timer = setInterval(() => {
+    tracker.tick();
+    adapter.tick();
+    handshakes.sweep();
+    refusals.flush();
+  }, TICK_MS);
+  const memoryTimer = setInterval(() => {
+    const state = memoryState(measureMemory(), maxMemoryMB);
+    tracker.isShortOfMemory = state !== 'ample';
+    adapter.isOutOfMemory = state === 'exhausted';
+    if (state !== memory) log.warn({ memory: state, residentBytes: residentBytes() }, 'memory');
+    memory = state;
+  }, LOOK_AT_MEMORY_EVERY_MS);
 
   const address = server.address();
   const boundPort = typeof address === 'object' && address !== null ? address.port : port;
   let closing: Promise<void> | undefined;
+  const shutDown = async () => {
+    const freed = new Promise<void>((resolve) => {
+      server.close(() => resolve());
+    });
+    await adapter.close(settings.drainMs);
+    clearInterval(timer);
+    clearInterval(memoryTimer);
+    server.closeAllConnections();
+    await freed;
+  };
   return {
     url: `ws://${host.includes(':') ? `[${host}]` : host}:${boundPort}`,
     port: boundPort,
     stats: () => tracker.stats(),
-    close: () => (closing ??= shutDown(server, adapter)),
-  };
-}
-
-/** The real clocks and random numbers. */
-export function systemEnv(): TrackerEnv {
-  return {
-    nowMs: () => performance.now(),
-    wallMs: () => Date.now(),
-    random: () => Math.random(),
-    newPeerId: peerIdSource(),
-  };
-}
-
-/** Bytes of a peer's name, and of the store they are cut from: asking the system each time costs more. */
-const PEER_ID_BYTES = 16;
-const RANDOM_STORE_BYTES = 4_096;
-
-function peerIdSource(): () => PeerId {
-  const store = Buffer.alloc(RANDOM_STORE_BYTES);
-  let used = RANDOM_STORE_BYTES;
-  return () => {
-    if (used === RANDOM_STORE_BYTES) {
-      randomFillSync(store);
-      used = 0;
-    }
-    const id = store.toString('base64url', used, used + PEER_ID_BYTES);
-    // What was given away is not kept where it could be given again.
-    store.fill(0, used, used + PEER_ID_BYTES);
-    used += PEER_ID_BYTES;
-    return parsePeerId(id);
+    close: () => (closing ??= shutDown()),
   };
 }
 
 function listen(server: Server, port: number, host: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, host, () => {
+    server.listen({ port, host, backlog: BACKLOG }, () => {
       server.off('error', reject);
       resolve();
     });
   });
-}
-
-async function shutDown(server: Server, adapter: WsAdapter): Promise<void> {
-  const freed = new Promise<void>((resolve) => {
-    server.close(() => resolve());
-  });
-  await adapter.close();
-  server.closeAllConnections();
-  await freed;
 }

@@ -1,72 +1,92 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { LIMITS, TRACKER_CLOSE, TRACKER_SUBPROTOCOL } from '@sonantica/wire';
-import { WebSocket, WebSocketServer } from 'ws';
-import type { TrackerSocket } from './core/env.ts';
-import type { TrackerSession } from './core/session.ts';
+import { WebSocket, WebSocketServer, type RawData } from 'ws';
+import type { ClientAddress } from './client-address.ts';
+import { Door } from './door.ts';
+import { Connection, TrackerWebSocket, type ConnectionOwner, type Heard } from './connection.ts';
+import type { AddressLimits } from './address-limits.ts';
+import type { RefusalReason } from './core/refusal.ts';
 import type { Tracker } from './core/tracker.ts';
+import type { RefusalLog } from './log.ts';
+import { Turns } from './turns.ts';
 
-/** How the adapter treats connections; times in milliseconds. */
+/** How the adapter treats connections; times in milliseconds, every limit 0 for none. */
 export interface WsAdapterOptions {
-  /** Time between two pings of one socket; who has not answered one by the next is gone. */
+  /** Time between two pings of one socket; who has not answered one by the next is gone. 0: no pings. */
   readonly pingIntervalMs: number;
   /** Bytes that may wait for a slow reader before it is dropped. */
   readonly maxBufferedBytes: number;
+  readonly maxMessageBytes: number;
+  /** Proxies whose `X-Forwarded-For` is believed. */
+  readonly trustProxy: number;
+  /** Web origins admitted; all where there are none. */
+  readonly origins: readonly string[];
 }
 
 export const DEFAULT_WS_ADAPTER_OPTIONS: WsAdapterOptions = {
   pingIntervalMs: 25_000,
   maxBufferedBytes: 1_048_576,
+  maxMessageBytes: LIMITS.maxTrackerMessageBytes,
+  trustProxy: 0,
+  origins: [],
 };
+
+/** What the adapter works with. */
+export interface WsAdapterContext {
+  readonly tracker: Tracker;
+  readonly nowMs: () => number;
+  readonly limits: AddressLimits;
+  readonly refusals: RefusalLog;
+  /** Is given the time that some of the messages took, in seconds. */
+  readonly tookSeconds: (seconds: number) => void;
+}
 
 /** A new connection is pinged this soon: its round trip is wanted, but not while it still joins. */
 const FIRST_PING_MS = 2_000;
-const TICK_MS = 500;
-/** RFC 6455: the message is too big. The contract's own code says it instead. */
-const WS_TOO_BIG = 1009;
-
-/** Closes with the contract's code where `ws` closes by itself. */
-class TrackerWebSocket extends WebSocket {
-  override close(code?: number, data?: string | Buffer): void {
-    if (code === WS_TOO_BIG) super.close(TRACKER_CLOSE.tooLarge, 'message too large');
-    else super.close(code, data);
-  }
-}
-
-interface Connection {
-  readonly ws: TrackerWebSocket;
-  session: TrackerSession;
-  pingAtMs: number;
-  /** When the unanswered ping was sent. */
-  pingedMs: number | undefined;
-}
+/** Messages of one socket handled in one turn of the event loop. An ordinary burst is through in a few. */
+const MESSAGES_PER_TURN = 2;
+/** One message in so many is timed: a clock costs about as much as a small message. */
+const TIMED_ONE_IN = 32;
+/** Time between the closes of two sockets when the tracker stops, at most, in milliseconds. */
+const DRAIN_STEP_MS = 2;
+/** Sockets that have not closed this long after they were told to are dropped, in milliseconds. */
+const CLOSE_GRACE_MS = 1_000;
 
 /**
- * Puts a tracker on WebSockets: `upgrade` takes an HTTP server's upgrade requests. Offers no compression,
- * bounds what a slow reader may leave waiting, and measures round trips with pings.
+ * Puts a tracker on WebSockets: `upgrade` takes an HTTP server's upgrade requests, and refuses whom it may not
+ * take. Offers no compression, bounds what a slow reader may leave waiting, measures round trips with pings.
  */
-export class WsAdapter {
-  readonly #tracker: Tracker;
+export class WsAdapter implements ConnectionOwner {
+  readonly maxBufferedBytes: number;
+  readonly #context: WsAdapterContext;
   readonly #options: WsAdapterOptions;
   readonly #server: WebSocketServer;
-  readonly #nowMs: () => number;
   /** In the order of their next ping. */
   readonly #connections = new Set<Connection>();
   /** Connections whose first ping is still to come, oldest first. */
   readonly #fresh = new Set<Connection>();
   /** Connections of an unknown version, on their way out. */
-  readonly #unwelcome = new Set<TrackerWebSocket>();
-  readonly #timer: NodeJS.Timeout;
+  readonly #unwelcome = new Set<WebSocket>();
+  readonly #turns = new Turns<Heard, Connection>(MESSAGES_PER_TURN, {
+    handle: (connection, heard) => this.#hear(connection, heard),
+    pause: ({ ws }) => ws.pause(),
+    resume: ({ ws }) => ws.resume(),
+    nextTurn: (run) => void setImmediate(run),
+  });
+  readonly #door: Door;
+  #nextId = 1;
+  #messages = 0;
 
-  constructor(tracker: Tracker, nowMs: () => number, options: Partial<WsAdapterOptions> = {}) {
-    this.#tracker = tracker;
-    this.#nowMs = nowMs;
+  constructor(context: WsAdapterContext, options: Partial<WsAdapterOptions> = {}) {
+    this.#context = context;
     this.#options = { ...DEFAULT_WS_ADAPTER_OPTIONS, ...options };
+    this.maxBufferedBytes = this.#options.maxBufferedBytes || Number.POSITIVE_INFINITY;
     this.#server = new WebSocketServer({
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,
-      maxPayload: LIMITS.maxTrackerMessageBytes,
+      maxPayload: this.#options.maxMessageBytes,
       WebSocket: TrackerWebSocket,
       handleProtocols: (offered) => {
         if (offered.has(TRACKER_SUBPROTOCOL)) return TRACKER_SUBPROTOCOL;
@@ -75,76 +95,126 @@ export class WsAdapter {
         return first ?? false;
       },
     });
-    this.#server.on('connection', (ws: TrackerWebSocket) => this.#accept(ws));
-    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    const { trustProxy, origins } = this.#options;
+    this.#door = new Door({
+      limits: context.limits,
+      trustProxy,
+      origins,
+      admit: ({ request, socket, head, from }) => {
+        this.#server.handleUpgrade(request, socket, head, (ws) => {
+          if (ws instanceof TrackerWebSocket) this.#accept(ws, from);
+        });
+      },
+      refused: (reason, from) => this.#turnedAway(reason, from),
+    });
   }
 
   get connectionCount(): number {
     return this.#connections.size + this.#fresh.size;
   }
 
-  /** Takes over an upgrade request. */
+  /** Set by whoever measures memory: no new sockets. */
+  set isOutOfMemory(isOut: boolean) {
+    this.#door.isOutOfMemory = isOut;
+  }
+
+  /** Takes over an upgrade request: opens a connection, or answers why not. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    this.#server.handleUpgrade(request, socket, head, (ws) => this.#server.emit('connection', ws, request));
+    this.#door.upgrade(request, socket, head);
   }
 
-  /** Says that the tracker restarts, and drops who has not left after `graceMs`. */
-  async close(graceMs = 1_000): Promise<void> {
-    clearInterval(this.#timer);
+  /** Lets time pass: pings whose turn it is, and drops who did not answer. To be called about twice a second. */
+  tick(): void {
+    if (this.#options.pingIntervalMs === 0) return;
+    const nowMs = this.#context.nowMs();
+    this.#pingDue(this.#fresh, nowMs);
+    this.#pingDue(this.#connections, nowMs);
+  }
+
+  /**
+   * Takes no new connections and tells those there are, spread over up to `drainMs`, that the tracker restarts:
+   * they do not all come back at once. Resolves when all have closed or were dropped.
+   */
+  async close(drainMs: number): Promise<void> {
+    this.#door.isStopping = true;
     for (const ws of this.#unwelcome) ws.terminate();
-    const leaving = [...this.#fresh, ...this.#connections].map(
-      ({ ws }) =>
-        new Promise<void>((resolve) => {
-          ws.once('close', () => resolve());
-          ws.close(TRACKER_CLOSE.restarting, 'the tracker restarts');
-        }),
-    );
-    const deadline = setTimeout(() => {
-      for (const { ws } of [...this.#fresh, ...this.#connections]) ws.terminate();
-    }, graceMs);
-    await Promise.all(leaving);
-    clearTimeout(deadline);
+    const leaving = [...this.#fresh, ...this.#connections];
+    const stepMs = Math.min(DRAIN_STEP_MS, drainMs / Math.max(1, leaving.length));
+    const startMs = this.#context.nowMs();
+    let told = 0;
+    for (const connection of leaving) {
+      if (told * stepMs > this.#context.nowMs() - startMs) await pause(Math.max(10, stepMs));
+      connection.close(TRACKER_CLOSE.restarting, 'the tracker restarts');
+      told++;
+    }
+    const graceUntilMs = this.#context.nowMs() + CLOSE_GRACE_MS;
+    while (this.connectionCount > 0 && this.#context.nowMs() < graceUntilMs) await pause(10);
+    for (const { ws } of [...this.#fresh, ...this.#connections]) ws.terminate();
   }
 
-  #accept(ws: TrackerWebSocket): void {
-    if (ws.protocol !== TRACKER_SUBPROTOCOL) {
+  refused(connection: Connection, reason: RefusalReason, re: string | undefined): void {
+    this.#context.refusals.note(reason, { conn: connection.id, address: connection.from.text }, re);
+  }
+
+  ended(connection: Connection, reason: RefusalReason): void {
+    this.#context.tracker.countRefusal(reason);
+    this.refused(connection, reason, undefined);
+  }
+
+  #turnedAway(reason: RefusalReason, from: ClientAddress): void {
+    this.#context.tracker.countRefusal(reason);
+    this.#context.refusals.note(reason, { address: from.text });
+  }
+
+  #accept(ws: TrackerWebSocket, from: ClientAddress): void {
+    const { limits, tracker, nowMs } = this.#context;
+    if (ws.protocol !== TRACKER_SUBPROTOCOL || !limits.connected(from.key)) {
+      const isUnknown = ws.protocol !== TRACKER_SUBPROTOCOL;
+      const reason = isUnknown ? 'unknown-version' : 'too-many-connections';
+      this.#turnedAway(reason, from);
       this.#unwelcome.add(ws);
       ws.on('error', () => ws.terminate());
       ws.on('close', () => this.#unwelcome.delete(ws));
-      ws.close(TRACKER_CLOSE.unknownVersion, `speak ${TRACKER_SUBPROTOCOL}`);
+      if (isUnknown) ws.close(TRACKER_CLOSE.unknownVersion, `speak ${TRACKER_SUBPROTOCOL}`);
+      else ws.close(TRACKER_CLOSE.tooFast, 'too many connections');
       return;
     }
-    const session = this.#tracker.connect(boundedSocket(ws, this.#options.maxBufferedBytes));
-    const connection: Connection = {
-      ws,
-      session,
-      pingAtMs: this.#nowMs() + FIRST_PING_MS,
-      pingedMs: undefined,
-    };
+    const connection = new Connection(this, ws, this.#nextId++, from, nowMs() + FIRST_PING_MS);
+    ws.connection = connection;
+    connection.session = tracker.connect(connection);
     this.#fresh.add(connection);
-    ws.on('message', (data, isBinary) => {
-      if (isBinary || !Buffer.isBuffer(data)) session.receiveBinary();
-      else session.receive(data.toString());
-    });
-    ws.on('pong', () => {
-      if (connection.pingedMs === undefined) return;
-      session.roundTrip(this.#nowMs() - connection.pingedMs);
-      connection.pingedMs = undefined;
-    });
-    // `ws` closes the connection itself; without a listener the error would end the process.
-    ws.on('error', () => {});
-    ws.on('close', () => {
-      this.#connections.delete(connection);
-      this.#fresh.delete(connection);
-      session.closed();
-    });
+    ws.on('message', this.#onMessage);
+    ws.on('pong', this.#onPong);
+    ws.on('error', ignore);
+    ws.on('close', this.#onClose);
   }
 
-  #tick(): void {
-    this.#tracker.tick();
-    const nowMs = this.#nowMs();
-    this.#pingDue(this.#fresh, nowMs);
-    this.#pingDue(this.#connections, nowMs);
+  // One function for all sockets: `ws` calls listeners with the socket as `this`.
+  readonly #onMessage = messageListener((connection, data, isBinary) => {
+    this.#turns.take(connection, isBinary || !Buffer.isBuffer(data) ? 'binary' : data);
+  });
+
+  readonly #onPong = connectionListener((connection) => {
+    if (connection.pingedMs === undefined) return;
+    connection.session?.roundTrip(this.#context.nowMs() - connection.pingedMs);
+    connection.pingedMs = undefined;
+  });
+
+  readonly #onClose = connectionListener((connection) => {
+    this.#connections.delete(connection);
+    this.#fresh.delete(connection);
+    this.#turns.forget(connection);
+    this.#context.limits.disconnected(connection.from.key);
+    connection.session?.closed();
+  });
+
+  #hear({ session }: Connection, heard: Heard): void {
+    if (session === undefined) return;
+    if (heard === 'binary') return session.receiveBinary();
+    if (++this.#messages % TIMED_ONE_IN !== 0) return session.receive(heard.toString());
+    const startMs = performance.now();
+    session.receive(heard.toString());
+    this.#context.tookSeconds((performance.now() - startMs) / 1_000);
   }
 
   #pingDue(connections: Set<Connection>, nowMs: number): void {
@@ -152,6 +222,8 @@ export class WsAdapter {
       if (connection.pingAtMs > nowMs) return;
       connections.delete(connection);
       if (connection.pingedMs !== undefined) {
+        this.#connections.add(connection);
+        connection.pingAtMs = nowMs + this.#options.pingIntervalMs;
         connection.ws.terminate();
         continue;
       }
@@ -163,16 +235,27 @@ export class WsAdapter {
   }
 }
 
-/** What the core sees of a WebSocket: it drops a reader who leaves too much waiting. */
-function boundedSocket(ws: WebSocket, maxBufferedBytes: number): TrackerSocket {
-  return {
-    send(text) {
-      if (ws.readyState !== WebSocket.OPEN) return;
-      if (ws.bufferedAmount > maxBufferedBytes) ws.terminate();
-      else ws.send(text);
-    },
-    close(code, reason) {
-      ws.close(code, reason);
-    },
+type MessageHandler = (connection: Connection, data: RawData, isBinary: boolean) => void;
+
+function messageListener(handle: MessageHandler) {
+  return function (this: WebSocket, data: RawData, isBinary: boolean): void {
+    if (this instanceof TrackerWebSocket && this.connection !== undefined) {
+      handle(this.connection, data, isBinary);
+    }
   };
+}
+
+function connectionListener(handle: (connection: Connection) => void) {
+  return function (this: WebSocket): void {
+    if (this instanceof TrackerWebSocket && this.connection !== undefined) handle(this.connection);
+  };
+}
+
+/** `ws` closes the connection itself; without a listener the error would end the process. */
+function ignore(): void {}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
 }

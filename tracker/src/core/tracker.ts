@@ -32,8 +32,8 @@ import {
 const SWEEP_EVERY_MS = 2_000;
 /** Messages kept while a token is looked at. */
 const MAX_WAITING = 32;
-/** Memberships given up in one sweep while memory is short, at most. */
-const SHED_PER_SWEEP = 1_000;
+/** Memberships given up in one tick while memory is short, at most. */
+const SHED_PER_TICK = 1_000;
 /** Swarms up to these sizes are given up, the smaller before the larger: they help the fewest. */
 const SHED_SIZES = [1, 2, 4, 8];
 
@@ -98,6 +98,7 @@ export class Tracker {
     }
     this.#claims.sweep(nowMs);
     if (this.options.admission !== undefined) this.#endExpired();
+    if (this.isShortOfMemory) this.#shed();
     if (nowMs - this.#sweptMs < SWEEP_EVERY_MS) return;
     this.#sweptMs = nowMs;
     for (const [peer, session] of this.#sessions) {
@@ -106,7 +107,6 @@ export class Tracker {
         this.#refuse(session, TRACKER_CLOSE.timedOut, 'nothing heard for too long', 'timed-out');
       } else if (silentMs >= this.options.staleAfterMs) this.#registry.park(peer);
     }
-    if (this.isShortOfMemory) this.#shed();
   }
 
   stats(): TrackerStats {
@@ -248,7 +248,7 @@ export class Tracker {
 
   /** Gives up the smallest swarms. Their members are told, and may try again later. */
   #shed(): void {
-    let left = SHED_PER_SWEEP;
+    let left = SHED_PER_TICK;
     for (const size of SHED_SIZES) {
       for (const peer of this.#registry.peers) {
         for (const member of peer.memberships.values()) {

@@ -1,0 +1,39 @@
+import type { Socket } from 'node:net';
+
+/**
+ * TCP connections that have not become a WebSocket. Beyond `max` of them (0: no bound) the oldest are dropped:
+ * who means well is through in a moment, who holds connections half open waits longest.
+ */
+export class Handshakes {
+  readonly #max: number;
+  /** Oldest first; closed ones until the next sweep. */
+  readonly #sockets = new Set<Socket>();
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  get size(): number {
+    return this.#sockets.size;
+  }
+
+  began(socket: Socket): void {
+    this.#sockets.add(socket);
+    if (this.#max === 0 || this.#sockets.size <= this.#max) return;
+    this.sweep();
+    for (const oldest of this.#sockets) {
+      if (this.#sockets.size <= this.#max) return;
+      this.#sockets.delete(oldest);
+      oldest.destroy();
+    }
+  }
+
+  ended(socket: Socket): void {
+    this.#sockets.delete(socket);
+  }
+
+  /** Forgets what closed; to be called about once a second. */
+  sweep(): void {
+    for (const socket of this.#sockets) if (socket.destroyed) this.#sockets.delete(socket);
+  }
+}

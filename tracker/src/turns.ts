@@ -1,0 +1,81 @@
+/** Who sends what; `Item` is one message. */
+export interface TurnTaker<Item> {
+  /** The last turn in which it was heard, and how often. */
+  turn: number;
+  heardInTurn: number;
+  /** What has to wait for a later turn; `undefined` when nothing does. */
+  waiting: Item[] | undefined;
+}
+
+/** What {@link Turns} does with its takers. */
+export interface TurnRules<Taker, Item> {
+  handle(taker: Taker, item: Item): void;
+  /** Reads nothing more from it. */
+  pause(taker: Taker): void;
+  resume(taker: Taker): void;
+  /** Runs something once, when all that came in meanwhile was heard. */
+  nextTurn(run: () => void): void;
+}
+
+/**
+ * Hears everybody in turn. A sender whose messages come in heaps has a few of them handled in each turn of the
+ * event loop, and is not read from until all are; those of others pass in between. So a flood costs its sender
+ * time, and others nearly none.
+ */
+export class Turns<Item, Taker extends TurnTaker<Item>> {
+  readonly #rules: TurnRules<Taker, Item>;
+  readonly #perTurn: number;
+  readonly #waiting = new Set<Taker>();
+  #turn = 0;
+  #isDue = false;
+
+  /** `perTurn`: items of one sender handled in one turn. */
+  constructor(perTurn: number, rules: TurnRules<Taker, Item>) {
+    this.#perTurn = perTurn;
+    this.#rules = rules;
+  }
+
+  /** Handles a message now, or when its sender's turn comes. */
+  take(taker: Taker, item: Item): void {
+    if (taker.waiting !== undefined) {
+      taker.waiting.push(item);
+      return;
+    }
+    if (taker.turn !== this.#turn) {
+      taker.turn = this.#turn;
+      taker.heardInTurn = 0;
+      this.#plan();
+    }
+    if (++taker.heardInTurn <= this.#perTurn) return this.#rules.handle(taker, item);
+    taker.waiting = [item];
+    this.#waiting.add(taker);
+    this.#rules.pause(taker);
+  }
+
+  /** Drops what waits of a sender that is gone. */
+  forget(taker: Taker): void {
+    taker.waiting = undefined;
+    this.#waiting.delete(taker);
+  }
+
+  #plan(): void {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    this.#rules.nextTurn(() => this.#next());
+  }
+
+  #next(): void {
+    this.#isDue = false;
+    this.#turn++;
+    for (const taker of this.#waiting) {
+      for (let heard = 0; heard < this.#perTurn; heard++) {
+        const item = taker.waiting?.shift();
+        if (item !== undefined) this.#rules.handle(taker, item);
+      }
+      if (taker.waiting !== undefined && taker.waiting.length > 0) continue;
+      this.forget(taker);
+      this.#rules.resume(taker);
+    }
+    if (this.#waiting.size > 0) this.#plan();
+  }
+}
