@@ -5,7 +5,7 @@ import { ChunkSet } from './chunk-set.ts';
 import { ProtocolError } from './errors.ts';
 import { parseRootHash, parseTrackId } from './ids.ts';
 import { LIMITS } from './limits.ts';
-import { BLOCK_HEADER_BYTES, decodePeerFrame, encodePeerFrame } from './peer-codec.ts';
+import { BLOCK_HEADER_BYTES, decodePeerFrame, encodeBlockFrame, encodePeerFrame } from './peer-codec.ts';
 import { NO_DEADLINE_MS, type CloseReason, type PeerFrame, type RefuseReason } from './peer-messages.ts';
 
 const NONCE = '00112233445566778899aabbccddeeff';
@@ -249,6 +249,22 @@ describe('memory', () => {
     const frame = encodePeerFrame({ type: 'block', handle: 1, chunk: 0, block: 0, bytes });
     bytes.fill(7);
     expect(frame[BLOCK_HEADER_BYTES]).toBe(0);
+  });
+
+  it('for block after block may be the same', () => {
+    const memory = new Uint8Array(BLOCK_HEADER_BYTES + 4).fill(0xff);
+    for (const bytes of [Uint8Array.of(1, 2, 3, 4), Uint8Array.of(5, 6)]) {
+      const block = { type: 'block', handle: 0x89ab_cdef, chunk: MOST, block: 0x1234, bytes } as const;
+      const frame = encodeBlockFrame(block, memory);
+      expect(frame.buffer).toBe(memory.buffer);
+      expect(toHex(frame)).toBe(toHex(encodePeerFrame(block)));
+      expect(decodePeerFrame(frame)).toEqual(block);
+    }
+  });
+
+  it('too small for a block takes none', () => {
+    const block = { type: 'block', handle: 1, chunk: 0, block: 0, bytes: new Uint8Array(9) } as const;
+    expect(() => encodeBlockFrame(block, new Uint8Array(BLOCK_HEADER_BYTES + 8))).toThrow(RangeError);
   });
 });
 

@@ -3,7 +3,7 @@ import { ChunkSet } from './chunk-set.ts';
 import { ProtocolError } from './errors.ts';
 import { parseRootHash, parseTrackId } from './ids.ts';
 import { LIMITS } from './limits.ts';
-import type { CloseReason, PeerFrame, RefuseReason } from './peer-messages.ts';
+import type { BlockFrame, CloseReason, PeerFrame, RefuseReason } from './peer-messages.ts';
 
 const TYPES = {
   hello: 1,
@@ -121,14 +121,8 @@ export function encodePeerFrame(frame: PeerFrame): Uint8Array {
       writer.bytes(frame.leaves);
       return writer.frame;
     }
-    case 'block': {
-      const writer = new FrameWriter(TYPES.block, BLOCK_HEADER_BYTES - 1 + frame.bytes.length);
-      writer.u32(frame.handle);
-      writer.u32(frame.chunk);
-      writer.u16(frame.block);
-      writer.bytes(frame.bytes);
-      return writer.frame;
-    }
+    case 'block':
+      return encodeBlockFrame(frame, new Uint8Array(BLOCK_HEADER_BYTES + frame.bytes.length));
     case 'ping':
     case 'pong': {
       const writer = new FrameWriter(TYPES[frame.type], 4);
@@ -144,6 +138,25 @@ export function encodePeerFrame(frame: PeerFrame): Uint8Array {
 }
 
 /**
+ * Writes a block frame into the beginning of `memory`, which must have room for it, and answers that part. A giver
+ * that sends block after block writes them all into the same memory: new memory for each is work for the collector.
+ */
+export function encodeBlockFrame(
+  { handle, chunk, block, bytes }: BlockFrame,
+  memory: Uint8Array,
+): Uint8Array {
+  const length = BLOCK_HEADER_BYTES + bytes.length;
+  const frame = length === memory.length ? memory : memory.subarray(0, length);
+  frame[0] = TYPES.block;
+  writeU32(frame, 1, handle);
+  writeU32(frame, 5, chunk);
+  frame[9] = block >>> 8;
+  frame[10] = block;
+  frame.set(bytes, BLOCK_HEADER_BYTES);
+  return frame;
+}
+
+/**
  * Reads a frame. `proof` and `block` keep views of `bytes`; everything else is copied. Throws
  * `ProtocolError`: `too-large` above 65,536 bytes, `bad-type` for an unknown type, `bad-frame` or
  * `bad-field` for what does not fit. Counts are checked against the frame's length before anything is
@@ -152,6 +165,7 @@ export function encodePeerFrame(frame: PeerFrame): Uint8Array {
 export function decodePeerFrame(bytes: Uint8Array): PeerFrame {
   if (bytes.length > LIMITS.maxFrameBytes)
     throw new ProtocolError('too-large', `a frame of ${bytes.length} bytes`);
+  if (bytes[0] === TYPES.block) return readBlock(bytes);
   const reader = new FrameReader(bytes);
   const frame = readFrame(reader);
   reader.end();
@@ -201,14 +215,6 @@ function readFrame(reader: FrameReader): PeerFrame {
       }
       return { type: 'proof', handle, chunk, leaves };
     }
-    case TYPES.block: {
-      const handle = reader.u32();
-      const chunk = reader.u32();
-      const block = reader.u16();
-      const bytes = reader.rest(LIMITS.blockBytes);
-      if (bytes.length === 0) throw new ProtocolError('bad-frame', 'an empty block');
-      return { type: 'block', handle, chunk, block, bytes };
-    }
     case TYPES.ping:
       return { type: 'ping', token: reader.u32() };
     case TYPES.pong:
@@ -218,6 +224,39 @@ function readFrame(reader: FrameReader): PeerFrame {
     default:
       throw new ProtocolError('bad-type', `frame type ${type}`);
   }
+}
+
+/** Blocks are nearly all of the frames, so they are read without a reader. */
+function readBlock(bytes: Uint8Array): BlockFrame {
+  const length = bytes.length - BLOCK_HEADER_BYTES;
+  if (length < 0) throw new ProtocolError('bad-frame', 'the frame is short');
+  if (length === 0) throw new ProtocolError('bad-frame', 'an empty block');
+  if (length > LIMITS.blockBytes)
+    throw new ProtocolError('bad-frame', `${length} bytes where ${LIMITS.blockBytes} fit`);
+  return {
+    type: 'block',
+    handle: readU32(bytes, 1),
+    chunk: readU32(bytes, 5),
+    block: ((bytes[9] ?? 0) << 8) | (bytes[10] ?? 0),
+    bytes: bytes.subarray(BLOCK_HEADER_BYTES),
+  };
+}
+
+function readU32(bytes: Uint8Array, at: number): number {
+  return (
+    (((bytes[at] ?? 0) << 24) |
+      ((bytes[at + 1] ?? 0) << 16) |
+      ((bytes[at + 2] ?? 0) << 8) |
+      (bytes[at + 3] ?? 0)) >>>
+    0
+  );
+}
+
+function writeU32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
 }
 
 function readOpen(reader: FrameReader): PeerFrame {

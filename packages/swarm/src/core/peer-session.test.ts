@@ -412,6 +412,15 @@ describe('being asked', () => {
     expect(askedOf(a.receive(request(1, { chunk: 3, first: 0, count: 1 }), 0))).toHaveLength(1);
   });
 
+  it('writes every block into the same memory, a short one into a part of it', () => {
+    const { a, asked } = askedFor({ chunk: 0, first: 0, count: 2 });
+    const frames = [BLOCK, BLOCK.subarray(0, 10)].flatMap((bytes, at) =>
+      a.sendBlock(asked, at, bytes).map((effect) => (effect.type === 'send' ? effect.frame : undefined)),
+    );
+    expect(frames.map((frame) => frame?.length)).toEqual([11 + BLOCK.length, 11 + 10]);
+    expect(frames[1]?.buffer).toBe(frames[0]?.buffer);
+  });
+
   it('sends proof and blocks under the asker’s handle, blocks on their own lane', () => {
     const { a, asked } = askedFor({ chunk: 0, first: 0, count: 2 });
     expect(a.sendProof(asked, LEAVES)).toEqual([{ type: 'send', frame: proof(0, 1), lane: 'control' }]);
@@ -665,7 +674,7 @@ function playTogether(random: () => number): string | undefined {
   let fault: string | undefined;
   const post = (to: 'toA' | 'toB', effects: readonly SessionEffect[]) => {
     for (const effect of effects) {
-      if (effect.type === 'send') lanes[to][effect.lane === 'blocks' ? 1 : 0]?.push(effect.frame);
+      if (effect.type === 'send') lanes[to][effect.lane === 'blocks' ? 1 : 0]?.push(effect.frame.slice());
       if (effect.type === 'close') fault ??= effect.reason;
       if (effect.type === 'shut') due.clear();
       if (effect.type === 'block') due.delete(`${effect.chunk}/${effect.block}`);

@@ -1,9 +1,11 @@
 import {
+  BLOCK_HEADER_BYTES,
   blockCount,
   blockLength,
   chunkCount,
   ChunkSet,
   decodePeerFrame,
+  encodeBlockFrame,
   encodePeerFrame,
   LIMITS,
   NO_DEADLINE_MS,
@@ -21,6 +23,7 @@ import {
   type TrackHandle,
   type TrackId,
 } from '@sonantica/wire';
+import { DueBlocks } from './due-blocks.ts';
 import { trackKey, type TrackKey } from './track-key.ts';
 
 /** A link idle for this long is pinged, in milliseconds. */
@@ -32,6 +35,7 @@ const PING_WHILE_BUSY_MS = 1_000;
 
 /** What a session asks of its shell, in order. */
 export type SessionEffect =
+  /** A frame of a block is the session's own memory: to be sent or copied before anything else is asked of it. */
   | { readonly type: 'send'; readonly frame: Uint8Array; readonly lane: 'control' | 'blocks' }
   /** Close the link; a `close` frame was sent before where that makes sense. `fault` says the other end broke the rules. */
   | { readonly type: 'close'; readonly reason: string; readonly fault: boolean }
@@ -108,11 +112,11 @@ export class PeerSession {
   readonly #ownByKey = new Map<TrackKey, OwnTrack>();
   readonly #theirs = new Map<TrackHandle, TheirTrack>();
   #theirHighest = 0;
-  // Asked of the other end: blocks due, and how many copies of blocks and proofs taken back may still come.
-  readonly #due = new Set<string>();
+  // Asked of the other end: what is due, and how many copies of blocks and proofs taken back may still come.
+  readonly #due = new DueBlocks();
   readonly #takenBack = new Map<string, number>();
-  readonly #proofsDue = new Set<string>();
-  // Asked by the other end
+  // Asked by the other end; block frames are all written into the same memory.
+  #blockMemory: Uint8Array | undefined;
   readonly #incoming = new Set<IncomingRequest>();
   #incomingBytes = 0;
   // Liveness
@@ -193,11 +197,8 @@ export class PeerSession {
   request(key: TrackKey, run: BlockRun, dueInMs: number, leavesKnown: boolean): SessionEffect[] {
     const track = this.#ownByKey.get(key);
     if (track === undefined) return [];
-    const proof = proofId(track.handle, run.chunk);
-    const needsProof = !leavesKnown && !this.#proofsDue.has(proof);
-    if (needsProof) this.#proofsDue.add(proof);
-    for (let block = run.first; block < run.first + run.count; block++)
-      this.#due.add(blockId(track.handle, run.chunk, block));
+    const needsProof = !leavesKnown && this.#due.askProof(track.handle, run.chunk);
+    this.#due.ask(track.handle, run);
     const deadlineMs = Number.isFinite(dueInMs)
       ? Math.max(0, Math.min(NO_DEADLINE_MS - 1, Math.round(dueInMs)))
       : NO_DEADLINE_MS;
@@ -222,11 +223,16 @@ export class PeerSession {
     return this.#flush();
   }
 
-  /** Sends one block of a request. The bytes are copied. */
+  /** Sends one block of a request. The bytes are copied, into a frame that holds until the next block is sent. */
   sendBlock(request: IncomingRequest, block: number, bytes: Uint8Array): SessionEffect[] {
     if (!request.cancelled) {
       request.nextBlock = block + 1;
-      this.#send({ type: 'block', handle: request.handle, chunk: request.chunk, block, bytes }, 'blocks');
+      if (!this.#ended) {
+        const { handle, chunk } = request;
+        this.#blockMemory ??= new Uint8Array(BLOCK_HEADER_BYTES + LIMITS.blockBytes);
+        const frame = encodeBlockFrame({ type: 'block', handle, chunk, block, bytes }, this.#blockMemory);
+        this.#effects.push({ type: 'send', frame, lane: 'blocks' });
+      }
     }
     return this.#flush();
   }
@@ -277,7 +283,7 @@ export class PeerSession {
         this.#end('no answer to a ping', false);
     } else if (
       nowMs - this.#heardMs >= PING_AFTER_MS ||
-      (this.#due.size > 0 && nowMs - this.#pingedMs >= PING_WHILE_BUSY_MS)
+      (this.#due.blocks > 0 && nowMs - this.#pingedMs >= PING_WHILE_BUSY_MS)
     ) {
       this.#ping = { token: ++this.#pingToken >>> 0, sentMs: nowMs };
       this.#pingedMs = nowMs;
@@ -335,9 +341,10 @@ export class PeerSession {
       case 'proof': {
         const own = this.#own.get(frame.handle);
         if (own === undefined) return this.#expectFormer(frame.handle);
-        const id = proofId(frame.handle, frame.chunk);
-        if (!this.#proofsDue.delete(id))
-          return this.#wasTakenBack(id) ? undefined : this.#blame('a proof that was not asked for');
+        if (!this.#due.landProof(frame.handle, frame.chunk))
+          return this.#wasTakenBack(proofId(frame.handle, frame.chunk))
+            ? undefined
+            : this.#blame('a proof that was not asked for');
         this.#effects.push({ type: 'proof', track: own.key, chunk: frame.chunk, leaves: frame.leaves });
         return;
       }
@@ -441,8 +448,7 @@ export class PeerSession {
   #acceptBlock(frame: BlockFrame): void {
     const own = this.#own.get(frame.handle);
     if (own === undefined) return this.#expectFormer(frame.handle);
-    const id = blockId(frame.handle, frame.chunk, frame.block);
-    if (this.#due.delete(id)) {
+    if (this.#due.land(frame.handle, frame.chunk, frame.block)) {
       this.#effects.push({
         type: 'block',
         track: own.key,
@@ -450,7 +456,7 @@ export class PeerSession {
         block: frame.block,
         bytes: frame.bytes,
       });
-    } else if (!this.#wasTakenBack(id)) {
+    } else if (!this.#wasTakenBack(blockId(frame.handle, frame.chunk, frame.block))) {
       this.#blame('a block that was not asked for');
     }
   }
@@ -483,14 +489,10 @@ export class PeerSession {
   /** Blocks of a run are due no longer, though they may be under way; so may the proof when none is left of its chunk. */
   #takeBackRun(handle: TrackHandle, { chunk, first, count }: BlockRun): void {
     for (let block = first; block < first + count; block++) {
-      const id = blockId(handle, chunk, block);
-      if (this.#due.delete(id)) this.#takeBack(id);
+      if (this.#due.land(handle, chunk, block)) this.#takeBack(blockId(handle, chunk, block));
     }
-    const proof = proofId(handle, chunk);
-    if (!this.#proofsDue.has(proof)) return;
-    for (const id of this.#due) if (id.startsWith(`${handle}/${chunk}/`)) return;
-    this.#proofsDue.delete(proof);
-    this.#takeBack(proof);
+    if (!this.#due.hasBlocks(handle, chunk) && this.#due.landProof(handle, chunk))
+      this.#takeBack(proofId(handle, chunk));
   }
 
   #takeBack(id: string): void {
@@ -512,14 +514,9 @@ export class PeerSession {
   }
 
   #dropDue(handle: TrackHandle): void {
-    const prefix = `${handle}/`;
-    for (const ids of [this.#due, this.#proofsDue]) {
-      for (const id of ids) {
-        if (!id.startsWith(prefix)) continue;
-        ids.delete(id);
-        this.#takeBack(id);
-      }
-    }
+    const { blocks, proofs } = this.#due.drop(handle);
+    for (const { chunk, block } of blocks) this.#takeBack(blockId(handle, chunk, block));
+    for (const chunk of proofs) this.#takeBack(proofId(handle, chunk));
   }
 
   /** Takes back a request, or part of it: what is neither sent nor taken back of it is asked anew. */
@@ -577,8 +574,8 @@ export class PeerSession {
     this.#effects.push({ type: 'close', reason, fault });
   }
 
-  #send(frame: PeerFrame, lane: 'control' | 'blocks' = 'control'): void {
-    if (!this.#ended) this.#effects.push({ type: 'send', frame: encodePeerFrame(frame), lane });
+  #send(frame: PeerFrame): void {
+    if (!this.#ended) this.#effects.push({ type: 'send', frame: encodePeerFrame(frame), lane: 'control' });
   }
 
   #flush(): SessionEffect[] {

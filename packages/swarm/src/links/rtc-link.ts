@@ -241,10 +241,15 @@ function frameOf(event: unknown): Uint8Array | undefined {
  * a reference to a `Buffer` where it copies any other view.
  */
 function plainView(frame: Uint8Array): Uint8Array<ArrayBuffer> {
+  if (isPlain(frame)) return frame;
   const { buffer, byteOffset, byteLength } = frame;
   return buffer instanceof ArrayBuffer
     ? new Uint8Array(buffer, byteOffset, byteLength)
     : new Uint8Array(frame);
+}
+
+function isPlain(frame: Uint8Array): frame is Uint8Array<ArrayBuffer> {
+  return frame.constructor === Uint8Array && frame.buffer instanceof ArrayBuffer;
 }
 
 /** What the other end's description says it takes in one message; 0 there means any size. */
