@@ -183,6 +183,7 @@ export class TrackVersion {
 
   /** A source without leaf hashes: once all blocks of a chunk came from it, they are proven together. */
   #tryWholeChunk(assembly: ChunkAssembly, source: SourceId): void {
+    if (assembly.unproven.length < assembly.blocks) return;
     const own = assembly.unproven.filter((held) => held.source === source);
     if (own.length < assembly.blocks) return;
     const whole = new Uint8Array(assembly.bytes.length);
