@@ -1,9 +1,11 @@
+import type { Duplex } from 'node:stream';
 import { TRACKER_CLOSE } from '@sonantica/wire';
 import { WebSocket } from 'ws';
 import type { TrackerSocket } from './core/env.ts';
 import type { RefusalReason } from './core/refusal.ts';
 import type { TrackerSession } from './core/session.ts';
 import type { ClientAddress } from './client-address.ts';
+import { textFrame } from './text-frame.ts';
 import type { TurnTaker } from './turns.ts';
 
 /** RFC 6455: the message is too big. The contract's own code says it instead. */
@@ -50,16 +52,20 @@ export class Connection implements TrackerSocket, TurnTaker<Heard> {
   heardInTurn = 0;
   waiting: Heard[] | undefined = undefined;
   readonly #owner: ConnectionOwner;
+  /** Beneath `ws`. */
+  readonly #stream: Duplex;
 
   constructor(
     owner: ConnectionOwner,
     ws: TrackerWebSocket,
+    stream: Duplex,
     id: number,
     from: ClientAddress,
     pingAtMs: number,
   ) {
     this.#owner = owner;
     this.ws = ws;
+    this.#stream = stream;
     this.id = id;
     this.from = from;
     this.pingAtMs = pingAtMs;
@@ -72,7 +78,12 @@ export class Connection implements TrackerSocket, TurnTaker<Heard> {
   /** Sends, unless so much waits already that the reader is dropped. */
   send(text: string): void {
     if (this.ws.readyState !== WebSocket.OPEN) return;
-    if (this.ws.bufferedAmount <= this.#owner.maxBufferedBytes) return this.ws.send(text);
+    if (this.ws.bufferedAmount <= this.#owner.maxBufferedBytes) {
+      const frame = textFrame(text);
+      if (frame === undefined) this.ws.send(text);
+      else this.#stream.write(frame, 'latin1');
+      return;
+    }
     this.ended('slow-reader');
     this.ws.terminate();
   }

@@ -170,7 +170,7 @@ export class WsAdapter implements ConnectionOwner {
       }
       socket.off('error', destroyed);
       this.#server.handleUpgrade(request, socket, head, (ws) => {
-        if (ws instanceof TrackerWebSocket) this.#accept(ws, from);
+        if (ws instanceof TrackerWebSocket) this.#accept(ws, socket, from);
       });
     });
   }
@@ -194,7 +194,7 @@ export class WsAdapter implements ConnectionOwner {
     refuseUpgrade(socket, reason, retryAfterSeconds);
   }
 
-  #accept(ws: TrackerWebSocket, from: ClientAddress): void {
+  #accept(ws: TrackerWebSocket, stream: Duplex, from: ClientAddress): void {
     const { limits, refusals, tracker, nowMs } = this.#context;
     if (ws.protocol !== TRACKER_SUBPROTOCOL || !limits.connected(from.key)) {
       const isUnknown = ws.protocol !== TRACKER_SUBPROTOCOL;
@@ -208,7 +208,7 @@ export class WsAdapter implements ConnectionOwner {
       else ws.close(TRACKER_CLOSE.tooFast, 'too many connections');
       return;
     }
-    const connection = new Connection(this, ws, this.#nextId++, from, nowMs() + FIRST_PING_MS);
+    const connection = new Connection(this, ws, stream, this.#nextId++, from, nowMs() + FIRST_PING_MS);
     ws.connection = connection;
     connection.session = tracker.connect(connection);
     this.#fresh.add(connection);
