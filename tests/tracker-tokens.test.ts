@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SignJWT } from 'jose';
 import { describe, expect, it } from 'vitest';
+import { listen } from './support/listener.ts';
 import { makeFolder } from './support/place.ts';
 import { Speaker, trackerForTest } from './support/tracker-process.ts';
 import { until } from './support/until.ts';
@@ -93,6 +94,25 @@ describe('a tracker with --auth', () => {
     expect(await speaker.closed).toBe(4401);
     expect(Date.now() - exp * 1_000).toBeLessThan(1_500);
     expect(await tracker.stats()).toMatchObject({ peers: 0, aulas: 0, refusedBy: { 'token-expired': 1 } });
+  });
+
+  it('has listeners back with a fresh token from their callback', async () => {
+    const tracker = await trackerForTest([], ENV);
+    let asked = 0;
+    const swarm = listen({
+      tracker: tracker.url,
+      aulaId: 'aula',
+      token: () => {
+        asked++;
+        return sign({ sub: 'ada', exp: inSeconds(asked === 1 ? 2 : 600), aulas: ['aula'] });
+      },
+    });
+    await until('the listener is in its Aula', async () => (await tracker.stats())['aulaPeers'] === 1);
+    await until('it is back', async () => {
+      const { aulaPeers, refusedBy } = await tracker.stats();
+      return asked === 2 && aulaPeers === 1 && JSON.stringify(refusedBy).includes('"token-expired":1');
+    });
+    await swarm.close();
   });
 
   it('takes a fresh token on the same socket: the name stays', async () => {

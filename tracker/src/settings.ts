@@ -81,7 +81,7 @@ export const SettingsSchema = v.strictObject({
   maxConnectionsPerAddress: count(256, 'sockets of one address (IPv6: one /64)'),
   connectionsPerMinutePerAddress: count(600, 'new sockets of one address'),
   requestsPerMinutePerAddress: count(300, 'HTTP requests of one address'),
-  maxHandshakes: count(1_000, 'connections that have not become a WebSocket; beyond, the oldest go'),
+  maxHandshakes: count(4_000, 'connections that have not become a WebSocket; beyond, the oldest go'),
   headersTimeoutMs: count(5_000, 'time for the headers of a request'),
   helloTimeoutMs: count(5_000, 'time for hello'),
   pingIntervalMs: count(25_000, 'time between pings; who has not answered one by the next is gone'),

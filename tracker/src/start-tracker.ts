@@ -33,8 +33,11 @@ const LOOK_AT_MEMORY_EVERY_MS = 250;
 const CHECK_HEADERS_EVERY_MS = 1_000;
 /** An idle HTTP connection is kept this long, in milliseconds. */
 const KEEP_ALIVE_MS = 5_000;
-/** Sockets the kernel keeps for us before they are accepted: a crowd that comes back at once gets in. */
-const BACKLOG = 2_048;
+/**
+ * Connections the kernel keeps until they are accepted, which happens to all of them at once: more would keep
+ * those inside waiting. Who finds no room is let in a second later.
+ */
+const BACKLOG = 512;
 
 /**
  * Starts a tracker. Throws `SettingsError` for settings that are wrong, and rejects with Node's own error when

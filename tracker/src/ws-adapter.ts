@@ -2,14 +2,14 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { LIMITS, TRACKER_CLOSE, TRACKER_SUBPROTOCOL } from '@sonantica/wire';
 import { WebSocket, WebSocketServer, type RawData } from 'ws';
-import { clientAddress, type ClientAddress } from './client-address.ts';
+import type { ClientAddress } from './client-address.ts';
+import { Door } from './door.ts';
 import { Connection, TrackerWebSocket, type ConnectionOwner, type Heard } from './connection.ts';
 import type { AddressLimits } from './address-limits.ts';
 import type { RefusalReason } from './core/refusal.ts';
 import type { Tracker } from './core/tracker.ts';
 import type { RefusalLog } from './log.ts';
-import { refuseUpgrade } from './refuse-upgrade.ts';
-import { Turns, type TurnTaker } from './turns.ts';
+import { Turns } from './turns.ts';
 
 /** How the adapter treats connections; times in milliseconds, every limit 0 for none. */
 export interface WsAdapterOptions {
@@ -46,8 +46,6 @@ export interface WsAdapterContext {
 const FIRST_PING_MS = 2_000;
 /** Messages of one socket handled in one turn of the event loop. An ordinary burst is through in a few. */
 const MESSAGES_PER_TURN = 2;
-/** New sockets taken in one turn: a crowd at the door does not keep those inside waiting. */
-const UPGRADES_PER_TURN = 8;
 /** One message in so many is timed: a clock costs about as much as a small message. */
 const TIMED_ONE_IN = 32;
 /** Time between the closes of two sockets when the tracker stops, at most, in milliseconds. */
@@ -61,11 +59,8 @@ const CLOSE_GRACE_MS = 1_000;
  */
 export class WsAdapter implements ConnectionOwner {
   readonly maxBufferedBytes: number;
-  /** Set by whoever measures memory: no new sockets. */
-  isOutOfMemory = false;
   readonly #context: WsAdapterContext;
   readonly #options: WsAdapterOptions;
-  readonly #origins: ReadonlySet<string>;
   readonly #server: WebSocketServer;
   /** In the order of their next ping. */
   readonly #connections = new Set<Connection>();
@@ -79,22 +74,14 @@ export class WsAdapter implements ConnectionOwner {
     resume: ({ ws }) => ws.resume(),
     nextTurn: (run) => void setImmediate(run),
   });
-  readonly #door: TurnTaker<Arrival> = { turn: -1, heardInTurn: 0, waiting: undefined };
-  readonly #arrivals = new Turns<Arrival, TurnTaker<Arrival>>(UPGRADES_PER_TURN, {
-    handle: (_door, arrival) => this.#open(arrival),
-    pause: () => {},
-    resume: () => {},
-    nextTurn: (run) => void setImmediate(run),
-  });
+  readonly #door: Door;
   #nextId = 1;
   #messages = 0;
-  #isStopping = false;
 
   constructor(context: WsAdapterContext, options: Partial<WsAdapterOptions> = {}) {
     this.#context = context;
     this.#options = { ...DEFAULT_WS_ADAPTER_OPTIONS, ...options };
     this.maxBufferedBytes = this.#options.maxBufferedBytes || Number.POSITIVE_INFINITY;
-    this.#origins = new Set(this.#options.origins.map((origin) => origin.toLowerCase()));
     this.#server = new WebSocketServer({
       noServer: true,
       clientTracking: false,
@@ -108,20 +95,32 @@ export class WsAdapter implements ConnectionOwner {
         return first ?? false;
       },
     });
+    const { trustProxy, origins } = this.#options;
+    this.#door = new Door({
+      limits: context.limits,
+      trustProxy,
+      origins,
+      admit: ({ request, socket, head, from }) => {
+        this.#server.handleUpgrade(request, socket, head, (ws) => {
+          if (ws instanceof TrackerWebSocket) this.#accept(ws, socket, from);
+        });
+      },
+      refused: (reason, from) => this.#turnedAway(reason, from),
+    });
   }
 
   get connectionCount(): number {
     return this.#connections.size + this.#fresh.size;
   }
 
+  /** Set by whoever measures memory: no new sockets. */
+  set isOutOfMemory(isOut: boolean) {
+    this.#door.isOutOfMemory = isOut;
+  }
+
   /** Takes over an upgrade request: opens a connection, or answers why not. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const from = clientAddress(request, this.#options.trustProxy);
-    const reason = this.#whyNot(request);
-    if (reason !== undefined) return this.#refuseUpgrade(socket, from, reason, undefined);
-    // Until the WebSocket takes over, an error of the socket would end the process.
-    socket.on('error', destroyed);
-    this.#arrivals.take(this.#door, { request, socket, head, from });
+    this.#door.upgrade(request, socket, head);
   }
 
   /** Lets time pass: pings whose turn it is, and drops who did not answer. To be called about twice a second. */
@@ -137,7 +136,7 @@ export class WsAdapter implements ConnectionOwner {
    * they do not all come back at once. Resolves when all have closed or were dropped.
    */
   async close(drainMs: number): Promise<void> {
-    this.#isStopping = true;
+    this.#door.isStopping = true;
     for (const ws of this.#unwelcome) ws.terminate();
     const leaving = [...this.#fresh, ...this.#connections];
     const stepMs = Math.min(DRAIN_STEP_MS, drainMs / Math.max(1, leaving.length));
@@ -162,45 +161,17 @@ export class WsAdapter implements ConnectionOwner {
     this.refused(connection, reason, undefined);
   }
 
-  #open({ request, socket, head, from }: Arrival): void {
-    if (socket.destroyed) return;
-    void this.#context.limits.mayConnect(from.key).then((allowance) => {
-      if (!allowance.allowed) {
-        return this.#refuseUpgrade(socket, from, 'too-many-connections', allowance.retryAfterSeconds);
-      }
-      socket.off('error', destroyed);
-      this.#server.handleUpgrade(request, socket, head, (ws) => {
-        if (ws instanceof TrackerWebSocket) this.#accept(ws, socket, from);
-      });
-    });
-  }
-
-  #whyNot(request: IncomingMessage): RefusalReason | undefined {
-    if (this.#isStopping) return 'stopping';
-    if (this.isOutOfMemory) return 'memory';
-    const { origin } = request.headers;
-    if (this.#origins.size === 0 || origin === undefined) return undefined;
-    return this.#origins.has(origin.toLowerCase()) ? undefined : 'origin';
-  }
-
-  #refuseUpgrade(
-    socket: Duplex,
-    from: ClientAddress,
-    reason: RefusalReason,
-    retryAfterSeconds: number | undefined,
-  ): void {
+  #turnedAway(reason: RefusalReason, from: ClientAddress): void {
     this.#context.tracker.countRefusal(reason);
     this.#context.refusals.note(reason, { address: from.text });
-    refuseUpgrade(socket, reason, retryAfterSeconds);
   }
 
   #accept(ws: TrackerWebSocket, stream: Duplex, from: ClientAddress): void {
-    const { limits, refusals, tracker, nowMs } = this.#context;
+    const { limits, tracker, nowMs } = this.#context;
     if (ws.protocol !== TRACKER_SUBPROTOCOL || !limits.connected(from.key)) {
       const isUnknown = ws.protocol !== TRACKER_SUBPROTOCOL;
       const reason = isUnknown ? 'unknown-version' : 'too-many-connections';
-      tracker.countRefusal(reason);
-      refusals.note(reason, { address: from.text });
+      this.#turnedAway(reason, from);
       this.#unwelcome.add(ws);
       ws.on('error', () => ws.terminate());
       ws.on('close', () => this.#unwelcome.delete(ws));
@@ -262,18 +233,6 @@ export class WsAdapter implements ConnectionOwner {
       if (connection.ws.readyState === WebSocket.OPEN) connection.ws.ping();
     }
   }
-}
-
-/** Who asks to come in. */
-interface Arrival {
-  readonly request: IncomingMessage;
-  readonly socket: Duplex;
-  readonly head: Buffer;
-  readonly from: ClientAddress;
-}
-
-function destroyed(this: Duplex): void {
-  this.destroy();
 }
 
 type MessageHandler = (connection: Connection, data: RawData, isBinary: boolean) => void;

@@ -1,0 +1,91 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { AddressLimits } from './address-limits.ts';
+import { clientAddress, type ClientAddress } from './client-address.ts';
+import type { RefusalReason } from './core/refusal.ts';
+import { refuseUpgrade } from './refuse-upgrade.ts';
+import { Turns, type TurnTaker } from './turns.ts';
+
+/** Who asks to come in. */
+export interface Arrival {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+  readonly from: ClientAddress;
+}
+
+/** What the door goes by, and whom it hands arrivals to. */
+export interface DoorRules {
+  readonly limits: AddressLimits;
+  /** Proxies whose `X-Forwarded-For` is believed. */
+  readonly trustProxy: number;
+  /** Web origins admitted; all where there are none. */
+  readonly origins: readonly string[];
+  /** Takes over an arrival that may come in. */
+  admit(arrival: Arrival): void;
+  /** Takes note of one that may not. */
+  refused(reason: RefusalReason, from: ClientAddress): void;
+}
+
+/** New sockets taken in one turn: a crowd at the door does not keep those inside waiting. */
+const UPGRADES_PER_TURN = 8;
+
+/** Looks at upgrade requests: admits them, some in each turn, or answers why not. */
+export class Door {
+  /** Nobody comes in while there is no memory left. */
+  isOutOfMemory = false;
+  /** Nobody comes in any more. */
+  isStopping = false;
+  readonly #rules: DoorRules;
+  readonly #origins: ReadonlySet<string>;
+  readonly #queue: TurnTaker<Arrival> = { turn: -1, heardInTurn: 0, waiting: undefined };
+  readonly #turns = new Turns<Arrival, TurnTaker<Arrival>>(UPGRADES_PER_TURN, {
+    handle: (_queue, arrival) => this.#open(arrival),
+    pause: () => {},
+    resume: () => {},
+    nextTurn: (run) => void setImmediate(run),
+  });
+
+  constructor(rules: DoorRules) {
+    this.#rules = rules;
+    this.#origins = new Set(rules.origins.map((origin) => origin.toLowerCase()));
+  }
+
+  /** Takes over an upgrade request. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const from = clientAddress(request, this.#rules.trustProxy);
+    // Until a WebSocket takes over, an error of the socket would end the process.
+    socket.on('error', destroyed);
+    this.#turns.take(this.#queue, { request, socket, head, from });
+  }
+
+  #open(arrival: Arrival): void {
+    const { request, socket, from } = arrival;
+    if (socket.destroyed) return;
+    const reason = this.#whyNot(request);
+    if (reason !== undefined) return this.#refuse(arrival, reason);
+    void this.#rules.limits.mayConnect(from.key).then((allowance) => {
+      if (!allowance.allowed) {
+        return this.#refuse(arrival, 'too-many-connections', allowance.retryAfterSeconds);
+      }
+      socket.off('error', destroyed);
+      this.#rules.admit(arrival);
+    });
+  }
+
+  #whyNot({ headers: { origin } }: IncomingMessage): RefusalReason | undefined {
+    if (this.isStopping) return 'stopping';
+    if (this.isOutOfMemory) return 'memory';
+    if (this.#origins.size === 0 || origin === undefined) return undefined;
+    return this.#origins.has(origin.toLowerCase()) ? undefined : 'origin';
+  }
+
+  #refuse({ socket, from }: Arrival, reason: RefusalReason, retryAfterSeconds?: number): void {
+    this.#rules.refused(reason, from);
+    refuseUpgrade(socket, reason, retryAfterSeconds);
+  }
+}
+
+function destroyed(this: Duplex): void {
+  this.destroy();
+}
