@@ -18,7 +18,11 @@ interface Heard {
 export const wsDialect: Dialect = {
   protocol: undefined,
   joiner: (index, shape, say, events) => new Joiner(index, shape, say, events),
-  idler: (_say, ready) => ({ opened: ready, heard: () => {} }),
+  // It introduces itself too: what `ws` keeps of a first message is part of a socket that was heard.
+  idler: (say, ready) => ({
+    opened: () => say(JSON.stringify({ room: 'idle', want: 0 })),
+    heard: () => ready(),
+  }),
 };
 
 class Joiner implements DialectPeer {

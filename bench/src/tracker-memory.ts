@@ -18,7 +18,7 @@ export interface IdleReport {
   readonly residentBytes: number;
 }
 
-/** Memory of a subject per peer that is connected and admitted. */
+/** Memory of a subject per peer that is connected and has introduced itself, with `hello` or what stands for it. */
 export function measureIdle(subject: SubjectName, peers: number, rival?: string): Promise<IdleReport> {
   return withProcesses(Math.ceil(peers / PEERS_A_LOAD), async (server, loads) => {
     const url = await start(server, subject, rival);

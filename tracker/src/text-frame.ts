@@ -5,8 +5,8 @@ const MAX_16_BITS = 65_535;
 
 /**
  * A server's text message as one unmasked WebSocket frame (RFC 6455, 5.2), a character a byte, to be written as
- * `latin1`: Node hands such a string to the kernel in one piece and without a buffer of its own, which took a
- * third off the cost of sending. `undefined` for text that is not ASCII, or longer than 65,535.
+ * `latin1`: Node hands such a string to the kernel in one piece and without a buffer of its own, where `ws` writes
+ * head and payload as two. `undefined` for text that is not ASCII, or longer than 65,535.
  */
 export function textFrame(text: string): string | undefined {
   const { length } = text;

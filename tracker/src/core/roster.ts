@@ -10,6 +10,8 @@ export const HOLDS_NONE = -1;
 export const HOLDS_ALL = -2;
 
 const NO_LEASES: readonly Lease[] = [];
+/** Shared by all peers that announced nothing: an empty map takes 200 bytes. */
+const NO_MEMBERSHIPS: ReadonlyMap<Version, Member> = new Map();
 
 /** A connected client that was welcomed. */
 export class Peer {
@@ -29,8 +31,6 @@ export class Peer {
   aula: Aula | undefined = undefined;
   /** Its place in `aula.listed`, or −1. */
   aulaAt = -1;
-  /** The swarms it announced, one for each version of a track. */
-  readonly memberships = new Map<Version, Member>();
   /** Leases it holds, over all swarms; expired ones until the next sweep or claim. */
   leases: readonly Lease[] = NO_LEASES;
   /** Leases that ended by time since the last one it honoured. */
@@ -41,7 +41,8 @@ export class Peer {
   rights: Rights | undefined = undefined;
   /** Serials of peers whose signals it was sent, with the time of the last one. */
   signalledBy: Map<number, number> | undefined = undefined;
-  readonly meter = new PeerMeter();
+  #memberships: Map<Version, Member> | undefined = undefined;
+  #meter: PeerMeter | undefined = undefined;
 
   constructor(id: PeerId, serial: number, socket: TrackerSocket, nowMs: number) {
     this.id = id;
@@ -49,6 +50,28 @@ export class Peer {
     this.socket = socket;
     this.address = socket.address;
     this.heardMs = nowMs;
+  }
+
+  /** The swarms it announced, one for each version of a track. */
+  get memberships(): ReadonlyMap<Version, Member> {
+    return this.#memberships ?? NO_MEMBERSHIPS;
+  }
+
+  /** What it has used of its rates. */
+  get meter(): PeerMeter {
+    return (this.#meter ??= new PeerMeter());
+  }
+
+  /** Takes note of a swarm it announced. */
+  addMembership(member: Member): void {
+    this.#memberships ??= new Map();
+    this.#memberships.set(member.swarm.version, member);
+  }
+
+  /** Takes note that it left a swarm. */
+  dropMembership(version: Version): void {
+    this.#memberships?.delete(version);
+    if (this.#memberships?.size === 0) this.#memberships = undefined;
   }
 }
 
