@@ -78,7 +78,7 @@ export async function alternate(
 /** The run whose processor time is the middle one. */
 function medianOf(reports: readonly JoinReport[]): JoinReport {
   const sorted = [...reports].sort((a, b) => (a.cpuMsPerJoin ?? 0) - (b.cpuMsPerJoin ?? 0));
-  const middle = sorted[Math.floor(sorted.length / 2)];
+  const middle = sorted[Math.floor((sorted.length - 1) / 2)];
   if (middle === undefined) throw new Error('nothing was measured');
   return middle;
 }

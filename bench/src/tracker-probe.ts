@@ -7,7 +7,8 @@ const WANT = 20;
 
 /**
  * Announces again and again from a few sockets, and answers how long each answer took, in milliseconds, counted
- * from when it should have been sent: a tracker that stalls is not asked less often.
+ * from when it was sent; a tracker that stalls is not asked less often. The probes are shown to nobody, so that
+ * no joining peer waits for an answer of theirs.
  */
 export async function probe(
   load: Load,
@@ -26,7 +27,7 @@ export async function probe(
           const announce = () => {
             if (performance.now() - startMs > forMs) return;
             dueMs.push(performance.now());
-            say(encodeClientMessage(announcementOf(index % swarms, index, WANT)));
+            say(encodeClientMessage({ ...announcementOf(index % swarms, index, WANT), scope: 'aula' }));
           };
           timers.push(setTimeout(announce, (index / count) * everyMs));
           timers.push(

@@ -3,6 +3,7 @@ import type { Rights } from './admission.ts';
 import { BitmapSlab } from './bitmap-slab.ts';
 import type { TrackerSocket } from './env.ts';
 import { PeerMeter } from './rate-limit.ts';
+import type { Session } from './session.ts';
 
 /** `Member.row` of one who holds nothing; no bitmap is kept. */
 export const HOLDS_NONE = -1;
@@ -19,8 +20,8 @@ export class Peer {
   /** A small number of its own: names it where keeping the object would keep it alive. */
   readonly serial: number;
   readonly socket: TrackerSocket;
-  /** Where it comes from; absent where addresses do not count. */
-  readonly address: string | undefined;
+  /** The connection it was welcomed on; absent once that is over. */
+  session: Session | undefined = undefined;
   /** When its last message came. */
   heardMs: number;
   /** Not heard of for long: in no list, until its next message. */
@@ -48,8 +49,12 @@ export class Peer {
     this.id = id;
     this.serial = serial;
     this.socket = socket;
-    this.address = socket.address;
     this.heardMs = nowMs;
+  }
+
+  /** Where it comes from; absent where addresses do not count. */
+  get address(): string | undefined {
+    return this.socket.address;
   }
 
   /** The swarms it announced, one for each version of a track. */
