@@ -8,7 +8,8 @@ import { slow, tapped } from './support/tap.ts';
 import { until } from './support/until.ts';
 
 it('goes on with a transfer while the tracker restarts, and lets newcomers find everyone afterwards', async () => {
-  const place = await startPlace({ chunks: 6 });
+  // Listeners come back within half an interval.
+  const place = await startPlace({ chunks: 6, tracker: { announceIntervalMs: 2_000 } });
   const { origin, tracker, track } = place;
   const rtc = tapped(await loadNodeRtc(), () => slow(20));
   const seeder = await seedTrack(place, { rtc });

@@ -5,6 +5,7 @@ import { figures, markdownOf } from './figures.ts';
 import { measureGoodput, type GoodputSettings } from './goodput.ts';
 import { DEFAULT_SCENARIO, type Scenario, type Span } from './scenario.ts';
 import { brokenPromises, simulate } from './simulate.ts';
+import { addTrackerCommands } from './tracker-command.ts';
 
 interface SwarmFlags {
   runtime: string;
@@ -183,6 +184,8 @@ program
         console.log(`${passed ? 'pass' : 'FAIL'}  ${figure}\n      ${bar}: ${value} ${unit}`);
     process.exitCode = lines.every(({ passed }) => passed) ? 0 : 1;
   });
+
+addTrackerCommands(program);
 
 await program.parseAsync();
 

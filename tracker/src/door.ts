@@ -39,7 +39,7 @@ export class Door {
   readonly #rules: DoorRules;
   readonly #origins: ReadonlySet<string>;
   readonly #queue: TurnTaker<Arrival> = { turn: -1, heardInTurn: 0, waiting: undefined };
-  readonly #turns = new Turns<Arrival, TurnTaker<Arrival>>(UPGRADES_PER_TURN, {
+  readonly #turns = new Turns<Arrival, TurnTaker<Arrival>>(UPGRADES_PER_TURN, 0, {
     handle: (_queue, arrival) => this.#open(arrival),
     pause: () => {},
     resume: () => {},

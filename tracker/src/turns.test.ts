@@ -5,10 +5,10 @@ interface Sender extends TurnTaker<string> {
   isPaused: boolean;
 }
 
-function place() {
+function place(mayWait = 0) {
   const handled: string[] = [];
   const due: (() => void)[] = [];
-  const turns = new Turns<string, Sender>(2, {
+  const turns = new Turns<string, Sender>(2, mayWait, {
     handle: (_sender, item) => void handled.push(item),
     pause: (sender) => void (sender.isPaused = true),
     resume: (sender) => void (sender.isPaused = false),
@@ -42,6 +42,18 @@ describe('turns', () => {
     expect(loud.isPaused).toBe(true);
     next();
     expect(loud.isPaused).toBe(false);
+    expect(handled).toEqual(['0', '1', '2', '3', '4', '5']);
+  });
+
+  it('go on reading from who has only a few messages waiting', () => {
+    const { handled, turns, next, sender } = place(3);
+    const burst = sender();
+    for (let i = 0; i < 5; i++) turns.take(burst, `${i}`);
+    expect(burst.isPaused).toBe(false);
+    turns.take(burst, '5');
+    expect(burst.isPaused).toBe(true);
+    for (let i = 0; i < 2; i++) next();
+    expect(burst.isPaused).toBe(false);
     expect(handled).toEqual(['0', '1', '2', '3', '4', '5']);
   });
 

@@ -19,27 +19,33 @@ export interface TurnRules<Taker, Item> {
 
 /**
  * Hears everybody in turn. A sender whose messages come in heaps has a few of them handled in each turn of the
- * event loop, and is not read from until all are; those of others pass in between. So a flood costs its sender
- * time, and others nearly none.
+ * event loop, and where many wait, is not read from until all are; those of others pass in between. So a flood
+ * costs its sender time, and others nearly none.
  */
 export class Turns<Item, Taker extends TurnTaker<Item>> {
   readonly #rules: TurnRules<Taker, Item>;
   readonly #perTurn: number;
+  readonly #mayWait: number;
+  readonly #paused = new Set<Taker>();
   readonly #waiting = new Set<Taker>();
   #turn = 0;
   #isDue = false;
 
-  /** `perTurn`: items of one sender handled in one turn. */
-  constructor(perTurn: number, rules: TurnRules<Taker, Item>) {
-    this.#perTurn = perTurn;
+  /**
+   * `perTurn`: items of one sender handled in one turn. `mayWait`: items of one that wait while it is still read
+   * from; to stop reading and begin again costs as much as a message.
+   */
+  constructor(perTurn: number, mayWait: number, rules: TurnRules<Taker, Item>) {
     this.#rules = rules;
+    this.#perTurn = perTurn;
+    this.#mayWait = mayWait;
   }
 
   /** Handles a message now, or when its sender's turn comes. */
   take(taker: Taker, item: Item): void {
     if (taker.waiting !== undefined) {
       taker.waiting.push(item);
-      return;
+      return this.#pauseIfLoud(taker, taker.waiting.length);
     }
     if (taker.turn !== this.#turn) {
       taker.turn = this.#turn;
@@ -49,13 +55,20 @@ export class Turns<Item, Taker extends TurnTaker<Item>> {
     if (++taker.heardInTurn <= this.#perTurn) return this.#rules.handle(taker, item);
     taker.waiting = [item];
     this.#waiting.add(taker);
-    this.#rules.pause(taker);
+    this.#pauseIfLoud(taker, 1);
   }
 
   /** Drops what waits of a sender that is gone. */
   forget(taker: Taker): void {
     taker.waiting = undefined;
     this.#waiting.delete(taker);
+    this.#paused.delete(taker);
+  }
+
+  #pauseIfLoud(taker: Taker, waiting: number): void {
+    if (waiting <= this.#mayWait || this.#paused.has(taker)) return;
+    this.#paused.add(taker);
+    this.#rules.pause(taker);
   }
 
   #plan(): void {
@@ -73,8 +86,9 @@ export class Turns<Item, Taker extends TurnTaker<Item>> {
         if (item !== undefined) this.#rules.handle(taker, item);
       }
       if (taker.waiting !== undefined && taker.waiting.length > 0) continue;
+      const wasPaused = this.#paused.has(taker);
       this.forget(taker);
-      this.#rules.resume(taker);
+      if (wasPaused) this.#rules.resume(taker);
     }
     if (this.#waiting.size > 0) this.#plan();
   }

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { LIMITS, TRACKER_CLOSE, TRACKER_SUBPROTOCOL } from '@sonantica/wire';
-import { WebSocket, WebSocketServer, type RawData } from 'ws';
+import { WebSocket, WebSocketServer } from 'ws';
 import type { ClientAddress } from './client-address.ts';
 import { Door } from './door.ts';
 import { Connection, TrackerWebSocket, type ConnectionOwner, type Heard } from './connection.ts';
@@ -46,6 +46,8 @@ export interface WsAdapterContext {
 const FIRST_PING_MS = 2_000;
 /** Messages of one socket handled in one turn of the event loop. An ordinary burst is through in a few. */
 const MESSAGES_PER_TURN = 2;
+/** Messages of one socket that wait before it is no longer read from: offers with candidates to a few peers. */
+const MAY_WAIT = 16;
 /** One message in so many is timed: a clock costs about as much as a small message. */
 const TIMED_ONE_IN = 32;
 /** Time between the closes of two sockets when the tracker stops, at most, in milliseconds. */
@@ -68,7 +70,7 @@ export class WsAdapter implements ConnectionOwner {
   readonly #fresh = new Set<Connection>();
   /** Connections of an unknown version, on their way out. */
   readonly #unwelcome = new Set<WebSocket>();
-  readonly #turns = new Turns<Heard, Connection>(MESSAGES_PER_TURN, {
+  readonly #turns = new Turns<Heard, Connection>(MESSAGES_PER_TURN, MAY_WAIT, {
     handle: (connection, heard) => this.#hear(connection, heard),
     pause: ({ ws }) => ws.pause(),
     resume: ({ ws }) => ws.resume(),
@@ -102,7 +104,7 @@ export class WsAdapter implements ConnectionOwner {
       origins,
       admit: ({ request, socket, head, from }) => {
         this.#server.handleUpgrade(request, socket, head, (ws) => {
-          if (ws instanceof TrackerWebSocket) this.#accept(ws, from);
+          if (ws instanceof TrackerWebSocket) this.#accept(ws, socket, from);
         });
       },
       refused: (reason, from) => this.#turnedAway(reason, from),
@@ -152,6 +154,24 @@ export class WsAdapter implements ConnectionOwner {
     for (const { ws } of [...this.#fresh, ...this.#connections]) ws.terminate();
   }
 
+  heard(connection: Connection, heard: Heard): void {
+    this.#turns.take(connection, heard);
+  }
+
+  answered(connection: Connection): void {
+    if (connection.pingedMs === undefined) return;
+    connection.session?.roundTrip(this.#context.nowMs() - connection.pingedMs);
+    connection.pingedMs = undefined;
+  }
+
+  gone(connection: Connection): void {
+    this.#connections.delete(connection);
+    this.#fresh.delete(connection);
+    this.#turns.forget(connection);
+    this.#context.limits.disconnected(connection.from.key);
+    connection.session?.closed();
+  }
+
   refused(connection: Connection, reason: RefusalReason, re: string | undefined): void {
     this.#context.refusals.note(reason, { conn: connection.id, address: connection.from.text }, re);
   }
@@ -166,7 +186,7 @@ export class WsAdapter implements ConnectionOwner {
     this.#context.refusals.note(reason, { address: from.text });
   }
 
-  #accept(ws: TrackerWebSocket, from: ClientAddress): void {
+  #accept(ws: TrackerWebSocket, stream: Duplex, from: ClientAddress): void {
     const { limits, tracker, nowMs } = this.#context;
     if (ws.protocol !== TRACKER_SUBPROTOCOL || !limits.connected(from.key)) {
       const isUnknown = ws.protocol !== TRACKER_SUBPROTOCOL;
@@ -179,34 +199,18 @@ export class WsAdapter implements ConnectionOwner {
       else ws.close(TRACKER_CLOSE.tooFast, 'too many connections');
       return;
     }
-    const connection = new Connection(this, ws, this.#nextId++, from, nowMs() + FIRST_PING_MS);
+    const connection = new Connection(
+      this,
+      ws,
+      stream,
+      this.#nextId++,
+      from,
+      Math.floor(nowMs()) + FIRST_PING_MS,
+    );
     ws.connection = connection;
     connection.session = tracker.connect(connection);
     this.#fresh.add(connection);
-    ws.on('message', this.#onMessage);
-    ws.on('pong', this.#onPong);
-    ws.on('error', ignore);
-    ws.on('close', this.#onClose);
   }
-
-  // One function for all sockets: `ws` calls listeners with the socket as `this`.
-  readonly #onMessage = messageListener((connection, data, isBinary) => {
-    this.#turns.take(connection, isBinary || !Buffer.isBuffer(data) ? 'binary' : data);
-  });
-
-  readonly #onPong = connectionListener((connection) => {
-    if (connection.pingedMs === undefined) return;
-    connection.session?.roundTrip(this.#context.nowMs() - connection.pingedMs);
-    connection.pingedMs = undefined;
-  });
-
-  readonly #onClose = connectionListener((connection) => {
-    this.#connections.delete(connection);
-    this.#fresh.delete(connection);
-    this.#turns.forget(connection);
-    this.#context.limits.disconnected(connection.from.key);
-    connection.session?.closed();
-  });
 
   #hear({ session }: Connection, heard: Heard): void {
     if (session === undefined) return;
@@ -234,25 +238,6 @@ export class WsAdapter implements ConnectionOwner {
     }
   }
 }
-
-type MessageHandler = (connection: Connection, data: RawData, isBinary: boolean) => void;
-
-function messageListener(handle: MessageHandler) {
-  return function (this: WebSocket, data: RawData, isBinary: boolean): void {
-    if (this instanceof TrackerWebSocket && this.connection !== undefined) {
-      handle(this.connection, data, isBinary);
-    }
-  };
-}
-
-function connectionListener(handle: (connection: Connection) => void) {
-  return function (this: WebSocket): void {
-    if (this instanceof TrackerWebSocket && this.connection !== undefined) handle(this.connection);
-  };
-}
-
-/** `ws` closes the connection itself; without a listener the error would end the process. */
-function ignore(): void {}
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => {

@@ -8,8 +8,11 @@ import type { TokenSource } from './tracker/tracker-client.ts';
 
 /** How a swarm is made. Everything but `origin` can be left out. */
 export interface SwarmOptions {
-  /** The tracker's WebSocket URL. Without one the origin is the only source. */
-  readonly tracker?: string;
+  /**
+   * The tracker's WebSocket URL, or several in order of preference: where one is out of reach, the next is asked.
+   * Without any the origin is the only source.
+   */
+  readonly tracker?: string | readonly string[];
   /** The origin's base URL, several mirrors in order, or a function of the track id. */
   readonly origin?: OriginLocation;
   /** The Aula to join at once. */
@@ -110,7 +113,8 @@ export interface TrackEvents {
 
 /** What a swarm tells. */
 export interface SwarmEvents {
-  readonly tracker: { readonly up: boolean; readonly reason?: string };
+  /** A tracker admitted this listener, or is gone; `url` says which. */
+  readonly tracker: { readonly up: boolean; readonly reason?: string; readonly url?: string };
   /** The store is full or fails: chunks live in memory alone until it recovers. */
   readonly storage: { readonly reason: 'store-full' | 'store-failed'; readonly message: string };
   readonly contribution: Contribution;

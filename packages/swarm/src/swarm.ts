@@ -321,8 +321,9 @@ export class Swarm {
 
   async #startNetwork(): Promise<void> {
     const { clock, timers, random } = this.#environment;
-    const { tracker: url, rtc: given, iceServers, iceTransportPolicy, token } = this.#options;
-    if (url === undefined) return;
+    const { tracker: trackers = [], rtc: given, iceServers, iceTransportPolicy, token } = this.#options;
+    const urls = typeof trackers === 'string' ? [trackers] : trackers;
+    if (urls.length === 0) return;
     const epoch = ++this.#networkEpoch;
     this.#delivery.setTracker('awaited');
     let links: LinkMaker;
@@ -359,22 +360,23 @@ export class Swarm {
       log: this.#log,
     });
     const tracker = new TrackerClient({
-      url,
+      urls,
       token,
       open: this.#environment.openWebSocket,
       after: timers.after,
+      random: () => random.next(),
       retryDelayMs: (attempt) => retryDelayMs(attempt, RECONNECT, random),
       handler: {
-        up: (welcome) => {
+        up: (welcome, url) => {
           this.#log(`tracker ${url} is up`);
           neighbourhood.trackerUp(welcome);
-          this.#events.emit('tracker', { up: true });
+          this.#events.emit('tracker', { up: true, url });
         },
         message: (message) => neighbourhood.trackerSaid(message),
-        down: (reason) => {
+        down: (reason, url) => {
           this.#log(`tracker ${url} is down: ${reason}`);
           neighbourhood.trackerDown();
-          this.#events.emit('tracker', { up: false, reason });
+          this.#events.emit('tracker', { up: false, reason, url });
         },
       },
     });

@@ -61,8 +61,7 @@ export class PeerRegistry {
   /** Forgets a peer with all it announced. */
   remove(peer: Peer): void {
     this.leaveAula(peer);
-    for (const member of peer.memberships.values()) this.#withdraw(member);
-    peer.memberships.clear();
+    for (const member of peer.memberships.values()) this.leave(member);
     this.#peers.delete(peer.id);
   }
 
@@ -126,7 +125,7 @@ export class PeerRegistry {
     if (known !== undefined) member.announcesUntilMs = known.announcesUntilMs;
     swarm.size++;
     this.#members++;
-    peer.memberships.set(swarm.version, member);
+    peer.addMembership(member);
     this.#hold(member, have);
     list(member);
     return member;
@@ -149,7 +148,7 @@ export class PeerRegistry {
   }
 
   leave(member: Member): void {
-    member.peer.memberships.delete(member.swarm.version);
+    member.peer.dropMembership(member.swarm.version);
     this.#withdraw(member);
   }
 

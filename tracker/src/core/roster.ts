@@ -3,6 +3,7 @@ import type { Rights } from './admission.ts';
 import { BitmapSlab } from './bitmap-slab.ts';
 import type { TrackerSocket } from './env.ts';
 import { PeerMeter } from './rate-limit.ts';
+import type { Session } from './session.ts';
 
 /** `Member.row` of one who holds nothing; no bitmap is kept. */
 export const HOLDS_NONE = -1;
@@ -10,6 +11,8 @@ export const HOLDS_NONE = -1;
 export const HOLDS_ALL = -2;
 
 const NO_LEASES: readonly Lease[] = [];
+/** Shared by all peers that announced nothing: an empty map takes 200 bytes. */
+const NO_MEMBERSHIPS: ReadonlyMap<Version, Member> = new Map();
 
 /** A connected client that was welcomed. */
 export class Peer {
@@ -17,8 +20,8 @@ export class Peer {
   /** A small number of its own: names it where keeping the object would keep it alive. */
   readonly serial: number;
   readonly socket: TrackerSocket;
-  /** Where it comes from; absent where addresses do not count. */
-  readonly address: string | undefined;
+  /** The connection it was welcomed on; absent once that is over. */
+  session: Session | undefined = undefined;
   /** When its last message came. */
   heardMs: number;
   /** Not heard of for long: in no list, until its next message. */
@@ -29,8 +32,6 @@ export class Peer {
   aula: Aula | undefined = undefined;
   /** Its place in `aula.listed`, or −1. */
   aulaAt = -1;
-  /** The swarms it announced, one for each version of a track. */
-  readonly memberships = new Map<Version, Member>();
   /** Leases it holds, over all swarms; expired ones until the next sweep or claim. */
   leases: readonly Lease[] = NO_LEASES;
   /** Leases that ended by time since the last one it honoured. */
@@ -41,14 +42,41 @@ export class Peer {
   rights: Rights | undefined = undefined;
   /** Serials of peers whose signals it was sent, with the time of the last one. */
   signalledBy: Map<number, number> | undefined = undefined;
-  readonly meter = new PeerMeter();
+  #memberships: Map<Version, Member> | undefined = undefined;
+  #meter: PeerMeter | undefined = undefined;
 
   constructor(id: PeerId, serial: number, socket: TrackerSocket, nowMs: number) {
     this.id = id;
     this.serial = serial;
     this.socket = socket;
-    this.address = socket.address;
     this.heardMs = nowMs;
+  }
+
+  /** Where it comes from; absent where addresses do not count. */
+  get address(): string | undefined {
+    return this.socket.address;
+  }
+
+  /** The swarms it announced, one for each version of a track. */
+  get memberships(): ReadonlyMap<Version, Member> {
+    return this.#memberships ?? NO_MEMBERSHIPS;
+  }
+
+  /** What it has used of its rates. */
+  get meter(): PeerMeter {
+    return (this.#meter ??= new PeerMeter());
+  }
+
+  /** Takes note of a swarm it announced. */
+  addMembership(member: Member): void {
+    this.#memberships ??= new Map();
+    this.#memberships.set(member.swarm.version, member);
+  }
+
+  /** Takes note that it left a swarm. */
+  dropMembership(version: Version): void {
+    this.#memberships?.delete(version);
+    if (this.#memberships?.size === 0) this.#memberships = undefined;
   }
 }
 

@@ -51,7 +51,6 @@ export class Tracker {
   readonly #maxMessageBytes: number;
   /** Sockets without a valid `hello`, oldest first. */
   readonly #pending = new Set<Session>();
-  readonly #sessions = new Map<Peer, Session>();
   readonly #events: SessionEvents = {
     receive: (session, text) => this.#receive(session, text),
     refuse: (session, code, text, reason) => this.#refuse(session, code, text, reason),
@@ -101,7 +100,9 @@ export class Tracker {
     if (this.isShortOfMemory) this.#shed();
     if (nowMs - this.#sweptMs < SWEEP_EVERY_MS) return;
     this.#sweptMs = nowMs;
-    for (const [peer, session] of this.#sessions) {
+    for (const peer of this.#registry.peers) {
+      const { session } = peer;
+      if (session === undefined) continue;
       const silentMs = nowMs - peer.heardMs;
       if (silentMs >= this.options.forgetAfterMs) {
         this.#refuse(session, TRACKER_CLOSE.timedOut, 'nothing heard for too long', 'timed-out');
@@ -186,7 +187,7 @@ export class Tracker {
     const peer = this.#registry.add(this.#env.newPeerId(), session.socket, this.#nowMs());
     peer.rights = rights;
     this.#pending.delete(session);
-    this.#sessions.set(peer, session);
+    peer.session = session;
     session.state = { phase: 'welcome', peer };
     this.#greet(peer);
   }
@@ -239,7 +240,9 @@ export class Tracker {
   }
 
   #endExpired(): void {
-    for (const [peer, session] of this.#sessions) if (this.#isExpired(peer)) this.#refuseExpired(session);
+    for (const peer of this.#registry.peers) {
+      if (peer.session !== undefined && this.#isExpired(peer)) this.#refuseExpired(peer.session);
+    }
   }
 
   #refuseExpired(session: Session): void {
@@ -291,7 +294,7 @@ export class Tracker {
 
   #slowDown(peer: Peer, message: Refused, retryAfterMs: number, nowMs: number): void {
     if (peer.meter.wait('refusals', this.options.rates, nowMs) > 0) {
-      const session = this.#sessions.get(peer);
+      const { session } = peer;
       if (session !== undefined) this.#refuse(session, TRACKER_CLOSE.tooFast, 'too fast', 'too-fast');
       return;
     }
@@ -330,7 +333,7 @@ export class Tracker {
       const { peer } = session.state;
       this.#claims.endPeer(peer);
       this.#registry.remove(peer);
-      this.#sessions.delete(peer);
+      peer.session = undefined;
     }
     session.state = SESSION_OVER;
   }

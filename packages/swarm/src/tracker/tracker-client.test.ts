@@ -69,8 +69,7 @@ describe('a token', () => {
     let count = 0;
     const rig = await Rig.start({ token: async () => `token-${++count}` });
     rig.admit();
-    rig.socket.end();
-    await rig.pass(1_000);
+    await rig.pauseAfterEnding();
     rig.socket.open();
     expect(rig.sockets.map(({ messages }) => messages[0])).toEqual([
       { type: 'hello', token: 'token-1' },
@@ -160,20 +159,162 @@ describe('a tracker that is out of reach', () => {
     expect(rig.client.isUp).toBe(true);
   });
 
-  it('that held for five seconds is tried again soon, one that dropped us at once is not', async () => {
+  it('that drops us soon after it admitted us is tried after pauses that grow', async () => {
     const rig = await Rig.start();
-    const pauseAfter = async (heldMs: number) => {
-      rig.admit();
-      await rig.pass(heldMs);
-      rig.socket.end();
-      const from = rig.clock.nowMs();
-      const sockets = rig.sockets.length;
-      while (rig.sockets.length === sockets) await rig.pass(50);
-      return rig.clock.nowMs() - from;
-    };
-    for (let i = 0; i < 4; i++) await pauseAfter(4_000);
-    expect(await pauseAfter(4_000)).toBeGreaterThan(5_000);
-    expect(await pauseAfter(5_000)).toBeLessThanOrEqual(1_050);
+    for (let i = 0; i < 4; i++) await rig.pauseAfterHolding(4_000);
+    expect(await rig.pauseAfterHolding(4_000)).toBeGreaterThan(5_000);
+  });
+});
+
+describe('a crowd that loses its tracker', () => {
+  const returnsOf = async (code: number, heldMs: number) => {
+    const pauses: number[] = [];
+    for (let seed = 0; seed < 200; seed++) {
+      const rig = await Rig.start({ seed });
+      pauses.push(await rig.pauseAfterHolding(heldMs, code));
+      rig.client.close();
+    }
+    return pauses;
+  };
+
+  it.each([
+    ['dies', 1006, 5_000],
+    ['dies soon after it admitted them', 1006, 100],
+    ['restarts', 1012, 5_000],
+    ['restarts soon after it admitted them', 1012, 100],
+  ])('when it %s, comes back evenly within half an announce interval', async (_, code, heldMs) => {
+    const pauses = await returnsOf(code, heldMs);
+    expect(Math.max(...pauses)).toBeLessThanOrEqual(12_550);
+    for (let from = 0; from < 12_500; from += 2_500) {
+      const back = pauses.filter((pause) => pause >= from && pause < from + 2_500).length;
+      expect(back, `from ${from} ms`).toBeGreaterThan(20);
+      expect(back, `from ${from} ms`).toBeLessThan(60);
+    }
+  });
+
+  it('spreads out again when it finds nobody', async () => {
+    const pauses: number[] = [];
+    for (let seed = 0; seed < 100; seed++) {
+      const rig = await Rig.start({ seed });
+      await rig.pauseAfterHolding(5_000);
+      pauses.push(await rig.pauseAfterEnding());
+    }
+    expect(Math.max(...pauses)).toBeGreaterThan(10_000);
+    expect(pauses.filter((pause) => pause < 2_000).length).toBeLessThan(35);
+  });
+});
+
+describe('several trackers', () => {
+  const urls = ['ws://first', 'ws://second', 'ws://third'];
+  const tried = (rig: Rig) => rig.sockets.map(({ url }) => url.slice(5));
+
+  it('are tried in order, one soon after the other, with a growing pause after each round in vain', async () => {
+    const rig = await Rig.start({ urls });
+    const pauses: number[] = [];
+    for (let i = 0; i < 12; i++) pauses.push(await rig.pauseAfterEnding());
+    expect(tried(rig).slice(0, 7)).toEqual(['first', 'second', 'third', 'first', 'second', 'third', 'first']);
+    const [a = 0, b = 0, round1 = 0, c = 0, d = 0, round2 = 0, , , round3 = 0] = pauses;
+    for (const soon of [a, b, c, d]) expect(soon).toBeLessThanOrEqual(1_050);
+    expect(round1).toBeLessThanOrEqual(1_050);
+    expect(round2).toBeGreaterThanOrEqual(1_000);
+    expect(round3).toBeGreaterThanOrEqual(2_000);
+  });
+
+  it('are one for whoever listens: the one that admits is named', async () => {
+    const rig = await Rig.start({ urls });
+    await rig.pauseAfterEnding();
+    rig.admit();
+    expect(rig.log).toEqual(['down: closed with 1006', 'up']);
+    expect(rig.upAt).toBe('ws://second');
+    expect(rig.client.send({ type: 'part' })).toBe(true);
+  });
+
+  it('are not changed while one serves, and begin again with the first when it is lost', async () => {
+    const rig = await Rig.start({ urls });
+    await rig.pauseAfterEnding();
+    rig.admit();
+    await rig.pass(600_000);
+    expect(tried(rig)).toEqual(['first', 'second']);
+    await rig.pauseAfterEnding();
+    expect(tried(rig)).toEqual(['first', 'second', 'first']);
+    expect(await rig.pauseAfterEnding()).toBeLessThanOrEqual(1_050);
+    expect(tried(rig).at(-1)).toBe('second');
+  });
+
+  it('go on to the next when one admits and drops us', async () => {
+    const rig = await Rig.start({ urls });
+    await rig.pauseAfterHolding(100, 4429);
+    expect(tried(rig)).toEqual(['first', 'second']);
+  });
+
+  it('that speak another version, or refuse the only token, are not asked again', async () => {
+    const rig = await Rig.start({ urls, token: 'only' });
+    await rig.pauseAfterEnding(4409);
+    await rig.pauseAfterEnding(4401);
+    for (let i = 0; i < 3; i++) await rig.pauseAfterEnding();
+    expect(tried(rig)).toEqual(['first', 'second', 'third', 'third', 'third', 'third']);
+    rig.socket.end(4401, 'no');
+    await rig.pass(1_000_000);
+    expect(rig.sockets).toHaveLength(6);
+    expect(rig.log.at(-1)).toBe('down: closed with 4401: no');
+  });
+
+  it('named twice are one', async () => {
+    const rig = await Rig.start({ urls: ['ws://first', 'ws://first', 'ws://second'] });
+    await rig.pauseAfterEnding();
+    expect(tried(rig)).toEqual(['first', 'second']);
+  });
+});
+
+describe('a token from a callback', () => {
+  it('that was refused is asked for anew', async () => {
+    let count = 0;
+    const rig = await Rig.start({ token: () => `token-${++count}` });
+    rig.socket.open();
+    await rig.pauseAfterEnding(4401);
+    rig.socket.open();
+    expect(rig.socket.messages).toEqual([{ type: 'hello', token: 'token-2' }]);
+  });
+
+  it('that never comes holds nothing up for longer than ten seconds', async () => {
+    let count = 0;
+    const rig = await Rig.start({
+      token: () => (++count === 1 ? new Promise<string>(() => undefined) : 'second'),
+    });
+    await rig.pass(9_999);
+    expect(rig.log).toEqual([]);
+    await rig.pass(1);
+    expect(rig.log).toEqual(['down: the token did not come in time']);
+    await rig.pass(1_000);
+    rig.socket.open();
+    expect(rig.socket.messages).toEqual([{ type: 'hello', token: 'second' }]);
+  });
+
+  it('is renewed on the same socket before it expires, and nothing is announced again', async () => {
+    let count = 0;
+    const rig = await Rig.start({ token: () => `token-${++count}` });
+    rig.admit({ ...WELCOME, tokenExpiresMs: 100_000 });
+    await rig.pass(79_999);
+    expect(rig.socket.messages).toHaveLength(1);
+    await rig.pass(1);
+    expect(rig.socket.messages.at(-1)).toEqual({ type: 'hello', token: 'token-2' });
+    rig.socket.hear(encodeTrackerMessage({ ...WELCOME, serverTimeMs: 80_000, tokenExpiresMs: 180_000 }));
+    expect(rig.log).toEqual(['up']);
+    await rig.pass(80_000);
+    expect(rig.socket.messages.at(-1)).toEqual({ type: 'hello', token: 'token-3' });
+    expect(rig.sockets).toHaveLength(1);
+  });
+
+  it('that does not come in time for renewal leaves the socket as it is', async () => {
+    let count = 0;
+    const rig = await Rig.start({
+      token: () => (++count === 1 ? 'first' : new Promise<string>(() => undefined)),
+    });
+    rig.admit({ ...WELCOME, tokenExpiresMs: 100_000 });
+    await rig.pass(99_000);
+    expect(rig.log).toEqual(['up']);
+    rig.client.close();
+    expect(rig.clock.pending).toBe(0);
   });
 });
 
@@ -203,6 +344,7 @@ describe('closing', () => {
     let give: (token: string) => void = () => undefined;
     const rig = await Rig.start({ token: () => new Promise((resolve) => (give = resolve)) });
     rig.client.close();
+    expect(rig.clock.pending).toBe(0);
     give('late');
     await rig.pass(100_000);
     expect(rig.sockets).toEqual([]);
@@ -273,6 +415,7 @@ class FakeSocket implements WebSocketLike {
 }
 
 interface RigOptions {
+  readonly urls?: readonly string[];
   readonly token?: TokenSource;
   readonly seed?: number;
   /** Sockets that cannot be made, at first. */
@@ -284,6 +427,8 @@ class Rig {
   readonly sockets: FakeSocket[] = [];
   readonly log: string[] = [];
   readonly client: TrackerClient;
+  /** The tracker that admitted last. */
+  upAt = '';
 
   static async start(options: RigOptions = {}): Promise<Rig> {
     const rig = new Rig(options);
@@ -292,11 +437,11 @@ class Rig {
     return rig;
   }
 
-  private constructor({ token, seed = 1, refuse = 0 }: RigOptions) {
+  private constructor({ urls = ['ws://tracker'], token, seed = 1, refuse = 0 }: RigOptions) {
     const random = seededRandom(seed);
     let refused = 0;
     this.client = new TrackerClient({
-      url: 'ws://tracker',
+      urls,
       token,
       open: (url, protocol) => {
         if (refused++ < refuse) throw new Error('no such address');
@@ -305,9 +450,13 @@ class Rig {
         return socket;
       },
       retryDelayMs: (attempt) => retryDelayMs(attempt, { firstMs: 1_000, mostMs: 30_000 }, random),
+      random: () => random.next(),
       after: (delayMs, run) => this.clock.schedule(delayMs, run),
       handler: {
-        up: () => void this.log.push('up'),
+        up: (_welcome, url) => {
+          this.upAt = url;
+          this.log.push('up');
+        },
         message: ({ type }) => void this.log.push(type),
         down: (reason) => void this.log.push(`down: ${reason}`),
       },
@@ -321,9 +470,25 @@ class Rig {
     return socket;
   }
 
-  admit(): void {
+  admit(welcome: TrackerMessage = WELCOME): void {
     this.socket.open();
-    this.socket.hear(encodeTrackerMessage(WELCOME));
+    this.socket.hear(encodeTrackerMessage(welcome));
+  }
+
+  /** Ends the socket, and answers how long it takes until the next is opened, in milliseconds. */
+  async pauseAfterEnding(code = 1006): Promise<number> {
+    const { length } = this.sockets;
+    const from = this.clock.nowMs();
+    this.socket.end(code);
+    while (this.sockets.length === length) await this.pass(50);
+    return this.clock.nowMs() - from;
+  }
+
+  /** The same for a socket that was admitted, and held so long. */
+  async pauseAfterHolding(heldMs: number, code?: number): Promise<number> {
+    this.admit();
+    await this.pass(heldMs);
+    return this.pauseAfterEnding(code);
   }
 
   async pass(ms: number): Promise<void> {

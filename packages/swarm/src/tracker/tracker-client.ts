@@ -2,11 +2,16 @@ import {
   encodeClientMessage,
   parseTrackerMessage,
   ProtocolError,
+  TRACKER_CLOSE,
   TRACKER_SUBPROTOCOL,
   type ClientMessage,
   type TrackerMessage,
   type WelcomeReply,
 } from '@sonantica/wire';
+import { bearerFrom, type After, type TokenSource } from './bearer.ts';
+import { TrackerRota, type TrackerEnding } from './tracker-rota.ts';
+
+export type { TokenSource } from './bearer.ts';
 
 /** The part of a WebSocket that is used; the browser's own and `ws` both fit. */
 export interface WebSocketLike {
@@ -22,47 +27,58 @@ export interface WebSocketLike {
 /** Opens a socket with a subprotocol. */
 export type OpenWebSocket = (url: string, protocol: string) => WebSocketLike;
 
-/** A bearer token, or how to get a fresh one before each connection. */
-export type TokenSource = string | (() => string | Promise<string>);
-
-/** What a tracker client tells. */
+/** What a tracker client tells. `url` is the tracker's. */
 export interface TrackerHandler {
-  /** Admitted, for the first time or again, under a new peer id. */
-  up(welcome: WelcomeReply): void;
+  /** Admitted, for the first time or again, under a new peer id: everything is to be announced. */
+  up(welcome: WelcomeReply, url: string): void;
   message(message: Exclude<TrackerMessage, WelcomeReply>): void;
-  /** The socket is gone; the client comes back by itself. */
-  down(reason: string): void;
+  /** The socket is gone, or did not come about. The client tries again by itself, unless all refused it. */
+  down(reason: string, url: string): void;
 }
 
 /** What a tracker client is made of. */
 export interface TrackerClientOptions {
-  readonly url: string;
+  /** Trackers in order of preference, at least one. */
+  readonly urls: readonly string[];
   readonly token: TokenSource | undefined;
   readonly open: OpenWebSocket;
   readonly handler: TrackerHandler;
-  /** The pause before attempt `n` (0 the first), in milliseconds. */
-  readonly retryDelayMs: (attempt: number) => number;
-  /** Runs something once, later; the answer takes it back. */
-  readonly after: (delayMs: number, run: () => void) => () => void;
+  /** The pause after `n` rounds in vain (0 the first), in milliseconds, capped and jittered. */
+  readonly retryDelayMs: (round: number) => number;
+  /** At least 0, below 1: spreads clients that come back. */
+  readonly random: () => number;
+  readonly after: After;
 }
 
 const OPEN = 1;
+/** RFC 6455, 7.4.1: the connection went without a word, as when its other end dies. */
+const ABNORMAL = 1006;
 /** A tracker that does not admit within this time is given up for now, in milliseconds. */
 const WELCOME_WITHIN_MS = 10_000;
 /** A socket that held this long counts as a success: the next pause is a short one again. */
 const STEADY_AFTER_MS = 5_000;
+/** A token is renewed when so much of its time has passed. */
+const RENEW_AT_SHARE = 0.8;
+/** The longest time a timer takes, in milliseconds: 2³¹ − 1. */
+const MAX_TIMER_MS = 2_147_483_647;
 
-/** Keeps a socket to a tracker: hello first, reconnects with growing, jittered pauses, never gives up. */
+/**
+ * Keeps a socket to one of several trackers: hello first, the next tracker when one fails, pauses that grow and
+ * differ between clients, never giving up on those that do not refuse it. Tokens are renewed before they expire.
+ */
 export class TrackerClient {
   readonly #options: TrackerClientOptions;
+  readonly #rota: TrackerRota;
   #socket: WebSocketLike | undefined;
+  /** Ends the wait for the next attempt, or for its token. */
   #stopRetry: (() => void) | undefined;
-  #attempt = 0;
+  #stopRenewal: (() => void) | undefined;
   #admitted = false;
   #closed = false;
 
   constructor(options: TrackerClientOptions) {
     this.#options = options;
+    this.#rota = new TrackerRota(options);
   }
 
   /** Whether messages reach the tracker now. */
@@ -85,42 +101,51 @@ export class TrackerClient {
     this.#closed = true;
     this.#admitted = false;
     this.#stopRetry?.();
+    this.#stopRenewal?.();
     this.#socket?.close(1000);
     this.#socket = undefined;
   }
 
   async #connect(): Promise<void> {
-    const { url, token, open, handler, after } = this.#options;
+    const { token, open, handler, after } = this.#options;
+    const { url } = this.#rota;
+    if (url === undefined) return;
     let bearer: string | undefined;
     let socket: WebSocketLike;
     try {
-      bearer = typeof token === 'function' ? await token() : token;
+      const awaited = bearerFrom(token, after);
+      this.#stopRetry = awaited.stop;
+      bearer = await awaited.token;
       if (this.#closed) return;
       socket = open(url, TRACKER_SUBPROTOCOL);
     } catch (error) {
-      handler.down(error instanceof Error ? error.message : String(error));
-      return this.#later();
+      if (this.#closed) return;
+      handler.down(error instanceof Error ? error.message : String(error), url);
+      return this.#next('failed');
     }
     this.#socket = socket;
     let why = 'the socket closed';
+    let isSteady = false;
     const admitted = after(WELCOME_WITHIN_MS, () => {
       why = 'the tracker did not admit us in time';
       socket.close();
-      lost();
+      lost(undefined);
     });
     let unsettle: (() => void) | undefined;
-    const lost = () => {
+    const lost = (code: number | undefined) => {
       admitted();
       unsettle?.();
       if (this.#socket !== socket) return;
+      this.#stopRenewal?.();
       this.#socket = undefined;
+      const wasAdmitted = this.#admitted;
       this.#admitted = false;
       if (this.#closed) return;
-      handler.down(why);
-      this.#later();
+      handler.down(why, url);
+      this.#next(this.#endingOf(code, wasAdmitted, isSteady));
     };
     socket.addEventListener('open', () => {
-      socket.send(encodeClientMessage({ type: 'hello', ...(bearer === undefined ? {} : { token: bearer }) }));
+      socket.send(helloWith(bearer));
     });
     socket.addEventListener('message', ({ data }) => {
       if (this.#socket !== socket) return;
@@ -130,10 +155,17 @@ export class TrackerClient {
         if (this.#admitted) handler.message(message);
         return;
       }
+      this.#renewInTime(socket, message);
+      // A later one answers a renewed token: name and announcements stay.
+      if (this.#admitted) return;
       admitted();
       this.#admitted = true;
-      unsettle = after(STEADY_AFTER_MS, () => (this.#attempt = 0));
-      handler.up(message);
+      this.#rota.admitted(message.announceIntervalMs);
+      unsettle = after(STEADY_AFTER_MS, () => {
+        isSteady = true;
+        this.#rota.held();
+      });
+      handler.up(message, url);
     });
     socket.addEventListener('error', (event) => {
       why = messageOf(event) ?? why;
@@ -141,7 +173,36 @@ export class TrackerClient {
     socket.addEventListener('close', ({ code, reason }) => {
       if (code !== 1006 || why === 'the socket closed')
         why = `closed with ${code}${reason === '' ? '' : `: ${reason}`}`;
-      lost();
+      lost(code);
+    });
+  }
+
+  #endingOf(code: number | undefined, wasAdmitted: boolean, isSteady: boolean): TrackerEnding {
+    if (code === TRACKER_CLOSE.unknownVersion) return 'refused';
+    if (code === TRACKER_CLOSE.notAuthorised) {
+      // A callback may give a better token; the same one would be refused again.
+      return typeof this.#options.token === 'function' ? 'failed' : 'refused';
+    }
+    if (code === TRACKER_CLOSE.restarting) return 'restarting';
+    if (isSteady) return 'lost';
+    return wasAdmitted && code === ABNORMAL ? 'dropped' : 'failed';
+  }
+
+  /** Asks for a fresh token before the one that was welcomed expires. Failing that, the tracker ends the socket. */
+  #renewInTime(socket: WebSocketLike, { tokenExpiresMs, serverTimeMs }: WelcomeReply): void {
+    const { token, after } = this.#options;
+    this.#stopRenewal?.();
+    if (tokenExpiresMs === undefined || typeof token !== 'function') return;
+    const leftMs = Math.max(0, tokenExpiresMs - serverTimeMs) * RENEW_AT_SHARE;
+    this.#stopRenewal = after(Math.min(leftMs, MAX_TIMER_MS), () => {
+      const awaited = bearerFrom(token, after);
+      this.#stopRenewal = awaited.stop;
+      awaited.token.then(
+        (bearer) => {
+          if (this.#socket === socket && socket.readyState === OPEN) socket.send(helloWith(bearer));
+        },
+        () => undefined,
+      );
     });
   }
 
@@ -156,13 +217,15 @@ export class TrackerClient {
     }
   }
 
-  #later(): void {
-    if (this.#closed) return;
-    this.#stopRetry = this.#options.after(
-      this.#options.retryDelayMs(this.#attempt++),
-      () => void this.#connect(),
-    );
+  #next(how: TrackerEnding): void {
+    const delayMs = this.#rota.ended(how);
+    if (this.#closed || delayMs === undefined) return;
+    this.#stopRetry = this.#options.after(delayMs, () => void this.#connect());
   }
+}
+
+function helloWith(token: string | undefined): string {
+  return encodeClientMessage({ type: 'hello', ...(token === undefined ? {} : { token }) });
 }
 
 function messageOf(event: unknown): string | undefined {

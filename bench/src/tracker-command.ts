@@ -1,0 +1,143 @@
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { round } from './report.ts';
+import { measureJoinsAt, type JoinReport, type TrackerBenchSettings } from './tracker-bench.ts';
+import { alternate, DEFAULT_TRACKER_BENCH, trackerFigures } from './tracker-figures.ts';
+import { installRival } from './tracker-rival.ts';
+import { describeJoins } from './tracker-report.ts';
+
+interface TrackerFlags {
+  peers: number;
+  swarms: number;
+  offers: number;
+  candidates?: boolean;
+  underWay: number;
+  loads: number;
+  rounds: number;
+  against?: ('bittorrent-tracker' | 'ws')[];
+  url?: URL;
+  confirmHost?: string;
+  json?: boolean;
+}
+
+interface TrackerFigureFlags {
+  only?: string;
+  rounds: number;
+  json?: boolean;
+}
+
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+const D = DEFAULT_TRACKER_BENCH;
+
+/** Adds `tracker` and `tracker-figures` to the bench's commands. */
+export function addTrackerCommands(program: Command): void {
+  const progress = (line: string) => process.stderr.write(`${line}\n`);
+
+  program
+    .command('tracker')
+    .description(
+      'What joining costs a tracker: connect, hello, announce, offers to other peers and their answers. The tracker runs in a process of its own, the peers in others.',
+    )
+    .option('--peers <n>', 'peers that join', whole(1, 18_000), D.peers)
+    .option('--swarms <n>', 'swarms they are spread over', whole(1, 18_000), D.swarms)
+    .option('--offers <n>', 'offers a peer sends, each answered', whole(0, 20), D.offers)
+    .option('--candidates', 'with one coalesced candidate signal each way for every offer')
+    .option('--under-way <n>', 'joins at a time', whole(1, 1_000), D.underWay)
+    .option('--loads <n>', 'processes that the peers are in', whole(1, 2), D.loads)
+    .addOption(
+      new Option('--against <name...>', 'measured beside ours, alternating').choices([
+        'bittorrent-tracker',
+        'ws',
+      ]),
+    )
+    .option('--rounds <n>', 'runs of each; the median is printed', whole(1, 20), 1)
+    .addOption(
+      new Option('--url <ws://…>', 'a tracker of ours that runs already')
+        .argParser(webSocketUrl)
+        .conflicts(['against', 'rounds']),
+    )
+    .option('--confirm-host <host>', 'the host of --url again, where it is not this machine')
+    .option('--json', 'print the result as JSON')
+    .action(async (flags: TrackerFlags, command: Command) => {
+      const { url, confirmHost, against = [], rounds, json } = flags;
+      if (url !== undefined && !LOOPBACK.test(url.hostname) && confirmHost !== url.hostname) {
+        command.error(
+          `error: this would load ${url.hostname}, which is not this machine. If it is yours, add --confirm-host ${url.hostname}`,
+        );
+      }
+      const settings = settingsOf(flags);
+      if (url !== undefined) {
+        return print({ report: await measureJoinsAt(url.href, settings), against: {} }, settings, json);
+      }
+      const rival = against.includes('bittorrent-tracker') ? await installRival(progress) : undefined;
+      const subjects = (['sonantica', ...new Set(against)] as const).map((name) => ({ name, settings }));
+      const [report, ...others] = await alternate(subjects, rounds, rival);
+      if (report === undefined) throw new Error('nothing was measured');
+      const rivals = Object.fromEntries(others.map((other, i) => [subjects[i + 1]?.name ?? '', other]));
+      print({ report, against: rivals }, settings, json);
+    });
+
+  program
+    .command('tracker-figures')
+    .description(
+      'Every bar of the tracker: what was reached, pass or fail. Exit status 1 if one falls short.',
+    )
+    .option('--only <text>', 'rows whose name contains this')
+    .option('--rounds <n>', 'alternating runs of each side of a comparison; medians count', whole(1, 20), 3)
+    .option('--json', 'print JSON')
+    .action(async ({ only, rounds, json }: TrackerFigureFlags) => {
+      const figures = await trackerFigures({ only, rounds, progress });
+      if (json === true) console.log(JSON.stringify(figures, undefined, 2));
+      else {
+        for (const { row, bar, figure, passed } of figures) {
+          const mark = passed === undefined ? '    ' : passed ? 'pass' : 'FAIL';
+          console.log(`${mark}  ${row}\n      ${bar}: ${figure}`);
+        }
+      }
+      process.exitCode = figures.every(({ passed }) => passed !== false) ? 0 : 1;
+    });
+}
+
+function print(
+  { report, against }: { report: JoinReport; against: Readonly<Record<string, JoinReport>> },
+  settings: TrackerBenchSettings,
+  json: boolean | undefined,
+): void {
+  const rivals = Object.entries(against);
+  if (json === true) {
+    const ratios = Object.fromEntries(rivals.map(([name, rival]) => [name, ratioOf(report, rival)]));
+    console.log(JSON.stringify(rivals.length === 0 ? report : { ...report, against, ratios }));
+    return;
+  }
+  console.log(describeJoins(settings, [['sonantica', report], ...rivals]));
+}
+
+function ratioOf(ours: JoinReport, theirs: JoinReport): number {
+  return round((ours.cpuMsPerJoin ?? 0) / (theirs.cpuMsPerJoin ?? 1), 3);
+}
+
+function settingsOf({
+  peers,
+  swarms,
+  offers,
+  candidates,
+  underWay,
+  loads,
+}: TrackerFlags): TrackerBenchSettings {
+  return { peers, swarms, offers, candidates: candidates === true, underWay, loads };
+}
+
+function whole(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !Number.isInteger(value) || value < least || value > most)
+      throw new InvalidArgumentError(`Expected a whole number from ${least} to ${most}.`);
+    return value;
+  };
+}
+
+function webSocketUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^wss?:$/.test(url.protocol))
+    throw new InvalidArgumentError('Expected a URL such as ws://127.0.0.1:7000.');
+  return url;
+}

@@ -1,0 +1,177 @@
+import { measureJoins, type JoinReport, type TrackerBenchSettings } from './tracker-bench.ts';
+import { measureLatency } from './tracker-latency.ts';
+import { measureChurn, measureIdle, measureRegistry } from './tracker-memory.ts';
+import type { SubjectName } from './tracker-messages.ts';
+import { measureRestart } from './tracker-restart.ts';
+import { round } from './report.ts';
+import { installRival } from './tracker-rival.ts';
+
+/** One bar of the tracker, and what was reached. */
+export interface TrackerFigure {
+  readonly row: string;
+  readonly bar: string;
+  readonly figure: string;
+  /** `undefined` where nothing has to be reached. */
+  readonly passed: boolean | undefined;
+  /** What was measured, for machines. */
+  readonly measured: object;
+}
+
+/** What the rows are measured with. */
+export interface TrackerFigureSettings {
+  /** Rows whose name contains this. */
+  readonly only: string | undefined;
+  /** Runs of each subject of a comparison, alternating; medians count. */
+  readonly rounds: number;
+  readonly progress: (line: string) => void;
+}
+
+/** 5,000 peers in 100 swarms, five offers each: what every comparison starts from. */
+export const DEFAULT_TRACKER_BENCH: TrackerBenchSettings = {
+  peers: 5_000,
+  swarms: 100,
+  offers: 5,
+  candidates: false,
+  underWay: 64,
+  loads: 1,
+};
+
+/** Every bar, one after another. Each is bounded; together they take some minutes. */
+export async function trackerFigures(settings: TrackerFigureSettings): Promise<TrackerFigure[]> {
+  const figures: TrackerFigure[] = [];
+  for (const [row, measure] of ROWS) {
+    if (settings.only !== undefined && !row.includes(settings.only)) continue;
+    settings.progress(row);
+    figures.push({ row, ...(await measure(settings)) });
+  }
+  return figures;
+}
+
+type Row = readonly [string, (settings: TrackerFigureSettings) => Promise<Omit<TrackerFigure, 'row'>>];
+
+const ROWS: readonly Row[] = [
+  ['processor time of a join, beside bittorrent-tracker and bare ws', besideRivals],
+  ['processor time of a join, all in one swarm', inOneSwarm],
+  ['processor time of a join with candidates', withCandidates],
+  ['memory of a connected peer, beside bare ws', idleMemory],
+  ['registry heap of a peer in a track', registryHeap],
+  ['an announcement at half of saturation', latency],
+  ['kill -9 and restart under 1,000 listeners', restart],
+  ['50,000 swarms announced and left', churn],
+];
+
+/** Medians of alternating runs. */
+export async function alternate(
+  subjects: readonly { name: SubjectName; settings: TrackerBenchSettings }[],
+  rounds: number,
+  rival: string | undefined,
+): Promise<JoinReport[]> {
+  const reports: JoinReport[][] = subjects.map(() => []);
+  for (let run = 0; run < rounds; run++) {
+    for (const [i, { name, settings }] of subjects.entries()) {
+      reports[i]?.push(await measureJoins(name, settings, rival));
+    }
+  }
+  return reports.map(medianOf);
+}
+
+/** The run whose processor time is the middle one. */
+function medianOf(reports: readonly JoinReport[]): JoinReport {
+  const sorted = [...reports].sort((a, b) => (a.cpuMsPerJoin ?? 0) - (b.cpuMsPerJoin ?? 0));
+  const middle = sorted[Math.floor((sorted.length - 1) / 2)];
+  if (middle === undefined) throw new Error('nothing was measured');
+  return middle;
+}
+
+async function besideRivals({ rounds, progress }: TrackerFigureSettings) {
+  const rival = await installRival(progress);
+  const names = ['sonantica', 'bittorrent-tracker', 'ws'] as const;
+  const subjects = names.map((name) => ({ name, settings: DEFAULT_TRACKER_BENCH }));
+  const [ours, theirs, bare] = await alternate(subjects, rounds, rival);
+  const ratio = round((ours?.cpuMsPerJoin ?? 0) / (theirs?.cpuMsPerJoin ?? 0), 3);
+  return {
+    bar: 'at most 0.8 of bittorrent-tracker',
+    figure: `${ours?.cpuMsPerJoin} ms, bittorrent-tracker ${theirs?.cpuMsPerJoin} ms, ratio ${ratio}; bare ws ${bare?.cpuMsPerJoin} ms`,
+    passed: ratio <= 0.8,
+    measured: { ratio, ours, theirs, bare },
+  };
+}
+
+async function inOneSwarm({ rounds }: TrackerFigureSettings) {
+  const subjects = [100, 1].map((swarms) => ({
+    name: 'sonantica' as const,
+    settings: { ...DEFAULT_TRACKER_BENCH, swarms },
+  }));
+  const [many, one] = await alternate(subjects, rounds, undefined);
+  const ratio = round((one?.cpuMsPerJoin ?? 0) / (many?.cpuMsPerJoin ?? 0), 3);
+  return {
+    bar: 'at most 1.05 of what it takes in 100 swarms',
+    figure: `${one?.cpuMsPerJoin} ms, in 100 swarms ${many?.cpuMsPerJoin} ms, ratio ${ratio}`,
+    passed: ratio <= 1.05,
+    measured: { ratio, one, many },
+  };
+}
+
+async function withCandidates({ rounds }: TrackerFigureSettings) {
+  const settings = { ...DEFAULT_TRACKER_BENCH, candidates: true };
+  const [report] = await alternate([{ name: 'sonantica', settings }], rounds, undefined);
+  return {
+    bar: 'printed',
+    figure: `${report?.cpuMsPerJoin} ms, of which the kernel ${report?.systemMsPerJoin} ms`,
+    passed: undefined,
+    measured: { ...report },
+  };
+}
+
+async function idleMemory() {
+  const ours = await measureIdle('sonantica', 10_000);
+  const bare = await measureIdle('ws', 10_000);
+  const ratio = round(ours.heapBytes / bare.heapBytes, 3);
+  return {
+    bar: 'at most 1.15 of bare ws',
+    figure: `${ours.heapBytes} B, bare ws ${bare.heapBytes} B, ratio ${ratio} (resident ${ours.residentBytes} and ${bare.residentBytes} B)`,
+    passed: ratio <= 1.15,
+    measured: { ratio, ours, bare },
+  };
+}
+
+async function registryHeap() {
+  const measured = await measureRegistry(100_000, 10);
+  const bytes = Math.round(measured.bytesPerEntry);
+  return { bar: 'at most 200 B', figure: `${bytes} B`, passed: bytes <= 200, measured };
+}
+
+async function latency() {
+  const { cpuMsPerJoin } = await measureJoins('sonantica', DEFAULT_TRACKER_BENCH);
+  const half = 500 / (cpuMsPerJoin ?? 1);
+  const measured = await measureLatency(DEFAULT_TRACKER_BENCH, half);
+  return {
+    bar: 'p99 at most 10 ms',
+    figure: `p99 ${measured.p99} ms, p50 ${measured.p50} ms, beside ${measured.joinsPerS} joins/s`,
+    passed: measured.p99 <= 10,
+    measured,
+  };
+}
+
+async function restart() {
+  const measured = await measureRestart(1_000);
+  const { backWithin15S, back99S, peakPerS, steadyPerS, announcesPerS } = measured;
+  return {
+    bar: '99 % back within 15 s, at most twice the steady rate at any time',
+    figure: `${(backWithin15S * 100).toFixed(1)} % within 15 s, 99 % within ${back99S} s; at most ${peakPerS} a second, steady ${steadyPerS} (announcements in quiet times: ${announcesPerS})`,
+    passed: backWithin15S >= 0.99 && peakPerS <= 2 * steadyPerS,
+    measured,
+  };
+}
+
+async function churn({ progress }: TrackerFigureSettings) {
+  const rival = await installRival(progress);
+  const ours = await measureChurn('sonantica', 50_000);
+  const theirs = await measureChurn('bittorrent-tracker', 50_000, rival);
+  return {
+    bar: 'heap back within 1 MB',
+    figure: `${ours.keptMB} MB kept of ${ours.swarms} swarms; bittorrent-tracker keeps ${theirs.keptMB} MB`,
+    passed: ours.keptMB <= 1,
+    measured: { ours, theirs },
+  };
+}

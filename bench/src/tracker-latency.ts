@@ -1,0 +1,54 @@
+import { percentile, round } from './report.ts';
+import { joinFrom, start, withProcesses, type TrackerBenchSettings } from './tracker-bench.ts';
+
+/** How fast announcements are answered while others join. */
+export interface LatencyReport {
+  /** Joins a second beside which the probes announced. */
+  readonly joinsPerS: number;
+  readonly probes: number;
+  readonly p50: number;
+  readonly p99: number;
+}
+
+/** Sockets that probe, and how often each announces: well within its rate. */
+const PROBES = 100;
+const PROBE_EVERY_MS = 1_000;
+const PROBE_FOR_MS = 5_000;
+
+/**
+ * Announcements of bystanders while peers join at a fixed rate, however slow the answers are. The probes come
+ * from a process of their own, so that what is measured is the tracker's delay and not the load's.
+ */
+export function measureLatency(settings: TrackerBenchSettings, joinsPerS: number): Promise<LatencyReport> {
+  return withProcesses(2, async (server, [load, prober]) => {
+    if (load === undefined || prober === undefined) throw new Error('no load');
+    const url = await start(server, 'sonantica', undefined);
+    const { swarms, offers, candidates } = settings;
+    await joinFrom([load], 'sonantica', url, { ...settings, peers: 2_000 });
+    await load.ask({ type: 'disconnect' }, 'disconnected');
+    const [joined, { announceMs }] = await Promise.all([
+      load.ask(
+        {
+          type: 'join',
+          subject: 'sonantica',
+          url,
+          first: 0,
+          count: Math.min(15_000, Math.round((joinsPerS * (PROBE_FOR_MS + 1_000)) / 1_000)),
+          shape: { swarms, offers, candidates },
+          pace: { perS: joinsPerS },
+        },
+        'joined',
+      ),
+      prober.ask(
+        { type: 'probe', url, count: PROBES, swarms, everyMs: PROBE_EVERY_MS, forMs: PROBE_FOR_MS },
+        'probed',
+      ),
+    ]);
+    return {
+      joinsPerS: round(joined.joins / (joined.ms / 1_000), 1),
+      probes: announceMs.length,
+      p50: round(percentile(announceMs, 0.5), 2),
+      p99: round(percentile(announceMs, 0.99), 2),
+    };
+  });
+}

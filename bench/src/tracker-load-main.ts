@@ -1,0 +1,26 @@
+import { answer } from './tracker-child.ts';
+import { churn } from './tracker-churn.ts';
+import { Load } from './tracker-load.ts';
+import type { FromLoad, ToLoad } from './tracker-messages.ts';
+import { probe } from './tracker-probe.ts';
+
+// Peers that load a tracker, in a process of their own, told what to do over IPC.
+
+const load = new Load();
+
+answer<ToLoad, FromLoad>(async (message) => {
+  switch (message.type) {
+    case 'join':
+      return load.join(message.subject, message.url, message);
+    case 'idle':
+      await load.idle(message.subject, message.url, message.count);
+      return { type: 'idling', peers: message.count };
+    case 'probe':
+      return { type: 'probed', announceMs: await probe(load, message) };
+    case 'churn':
+      return { type: 'churned', swarms: await churn(load, message) };
+    case 'disconnect':
+      await load.disconnect();
+      return { type: 'disconnected' };
+  }
+});

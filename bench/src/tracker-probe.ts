@@ -1,0 +1,46 @@
+import { encodeClientMessage } from '@sonantica/wire';
+import { announcementOf, sonanticaDialect } from './tracker-dialect-sonantica.ts';
+import { pause, type Load } from './tracker-load.ts';
+
+/** Peers the prober asks for. */
+const WANT = 20;
+
+/**
+ * Announces again and again from a few sockets, and answers how long each answer took, in milliseconds, counted
+ * from when it was sent; a tracker that stalls is not asked less often. The probes are shown to nobody, so that
+ * no joining peer waits for an answer of theirs.
+ */
+export async function probe(
+  load: Load,
+  settings: { url: string; count: number; swarms: number; everyMs: number; forMs: number },
+): Promise<number[]> {
+  const { url, count, swarms, everyMs, forMs } = settings;
+  const tookMs: number[] = [];
+  const startMs = performance.now();
+  const timers: NodeJS.Timeout[] = [];
+  for (let index = 0; index < count; index++) {
+    const dueMs: number[] = [];
+    load.open(url, sonanticaDialect.protocol, (say) => ({
+      opened: () => say(encodeClientMessage({ type: 'hello' })),
+      heard: (text) => {
+        if (text.startsWith('{"type":"welcome"')) {
+          const announce = () => {
+            if (performance.now() - startMs > forMs) return;
+            dueMs.push(performance.now());
+            say(encodeClientMessage({ ...announcementOf(index % swarms, index, WANT), scope: 'aula' }));
+          };
+          timers.push(setTimeout(announce, (index / count) * everyMs));
+          timers.push(
+            setTimeout(() => timers.push(setInterval(announce, everyMs)), (index / count) * everyMs),
+          );
+        } else if (text.startsWith('{"type":"peers"')) {
+          const due = dueMs.shift();
+          if (due !== undefined) tookMs.push(performance.now() - due);
+        } else if (text.startsWith('{"type":"error"')) throw new Error(`our tracker refused: ${text}`);
+      },
+    }));
+  }
+  await pause(forMs + everyMs);
+  for (const timer of timers) clearTimeout(timer);
+  return tookMs;
+}

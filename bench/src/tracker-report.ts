@@ -1,0 +1,58 @@
+import type { JoinReport, TrackerBenchSettings } from './tracker-bench.ts';
+
+/** What joins cost, in words and a table. */
+export function describeJoins(
+  { peers, swarms, offers, candidates }: TrackerBenchSettings,
+  reports: readonly (readonly [name: string, report: JoinReport])[],
+): string {
+  const lines = [
+    `${count(peers)} peers joined ${swarms === 1 ? 'one swarm' : `${count(swarms)} swarms`}. A join: connect, announce, ${offers} offers to other`,
+    `peers and their answers${candidates ? ', and candidates each way' : ''}, all through the tracker.`,
+    '',
+    table([
+      ['', 'processor', 'of it kernel', 'memory', 'rate', 'announcement p50', 'p99', 'signals relayed'],
+      ['', 'ms/join', 'ms/join', 'KB/peer', 'joins/s', 'ms', 'ms', ''],
+      ...reports.map(([name, report]) => [
+        name,
+        text(report.cpuMsPerJoin),
+        text(report.systemMsPerJoin),
+        text(report.kbPerPeer),
+        text(report.joinsPerS),
+        text(report.announceMs.p50),
+        text(report.announceMs.p99),
+        count(report.relayed),
+      ]),
+    ]),
+  ];
+  const [ours, ...others] = reports;
+  for (const [name, { cpuMsPerJoin }] of others) {
+    const mine = ours?.[1].cpuMsPerJoin;
+    if (mine === null || mine === undefined || cpuMsPerJoin === null) continue;
+    lines.push('', `Ours takes ${(mine / cpuMsPerJoin).toFixed(2)} of the processor time of ${name}.`);
+  }
+  const failed = reports.filter(([, report]) => report.failed > 0);
+  for (const [name, report] of failed)
+    lines.push('', `${count(report.failed)} joins of ${name} did not end within ten seconds.`);
+  return lines.join('\n');
+}
+
+/** Columns as wide as they need to be; the first is flush left, the others right. */
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+function text(value: number | null): string {
+  return value === null ? 'not known' : String(value);
+}
+
+function count(value: number): string {
+  return value.toLocaleString('en-US');
+}
