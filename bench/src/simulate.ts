@@ -19,6 +19,7 @@ import { jainIndex, percentile, round, type Report } from './report.ts';
 import { bytesPerMs, type Scenario, type Span } from './scenario.ts';
 
 const MB = 1_000_000;
+const LINES_SEED = 1_000_003;
 const SLOW_KBPS = 10;
 /** Upload a day where faults are tried: little enough that it is reached. */
 const FAULTY_UPLOAD_MB = 3;
@@ -69,6 +70,8 @@ class Simulation {
   readonly #document: ManifestJson;
   readonly #clock = new VirtualClock();
   readonly #random;
+  /** What lines listeners have: the same under every policy, so that two policies are compared on the same listeners. */
+  readonly #lines;
   readonly #network: SimNetwork;
   readonly #links: SimLinks;
   readonly #origin: SimOrigin;
@@ -91,6 +94,7 @@ class Simulation {
     this.#watcher = watcher;
     this.#document = document;
     this.#random = seededRandom(scenario.seed);
+    this.#lines = seededRandom(scenario.seed + LINES_SEED);
     this.#piece = {
       trackId: document.trackId,
       sizeBytes: document.size,
@@ -333,7 +337,7 @@ class Simulation {
   }
 
   #draw({ least, most }: Span): number {
-    return least === most ? least : least + (most - least) * this.#random.next();
+    return least === most ? least : least + (most - least) * this.#lines.next();
   }
 
   #report(): Report {

@@ -47,7 +47,7 @@ const FIRST_PING_MS = 2_000;
 /** Messages of one socket handled in one turn of the event loop. An ordinary burst is through in a few. */
 const MESSAGES_PER_TURN = 2;
 /** Messages of one socket that wait before it is no longer read from: offers with candidates to a few peers. */
-const MAY_WAIT = 16;
+const MAY_WAIT = 4;
 /** One message in so many is timed: a clock costs about as much as a small message. */
 const TIMED_ONE_IN = 32;
 /** Time between the closes of two sockets when the tracker stops, at most, in milliseconds. */

@@ -2,7 +2,7 @@ import type { Hasher, Manifest, VerifySignature } from '@sonantica/wire';
 import { platform } from '#platform';
 import type { Clock, Random, Timers } from './core/env.ts';
 import type { LinkConnector } from './links/link-connector.ts';
-import { RtcConnector, type RtcConnectorOptions } from './links/rtc-connector.ts';
+import type { RtcConnectorOptions } from './links/rtc-connector.ts';
 import type { RtcImplementation } from './links/rtc-types.ts';
 import type { PageWatcher } from './platform.ts';
 import type { ChunkStore } from './store/chunk-store.ts';
@@ -57,7 +57,11 @@ export const systemEnvironment: Environment = {
   verifier: (manifest) => new BlockVerifier(platform.hasher, manifest, manifest.chunkHashes),
   memory: platform.memory ?? ((bytes) => new Uint8Array(bytes)),
   links: async (given) => {
-    const rtc = given ?? (await platform.loadRtc());
+    // Who opted out loads nothing of it.
+    const [{ RtcConnector }, rtc] = await Promise.all([
+      import('./links/rtc-connector.ts'),
+      given ?? platform.loadRtc(),
+    ]);
     return {
       maxWindowBytes: rtc.maxWindowBytes ?? 1_048_576,
       connector: (options) => new RtcConnector({ ...options, rtc }),

@@ -15,6 +15,7 @@ import {
 } from '@sonantica/wire';
 import type { Contribution } from './contribution.ts';
 import { AnnouncePlan } from './core/announce-plan.ts';
+import { DeliveredReport } from './core/delivered-report.ts';
 import { HaveNotices } from './core/have-notices.ts';
 import { LinkPlan, WARM_LINKS } from './core/link-plan.ts';
 import { PeerSession } from './core/peer-session.ts';
@@ -24,6 +25,7 @@ import type { Delivery } from './delivery.ts';
 import type { LinkConnector } from './links/link-connector.ts';
 import type { PeerLink } from './links/peer-link.ts';
 import type { Logger } from './log.ts';
+import type { TierBytes } from './options.ts';
 import { PeerSource, type PeerSourceHandler } from './sources/peer-source.ts';
 import type { TrackVersion } from './track-version.ts';
 import type { TrackerClient } from './tracker/tracker-client.ts';
@@ -47,6 +49,8 @@ export interface NeighbourhoodParts {
   readonly uploads: Uploads;
   readonly connector: LinkConnector;
   readonly contribution: () => Contribution;
+  /** What the listener was given so far, by where it came from. */
+  readonly delivered: () => TierBytes;
   readonly maxWindowBytes: number;
   /** Links at a time; `undefined` for what listeners have. */
   readonly maxLinks: number | undefined;
@@ -62,6 +66,7 @@ export class Neighbourhood implements PeerSourceHandler {
   readonly #plan: LinkPlan;
   readonly #announcements = new AnnouncePlan();
   readonly #haves = new HaveNotices();
+  readonly #report = new DeliveredReport();
   #cancelTelling: (() => void) | undefined;
   readonly #versions = new Map<TrackKey, TrackVersion>();
   readonly #links = new Set<PeerSource>();
@@ -430,8 +435,10 @@ export class Neighbourhood implements PeerSourceHandler {
     const version = this.#versions.get(notice.track);
     if (version === undefined) return undefined;
     const { trackId, root, chunkCount } = version.manifest;
+    const news = this.#report.take(this.#parts.delivered());
+    const delivered = news === undefined ? {} : { delivered: news };
     if (notice.type === 'have')
-      return { type: 'have', trackId, root, chunks: notice.chunks, lost: notice.lost };
+      return { type: 'have', trackId, root, chunks: notice.chunks, lost: notice.lost, ...delivered };
     return {
       type: 'announce',
       trackId,
@@ -440,6 +447,7 @@ export class Neighbourhood implements PeerSourceHandler {
       have: version.held,
       scope: this.#parts.contribution().shareWithAnyUser ? 'global' : 'aula',
       want: WANTED_PEERS,
+      ...delivered,
     };
   }
 }

@@ -355,6 +355,7 @@ export class Swarm {
       uploads: this.#uploads,
       connector,
       contribution: () => this.#contribution,
+      delivered: () => this.#counts.bytes,
       maxWindowBytes: links.maxWindowBytes,
       maxLinks: links.maxLinks,
       log: this.#log,
