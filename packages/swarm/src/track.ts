@@ -66,8 +66,9 @@ export class Track {
    * `aborted` or `closed`.
    */
   async read(range: ByteRange, { signal, deadlineMs = UNHURRIED_MS }: ReadOptions = {}): Promise<Uint8Array> {
-    const version = await this.#open({ head: range.start < HEAD_BYTES && deadlineMs <= AT_ONCE_MS });
     const { start, end } = range;
+    const atOnce = deadlineMs <= AT_ONCE_MS && start >= 0 && start < Math.min(end, HEAD_BYTES);
+    const version = await this.#open({ head: atOnce });
     if (
       !Number.isInteger(start) ||
       !Number.isInteger(end) ||

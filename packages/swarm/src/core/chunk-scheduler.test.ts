@@ -402,6 +402,36 @@ describe('claims', () => {
     expect(claimedIn(rig.log)).toHaveLength(8);
   });
 
+  it('go to the track that somebody waits for first', () => {
+    const rig = new Rig({ tracker: 'awaited' });
+    rig.openTrack(OTHER);
+    rig.want({ start: 0, end: SONG.size }, NEVER);
+    rig.run(rig.scheduler.want(OTHER, 99, chunkRange(SONG, 3), rig.now + 6_000, rig.now));
+    expect(claimedIn(rig.log)).toEqual([]);
+    rig.run(rig.scheduler.setTracker('up', rig.now));
+    expect(rig.log.find(({ type }) => type === 'claim')).toMatchObject({ track: OTHER, chunks: [3] });
+  });
+
+  it('for what is wanted no longer leave their places to others', () => {
+    const rig = tracked();
+    const ids = Array.from({ length: 8 }, (_, chunk) => rig.wantChunk(chunk, NEVER));
+    rig.claimed(claimedIn(rig.log), [], 60_000);
+    for (const id of ids) rig.unwant(id);
+    rig.forgetLog();
+    rig.wantChunk(12, NEVER);
+    expect(claimedIn(rig.log)).toEqual([12]);
+  });
+
+  it('are one at a time while peers give, so that what all want next comes by many lines', () => {
+    const rig = tracked();
+    rig.run(rig.scheduler.peerHas('p', KEY, [0], [], rig.now));
+    rig.wantChunk(0, 9_000);
+    rig.deliver('p', 1);
+    rig.forgetLog();
+    rig.want({ start: 4 * SONG.chunkSize, end: SONG.size }, NEVER);
+    expect(claimedIn(rig.log)).toHaveLength(1);
+  });
+
   it('are not made by a listener who is alone', () => {
     const rig = new Rig({ tracker: 'up' });
     rig.run(rig.scheduler.setAlone(KEY, true, rig.now));
@@ -477,6 +507,14 @@ describe('an urgent head', () => {
     rig.want({ start: 4 * SONG.chunkSize, end: SONG.size }, NEVER);
     expect(rig.inFlight(ORIGIN)).toBe(4 * 8);
     rig.wantChunk(0, 400);
+    expect(rig.fetches(ORIGIN).at(-1)).toMatchObject({ chunk: 0, first: 0, count: 8 });
+  });
+
+  it('is asked of the origin at once by who downloads from no peer, whatever peers hold', () => {
+    const rig = new Rig({ tracker: 'up', policy: { ...PEERS_FIRST, allowDownloadFromPeers: false } });
+    rig.peer('p', 'aula', 'all');
+    rig.want({ start: 4 * SONG.chunkSize, end: SONG.size }, NEVER);
+    rig.wantChunk(0, 0);
     expect(rig.fetches(ORIGIN).at(-1)).toMatchObject({ chunk: 0, first: 0, count: 8 });
   });
 

@@ -512,8 +512,8 @@ export class ChunkScheduler {
     const view = this.#originView();
     let leases = 0;
     for (const track of this.#tracks.values())
-      for (const chunk of track.begun) if (isLease(chunk.claim, nowMs)) leases++;
-    for (const track of this.#tracks.values()) {
+      for (const chunk of track.begun) if (chunk.isWanted && isLease(chunk.claim, nowMs)) leases++;
+    for (const track of this.#byUrgency()) {
       const ask: WantedChunk[] = [];
       for (const chunk of track.inOrder()) {
         this.#takeUrgent(view, track, chunk, nowMs);
@@ -528,6 +528,13 @@ export class ChunkScheduler {
       for (const chunk of ask) chunk.claim = { state: 'asked', sinceMs: nowMs };
       this.#commands.push({ type: 'claim', track: track.key, chunks: ask.map(({ chunk }) => chunk) });
     }
+  }
+
+  /** The track that somebody waits for first comes first. */
+  #byUrgency(): TrackDemand[] {
+    const dueMs = (track: TrackDemand) => track.inOrder()[0]?.deadlineMs ?? Number.POSITIVE_INFINITY;
+    const tracks = [...this.#tracks.values()].filter((track) => track.inOrder().length > 0);
+    return tracks.length < 2 ? tracks : tracks.sort((a, b) => (dueMs(a) < dueMs(b) ? -1 : 1));
   }
 
   /** Whether peers give, or it is too early to say that they do not. */

@@ -12,6 +12,8 @@ export type TrackerState = 'absent' | 'awaited' | 'up';
 const FETCHING_SLACK_MS = 1_500;
 /** What a chunk that a peer has just fetched takes to be told of, asked for and passed on, in milliseconds. */
 const PASSED_ON_MS = 300;
+/** How long past its deadline a block is left to a peer that says it is fetching it, while the origin is slow, in milliseconds. */
+const CONGESTED_PATIENCE_MS = 6_000;
 /** Least time between two ranks of substitutes without a tracker. */
 const SUBSTITUTE_AFTER_MS = 1_000;
 /** How long a chunk may be somebody else's to give, in milliseconds: longer than a lease of the tracker lasts. */
@@ -57,15 +59,18 @@ export function urgentChoice(
   const dueMs = chunk.dueMs(run.first);
   if (!whole && dueMs - nowMs >= pace.leadMs) return WAIT;
   const congested = pace.isCongested(track.consumptionBytesPerMs);
-  for (const peer of view.peersOf(track)) {
+  const { allowDownloadFromPeers, preferServerOverP2P } = view.policy;
+  for (const peer of allowDownloadFromPeers && !preferServerOverP2P ? view.peersOf(track) : []) {
     if (peer.holds(track.key, chunk.chunk) && canDeliverBy(peer, chunk.spanBytes(run), dueMs, nowMs))
       return WAIT;
     const etaMs = peer.tracks.get(track.key)?.fetching.get(chunk.chunk);
     if (etaMs === undefined || nowMs >= etaMs + FETCHING_SLACK_MS) continue;
-    if (congested || Math.max(etaMs, nowMs) + PASSED_ON_MS <= dueMs) return WAIT;
+    const patience = congested ? CONGESTED_PATIENCE_MS : 0;
+    if (Math.max(etaMs, nowMs) + PASSED_ON_MS <= dueMs + patience) return WAIT;
   }
   // A slow origin gets slower for everybody when all ask it for the same: who was told to wait for another waits.
-  if (congested && !whole && chunk.claim.state === 'elsewhere' && !waitedLong(chunk, nowMs)) return WAIT;
+  const elsewhere = chunk.claim.state === 'elsewhere' && !waitedLong(chunk, nowMs);
+  if (congested && !whole && elsewhere && nowMs < dueMs + CONGESTED_PATIENCE_MS) return WAIT;
   return { type: 'fetch', run, urgent: true, whole };
 }
 

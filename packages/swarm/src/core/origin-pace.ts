@@ -55,7 +55,6 @@ export class OriginPace {
   /** Something was asked for; `request` names it. */
   asked(request: object, nowMs: number): void {
     this.#unanswered.set(request, nowMs);
-    this.#busySinceMs ??= nowMs;
   }
 
   /** Bytes of a request came; `idle`: nothing more is under way. */
@@ -69,8 +68,10 @@ export class OriginPace {
       const deviationMs = before === undefined ? took / 4 : Math.abs(took - before);
       this.#deviationMs += (deviationMs - this.#deviationMs) * SMOOTHING;
     }
-    this.#busyBytes += bytes;
-    const busyMs = nowMs - (this.#busySinceMs ?? nowMs);
+    // The first block after a rest begins the measurement: what it took is the answer's time, not the line's.
+    if (this.#busySinceMs === undefined) this.#busySinceMs = nowMs;
+    else this.#busyBytes += bytes;
+    const busyMs = nowMs - this.#busySinceMs;
     if (this.#busyBytes >= LEAD_BYTES && busyMs > 0) {
       const rate = this.#busyBytes / busyMs;
       this.#bytesPerMs =

@@ -15,6 +15,7 @@ export class HeadStart {
   /** The leaf hashes of the first chunk and perhaps more; `undefined` where there are none. */
   readonly leaves: Promise<Uint8Array | undefined>;
   readonly #abort = new AbortController();
+  readonly #leavesAbort = new AbortController();
   readonly #blocks: Uint8Array[] = [];
   readonly #filling: Promise<void>;
   #woken: () => void = () => undefined;
@@ -23,7 +24,7 @@ export class HeadStart {
   /** Begins at once. `url` is the track's, without a version: that is not known yet. */
   constructor(http: Http, mirror: string, url: string) {
     this.mirror = mirror;
-    const { signal } = this.#abort;
+    const { signal } = this.#leavesAbort;
     this.leaves = getWhole(http, `${url}.leaves`, {
       headers: { Range: `bytes=0-${LEAF_BYTES - 1}` },
       mostBytes: LEAF_BYTES,
@@ -50,9 +51,15 @@ export class HeadStart {
     }
   }
 
-  /** Stops what is under way. Resolves when nothing is. */
+  /** Stops the blocks under way; the leaf hashes are asked for on. */
+  stopBlocks(): void {
+    this.#abort.abort();
+  }
+
+  /** Stops all that is under way. Resolves when nothing is. */
   async close(): Promise<void> {
     this.#abort.abort();
+    this.#leavesAbort.abort();
     await Promise.all([this.#filling, this.leaves]);
   }
 

@@ -164,6 +164,8 @@ export class OriginSource implements Source {
     const head = this.#headStarts.get(manifest.trackId);
     if (head === undefined) return;
     this.#headStarts.delete(manifest.trackId);
+    transfer.abort.signal.addEventListener('abort', () => head.stopBlocks(), { once: true });
+    this.#closing.signal.addEventListener('abort', () => void head.close(), { once: true });
     this.#lastMirror.set(`${track}/0`, head.mirror);
     const leafBytes = blockCount(manifest, 0) * LIMITS.hashBytes;
     if (!leavesKnown) {
@@ -172,7 +174,7 @@ export class OriginSource implements Source {
         state.fetched.delete(0);
         if (leaves !== undefined && leaves.length >= leafBytes)
           this.#options.sink.proof(ORIGIN, track, 0, leaves.slice(0, leafBytes));
-        else if (!transfer.abort.signal.aborted) return this.#fetchLeaves(head.mirror, transfer.request);
+        else if (!this.#closing.signal.aborted) return this.#fetchLeaves(head.mirror, transfer.request);
       });
       state.fetched.set(0, fetching);
     }
@@ -182,7 +184,7 @@ export class OriginSource implements Source {
       if (transfer.next >= Math.min(first + count, whole)) break;
       this.#deliver(transfer, bytes);
     }
-    void head.close();
+    head.stopBlocks();
   }
 
   async #transfer(mirror: string, transfer: Transfer): Promise<void> {
