@@ -102,7 +102,7 @@ describe('memory', () => {
     const { swarms, refusedBy } = await tracker.stats();
     console.log(`at most ${most.toFixed(0)} MB of ${limitMB}, ${String(swarms)} swarms left`);
     expect(refusedBy).toMatchObject({ busy: expect.any(Number) });
-    // The engine collects what was given up a moment later, and gives its pages back later still.
-    expect(most).toBeLessThan(limitMB * 1.25);
+    // Beside what is kept stands what the engine has not collected yet: up to three young generations of 16 MB.
+    expect(most).toBeLessThan(limitMB + 48);
   });
 });

@@ -19,6 +19,7 @@ describe('memory', () => {
   it('that the engine holds empty is room', () => {
     const use = { ...NONE, residentBytes: 99 * MB };
     expect(memoryState({ ...use, heapBytes: 10 * MB }, 100)).toBe('ample');
+    expect(memoryState({ ...use, heapBytes: 10 * MB, residentBytes: 101 * MB }, 100)).toBe('short');
     expect(memoryState({ ...use, heapBytes: 10 * MB, externalBytes: 10 * MB }, 100)).toBe('short');
     expect(memoryState({ ...use, heapBytes: 20 * MB, externalBytes: 20 * MB }, 100)).toBe('exhausted');
   });

@@ -34,7 +34,8 @@ export function measureMemory(): MemoryUse {
 
 /**
  * How much room is left of `maxMemoryMB` (0: no limit) and of what the engine allows itself. Resident memory
- * that the engine holds empty counts as room: it is slow to give it back, and uses it before it asks for more.
+ * that the engine holds empty counts as room: it is slow to give it back, and uses it before it asks for more. Beyond
+ * the limit itself it is short all the same.
  */
 export function memoryState(use: MemoryUse, maxMemoryMB: number): MemoryState {
   const { residentBytes, heapBytes, externalBytes, heapLimitBytes } = use;
@@ -42,5 +43,6 @@ export function memoryState(use: MemoryUse, maxMemoryMB: number): MemoryState {
   const ofLimit = maxMemoryMB === 0 ? 0 : usedBytes / (maxMemoryMB * BYTES_PER_MB);
   const share = Math.max(ofLimit, heapBytes / heapLimitBytes);
   if (share > EXHAUSTED_FROM) return 'exhausted';
-  return share > SHORT_FROM ? 'short' : 'ample';
+  const isOver = maxMemoryMB !== 0 && residentBytes > maxMemoryMB * BYTES_PER_MB;
+  return share > SHORT_FROM || isOver ? 'short' : 'ample';
 }

@@ -28,7 +28,7 @@ export interface RunningTracker {
 
 const TICK_MS = 500;
 /** A flood of new swarms takes tens of megabytes a second. */
-const LOOK_AT_MEMORY_EVERY_MS = 250;
+const LOOK_AT_MEMORY_EVERY_MS = 100;
 /** How often connections are looked through for late headers, in milliseconds: Node's own 30 s is long. */
 const CHECK_HEADERS_EVERY_MS = 1_000;
 /** An idle HTTP connection is kept this long, in milliseconds. */
