@@ -203,6 +203,79 @@ describe('the listener’s limit', () => {
   });
 });
 
+describe('a pinned track', () => {
+  it('stays, whatever else has to go', async () => {
+    const room = await Room.open({ limit: 3 * CHUNK });
+    const [kept, other] = [await track('kept', 2), await track('other', 3)];
+    room.pinned.add('kept');
+    for (const chunk of [0, 1]) room.keep(kept, chunk);
+    await room.keeper.settled();
+    room.clock.advance(3_600_000);
+    for (const chunk of [0, 1, 2]) room.keep(other, chunk);
+    await room.keeper.settled();
+    expect(await room.held()).toEqual({ kept: [0, 1], other: [2] });
+    expect(room.keeper.roomBytes(new Set())).toBe(CHUNK);
+    expect(room.keeper.roomBytes(new Set([kept.manifest.trackId]))).toBe(3 * CHUNK);
+  });
+
+  it('goes last when the listener’s limit leaves no room for it, before what is being played', async () => {
+    const room = await Room.open();
+    const [kept, other] = [await track('kept', 2), await track('other', 2)];
+    room.pinned.add('kept');
+    for (const song of [kept, other]) for (const chunk of [0, 1]) room.keep(song, chunk);
+    await room.keeper.settled();
+    room.keeper.setLimit(2 * CHUNK);
+    await room.keeper.settled();
+    expect(await room.held()).toEqual({ kept: [0, 1] });
+    room.inUse = new Set([1]);
+    room.keeper.setLimit(CHUNK);
+    await room.keeper.settled();
+    expect(await room.held()).toEqual({ kept: [1] });
+    room.keeper.setLimit(0);
+    await room.keeper.settled();
+    expect(await room.held()).toEqual({});
+  });
+});
+
+describe('what goes first', () => {
+  it.each([
+    ['priority', ['unheard']],
+    ['lru', ['heard']],
+  ] as const)('by %s is %s', async (eviction, gone) => {
+    const room = await Room.open({ limit: 3 * CHUNK, eviction });
+    const [heard, unheard, next] = [
+      await track('heard', 1),
+      await track('unheard', 1),
+      await track('next', 2),
+    ];
+    room.demand.set(heard.key, { listeners: 4, aulas: 1 });
+    room.keep(heard, 0);
+    await room.keeper.settled();
+    room.clock.advance(60_000);
+    room.keep(unheard, 0);
+    await room.keeper.settled();
+    room.clock.advance(60_000);
+    for (const chunk of [0, 1]) room.keep(next, chunk);
+    await room.keeper.settled();
+    const held = await room.held();
+    expect(['heard', 'unheard'].filter((id) => held[id] === undefined)).toEqual(gone);
+  });
+
+  it('is not what is read again and again, though memory has it', async () => {
+    const room = await Room.open({ limit: 2 * CHUNK, eviction: 'lru' });
+    const [read, unread, next] = [await track('read', 1), await track('unread', 1), await track('next', 1)];
+    room.keep(read, 0);
+    room.clock.advance(1_000);
+    room.keep(unread, 0);
+    await room.keeper.settled();
+    room.clock.advance(1_000);
+    await room.keeper.load(read, 0);
+    room.keep(next, 0);
+    await room.keeper.settled();
+    expect(Object.keys(await room.held())).toEqual(['read', 'next']);
+  });
+});
+
 describe('a store that is full', () => {
   it('gets room by eviction, and nobody is troubled', async () => {
     const room = await Room.open({ store: openMemoryStore({ maxBytes: 6 * CHUNK }) });
@@ -323,6 +396,7 @@ describe('closing', () => {
 
 interface RoomOptions {
   readonly store?: ChunkStore;
+  readonly eviction?: 'priority' | 'lru';
   readonly limit?: number;
 }
 
@@ -336,6 +410,8 @@ class Room {
   readonly troubles: string[] = [];
   cachedBytes = 0;
   inUse: { has(chunk: number): boolean } = new Set<number>();
+  readonly pinned = new Set<string>();
+  readonly demand = new Map<string, { listeners: number; aulas: number }>();
   readonly #proofsBefore = proofs;
 
   static async open(options: RoomOptions = {}): Promise<Room> {
@@ -346,14 +422,20 @@ class Room {
     return room;
   }
 
-  private constructor({ store = openMemoryStore() }: RoomOptions) {
+  private constructor({ store = openMemoryStore(), eviction = 'priority' }: RoomOptions) {
     this.store = store;
     this.keeper = new ChunkKeeper({
       store,
       clock: this.clock,
+      eviction,
+      isPinned: (trackId) => this.pinned.has(trackId),
       onLost: (_track, chunk) => void this.lost.push(chunk),
       onCached: (_version, bytes) => void (this.cachedBytes += bytes),
-      demandFor: () => ({ listeners: 0, aulas: 0, inUse: this.inUse, holders: () => 0 }),
+      demandFor: (key) => ({
+        ...(this.demand.get(key) ?? { listeners: 0, aulas: 0 }),
+        inUse: this.inUse,
+        holders: () => 0,
+      }),
       onTrouble: (reason, message) => void this.troubles.push(`${reason}: ${message}`),
     });
   }
@@ -361,6 +443,11 @@ class Room {
   /** Whole chunks proven since the room was opened. */
   get proofs(): number {
     return proofs - this.#proofsBefore;
+  }
+
+  /** Chunks in the store by track. */
+  async held(): Promise<Record<string, number[]>> {
+    return Object.fromEntries((await this.store.tracks()).map(({ trackId, held }) => [trackId, [...held]]));
   }
 
   keep(version: TrackVersion, chunk: number): void {

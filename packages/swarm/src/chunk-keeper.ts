@@ -1,7 +1,7 @@
-import type { ManifestJson } from '@sonantica/wire';
+import type { ManifestJson, TrackId } from '@sonantica/wire';
 import { ChunkCache } from './chunk-cache.ts';
 import type { Clock } from './core/env.ts';
-import { chooseEvictions, type Eviction, type EvictionCandidate } from './core/eviction.ts';
+import { chooseEvictions, type EvictionCandidate, type EvictionPolicy } from './core/eviction.ts';
 import { trackKey, type TrackKey } from './core/track-key.ts';
 import { SwarmError } from './errors.ts';
 import type { ChunkStore, StoredTrack, StoredTrackKey } from './store/chunk-store.ts';
@@ -13,10 +13,17 @@ const MEMORY_BYTES = 64 * 1024 * 1024;
 /** Answers a chunk of a track that lies elsewhere, or `undefined` when it cannot. */
 export type ChunkReader = (chunk: number) => Promise<Uint8Array | undefined>;
 
+/** What eviction spares unless the limit itself leaves no room for it, the first of them let go first. */
+type Spared = 'pinned' | 'in use';
+
 /** What a keeper is made of. */
 export interface ChunkKeeperParts {
   readonly store: ChunkStore;
   readonly clock: Clock;
+  /** What goes first when room is needed. */
+  readonly eviction: EvictionPolicy;
+  /** Whether the listener keeps a track whatever happens. */
+  isPinned(trackId: TrackId): boolean;
   /** A chunk is held no longer. */
   onLost(track: TrackKey, chunk: number): void;
   /** A chunk kept from before was proven and used for the first time. */
@@ -100,10 +107,24 @@ export class ChunkKeeper {
     return this.#readers.has(track);
   }
 
-  /** How much may be kept; what is over it goes at once. */
+  /** How much may be kept; what is over it goes at once, in the end also what is pinned. */
   setLimit(bytes: number): void {
     this.#limitBytes = bytes;
-    this.#queue(() => this.#makeRoom(0));
+    this.#queue(async () => {
+      await this.#makeRoom(0);
+      await this.#makeRoom(0, ['in use']);
+      await this.#makeRoom(0, []);
+    });
+  }
+
+  /** Bytes of the limit that are not taken by pinned tracks, those of `except` left out of the count. */
+  roomBytes(except: ReadonlySet<TrackId>): number {
+    let pinnedBytes = 0;
+    for (const { trackId, chunks, chunkSize, size } of this.#tracks.values()) {
+      if (except.has(trackId) || !this.#parts.isPinned(trackId)) continue;
+      for (const chunk of chunks) pinnedBytes += Math.min(chunkSize, size - chunk * chunkSize);
+    }
+    return Math.max(0, this.#limitBytes - pinnedBytes);
   }
 
   /** Takes over a proven chunk. It is in memory at once and in the store soon, where there is room. */
@@ -115,6 +136,8 @@ export class ChunkKeeper {
   /** A held chunk, proven, in memory that nobody changes; `undefined` when it is lost: then `onLost` was told. */
   load(version: TrackVersion, chunk: number): Promise<Uint8Array | undefined> {
     const cached = this.#cache.get(version.key, chunk);
+    const stored = this.#tracks.get(version.key);
+    if (stored !== undefined) stored.usedAtMs = this.#parts.clock.wallMs();
     if (cached !== undefined) return Promise.resolve(cached);
     const id = `${version.key}/${chunk}`;
     const under = this.#loading.get(id);
@@ -146,7 +169,6 @@ export class ChunkKeeper {
     if (bytes !== undefined && (await version.proves(chunk, bytes))) {
       const kept = this.#tracks.get(key);
       if (kept?.unproven.delete(chunk) === true) this.#parts.onCached(version, bytes.length);
-      if (kept !== undefined) kept.usedAtMs = this.#parts.clock.wallMs();
       this.#cache.put(key, chunk, bytes, true);
       return bytes;
     }
@@ -196,31 +218,35 @@ export class ChunkKeeper {
     return kept;
   }
 
-  /** Evicts until `bytes` more fit under the limit. */
-  async #makeRoom(bytes: number): Promise<void> {
+  /** Evicts until `bytes` more fit under the limit, or only what is to be spared is left. */
+  async #makeRoom(bytes: number, spared: readonly Spared[] = ['pinned', 'in use']): Promise<void> {
     const excess = this.#storedBytes + bytes - this.#limitBytes;
     if (excess <= 0) return;
-    for (const { track, chunks } of this.#evictions(excess)) await this.#drop(track, chunks);
+    const { eviction, clock } = this.#parts;
+    for (const { track, chunks } of chooseEvictions(
+      eviction,
+      this.#candidates(spared),
+      excess,
+      clock.wallMs(),
+    ))
+      await this.#drop(track, chunks);
   }
 
-  #evictions(bytes: number): Eviction[] {
+  #candidates(spared: readonly Spared[]): EvictionCandidate[] {
     const candidates: EvictionCandidate[] = [];
-    for (const [track, { chunkSize, size, chunks, usedAtMs }] of this.#tracks) {
-      const { listeners, aulas, holders, inUse } = this.#parts.demandFor(track);
-      const geometry = { size, chunkSize };
+    for (const [track, { trackId, chunkSize, size, chunks, usedAtMs }] of this.#tracks) {
+      const { inUse, ...demand } = this.#parts.demandFor(track);
       candidates.push({
+        ...demand,
         track,
-        geometry,
+        geometry: { size, chunkSize },
         held: chunks,
         usedAtMs,
-        listeners,
-        aulas,
-        pinned: false,
-        inUse,
-        holders,
+        pinned: spared.includes('pinned') && this.#parts.isPinned(trackId),
+        inUse: spared.includes('in use') ? inUse : new Set(),
       });
     }
-    return chooseEvictions('priority', candidates, bytes, this.#parts.clock.wallMs());
+    return candidates;
   }
 
   /** Deletes chunks from the store; `tell` hears of those that memory does not have either. */

@@ -3,6 +3,7 @@ export type { Track, ReadOptions } from './track.ts';
 export { DEFAULT_CONTRIBUTION, SERVER_ONLY, type Contribution } from './contribution.ts';
 export { SwarmError, type SwarmErrorCode } from './errors.ts';
 export type * from './options.ts';
+export type { EvictionPolicy } from './core/eviction.ts';
 export type { Playable } from './playback/playback.ts';
 export type { Unsubscribe } from './events.ts';
 export type { Logger } from './log.ts';

@@ -1,5 +1,6 @@
 import type { IceServer, Manifest } from '@sonantica/wire';
 import type { Contribution } from './contribution.ts';
+import type { EvictionPolicy } from './core/eviction.ts';
 import type { Logger } from './log.ts';
 import type { RtcImplementation } from './links/rtc-types.ts';
 import type { Fetch, OriginLocation } from './sources/origin-http.ts';
@@ -27,6 +28,12 @@ export interface SwarmOptions {
   readonly rtc?: RtcImplementation;
   /** Where chunks are kept; unless given, IndexedDB in browsers and memory in Node. The swarm closes it. */
   readonly store?: ChunkStore;
+  /**
+   * What goes first when the listener's storage is full. `priority`: the track that fewest need, counted as 10 a
+   * listener, 5 an Aula and 100 for use just now, which fades over 100 minutes. `lru`: the track used longest ago.
+   * Default: `priority`.
+   */
+  readonly eviction?: EvictionPolicy;
   /** STUN and TURN servers, in place of the tracker's. */
   readonly iceServers?: readonly IceServer[];
   /** `relay` hides this listener's addresses behind TURN. */

@@ -36,6 +36,7 @@ import type { SwarmEvents, SwarmOptions, SwarmStats, TrackStats } from './option
 import { fetchManifestDocument, mirrorsOf, type Http } from './sources/origin-http.ts';
 import type { Playback } from './playback/playback.ts';
 import { OriginSource } from './sources/origin-source.ts';
+import { PINNED_DOCUMENT, PinnedTracks } from './pinned-tracks.ts';
 import { openMemoryStore } from './store/memory-store.ts';
 import { Track, type OpenHint, type TrackHost } from './track.ts';
 import { TrackVersion } from './track-version.ts';
@@ -65,6 +66,7 @@ export class Swarm {
   readonly #nonce: string;
   readonly #closing = new AbortController();
   readonly #http: Http;
+  readonly #pinned: PinnedTracks;
   readonly #keeper: ChunkKeeper;
   readonly #delivery: Delivery;
   readonly #origin: OriginSource;
@@ -74,6 +76,8 @@ export class Swarm {
   readonly #versions = new Map<TrackKey, OpenVersion>();
   readonly #opening = new Map<TrackId, Promise<TrackVersion>>();
   readonly #demands = new Map<DemandId, AbortController>();
+  /** Downloads under way, which the listener's storage must hold. */
+  readonly #downloads = new Map<AbortController, TrackVersion>();
   readonly #counts = new TransferCounts();
   readonly #ready: Promise<void>;
   /** Loaded when a player first wants something. */
@@ -100,9 +104,12 @@ export class Swarm {
     this.#contribution = readContribution(options.contribution ?? {}, DEFAULT_CONTRIBUTION);
     this.#aula = options.aulaId === undefined ? undefined : aulaIdOf(options.aulaId);
     const store = options.store ?? environment.openStore?.() ?? openMemoryStore();
+    this.#pinned = new PinnedTracks(store);
     this.#keeper = new ChunkKeeper({
       store,
       clock,
+      eviction: options.eviction ?? 'priority',
+      isPinned: (trackId) => this.#pinned.has(trackId),
       onLost: (track, chunk) => this.#delivery.chunkLost(track, chunk),
       onCached: (version, bytes) => this.#count(version, 'cache', bytes),
       demandFor: (track) => ({
@@ -151,8 +158,9 @@ export class Swarm {
       returned: () => this.#apply(this.#contribution),
     });
     this.#stopSharing = store.onDocument?.((name) => {
-      if (name !== CONTRIBUTION_DOCUMENT) return;
-      this.#chosenElsewhere().catch((error: unknown) => this.#log(`the choice is unknown: ${String(error)}`));
+      if (name !== CONTRIBUTION_DOCUMENT && name !== PINNED_DOCUMENT) return;
+      const heard = name === PINNED_DOCUMENT ? this.#pinned.load() : this.#chosenElsewhere();
+      heard.catch((error: unknown) => this.#log(`${name} is unknown: ${String(error)}`));
     });
     this.#ready = this.#start();
     this.#ready.catch(() => undefined);
@@ -171,10 +179,9 @@ export class Swarm {
   /** A track by its id. Nothing is fetched until the handle is used. Throws `invalid-argument`, `closed`. */
   open(trackId: string): Track {
     this.#mustBeOpen();
-    if (!isTrackId(trackId))
-      throw new SwarmError('invalid-argument', `${JSON.stringify(trackId)} is no track id`);
+    const id = trackIdOf(trackId);
     const host: TrackHost = {
-      open: (signal, hint) => this.#openVersion(trackId, signal, hint),
+      open: (signal, hint) => this.#openVersion(id, signal, hint),
       read: (version, range, dueInMs, signal) => this.#read(version, range, dueInMs, signal),
       download: (version, signal) => this.#download(version, signal),
       stats: (version) => this.#trackStats(version),
@@ -184,7 +191,7 @@ export class Swarm {
         void this.#playback?.then((playback) => playback.closed(closed));
       },
     };
-    const track = new Track(trackId, host);
+    const track = new Track(id, host);
     this.#tracks.add(track);
     return track;
   }
@@ -216,6 +223,30 @@ export class Swarm {
     const version = this.#versions.get(key)?.version;
     if (version === undefined) this.#adopt(manifest, ChunkSet.all(manifest.chunkCount));
     return manifest;
+  }
+
+  /** The tracks that are kept whatever else needs room, the longest pinned first. Known once {@link ready}. */
+  get pinned(): readonly string[] {
+    return this.#pinned.ids;
+  }
+
+  /**
+   * Keeps a track, whatever else room is needed for, until it is unpinned: what is held of all its versions. It fetches
+   * nothing; `track.download()` does. Only the listener's storage limit goes before it. Obeyed at once; resolves when it
+   * outlasts a restart. Rejects with `invalid-argument`, `closed`, `store-failed`, `store-full`.
+   */
+  async pin(trackId: string): Promise<void> {
+    await this.#setPinned(trackId, true);
+  }
+
+  /** Takes back a {@link pin}; nothing is deleted until room is needed. */
+  async unpin(trackId: string): Promise<void> {
+    await this.#setPinned(trackId, false);
+  }
+
+  async #setPinned(trackId: string, pinned: boolean): Promise<void> {
+    this.#mustBeOpen();
+    await this.#pinned.set(trackIdOf(trackId), pinned);
   }
 
   /** The listener's new choice, over the present one. Obeyed at once, kept over restarts. */
@@ -285,6 +316,7 @@ export class Swarm {
     const chosen = await this.#keeper.store.getDocument(CONTRIBUTION_DOCUMENT);
     if (chosen !== undefined) this.#contribution = readContribution(chosen, this.#contribution);
     await this.#budget.load();
+    await this.#pinned.load();
     await this.#keeper.loadAll();
     if (this.#closing.signal.aborted) return;
     this.#apply(this.#contribution);
@@ -302,6 +334,8 @@ export class Swarm {
     const before = this.#contribution;
     this.#contribution = contribution;
     this.#budget.setLimit(uploadBytesPerDay(contribution));
+    for (const [give, version] of this.#downloads)
+      if (!this.#mayKeep(version)) give.abort(tooLarge(version.manifest));
     this.#keeper.setLimit(storageBytes(contribution));
     this.#delivery.setPolicy(policyOf(contribution));
     if (!contribution.p2pEnabled) void this.#stopNetwork();
@@ -516,17 +550,13 @@ export class Swarm {
 
   async #download(version: TrackVersion, signal: AbortSignal): Promise<void> {
     const { manifest } = version;
-    if (!this.#keeper.hasReader(version.key) && manifest.size > storageBytes(this.#contribution)) {
-      throw new SwarmError(
-        'store-full',
-        `${manifest.trackId} takes ${manifest.size} bytes, more than the listener keeps`,
-      );
-    }
+    if (!this.#mayKeep(version)) throw tooLarge(manifest);
     const open = this.#versions.get(version.key);
     if (open === undefined) throw new SwarmError('closed', `${manifest.trackId} was closed`);
     const give = new AbortController();
     const demand = this.#delivery.want(version, { start: 0, end: manifest.size }, Number.POSITIVE_INFINITY);
     this.#demands.set(demand, give);
+    this.#downloads.set(give, version);
     try {
       const either = AbortSignal.any([signal, give.signal]);
       // What was kept from before is proven again; what is damaged is dropped here and fetched anew.
@@ -540,8 +570,14 @@ export class Swarm {
       throw asSwarmError(error);
     } finally {
       this.#demands.delete(demand);
+      this.#downloads.delete(give);
       this.#delivery.unwant(version, demand);
     }
+  }
+
+  /** Whether the listener's storage has room for the whole of a track, or it need not be stored. */
+  #mayKeep({ key, manifest }: TrackVersion): boolean {
+    return this.#keeper.hasReader(key) || manifest.size <= storageBytes(this.#contribution);
   }
 
   #trackStats(version: TrackVersion | undefined): TrackStats {
@@ -650,9 +686,18 @@ function peerIdOf(source: SourceId): string | undefined {
   return source === ORIGIN ? undefined : source;
 }
 
+function trackIdOf(trackId: string): TrackId {
+  if (isTrackId(trackId)) return trackId;
+  throw new SwarmError('invalid-argument', `${JSON.stringify(trackId)} is no track id`);
+}
+
 function aulaIdOf(aulaId: string): AulaId {
   if (isAulaId(aulaId)) return aulaId;
   throw new SwarmError('invalid-argument', `${JSON.stringify(aulaId)} is no Aula id`);
+}
+
+function tooLarge({ trackId, size }: Manifest): SwarmError {
+  return new SwarmError('store-full', `${trackId} takes ${size} bytes, more than the listener keeps`);
 }
 
 function asSwarmError(error: unknown): unknown {

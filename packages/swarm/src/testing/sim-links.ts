@@ -33,6 +33,8 @@ export interface LinkMeter {
   blockArrived(from: SimNode, to: SimNode, bytes: number): void;
   /** Bytes of everything else that `from` sent: headers, proofs, requests, news. */
   control(from: SimNode, to: SimNode, bytes: number): void;
+  /** A frame of the control lane, as `from` sends it; not to be kept. Missing: nobody looks. */
+  frame?(from: SimNode, to: SimNode, frame: Uint8Array): void;
   /** `from` closed the link because `to` broke the protocol. */
   blamed(from: SimNode, to: SimNode): void;
 }
@@ -256,6 +258,7 @@ export class SimLink implements PeerLink {
       return;
     if (lane === 'control') {
       meter.control(this.#from, this.#to, frame.length);
+      meter.frame?.(this.#from, this.#to, frame);
       if (type === FRAME_CLOSE) this.#noteBlame(frame);
       network.sendUrgent(this.#from, this.#to, frame.length, () => this.#other?.receive(frame));
       return;

@@ -21,8 +21,8 @@ export interface SimListenerOptions {
   readonly giving: Giving;
   /** Links at a time; missing: what listeners have. */
   readonly maxLinks?: number | undefined;
-  /** What its author configured. Tracker, origin, store and `fetch` are the simulation's. */
-  readonly swarm?: Pick<SwarmOptions, 'aulaId' | 'contribution' | 'logger'>;
+  /** What its author configured. Tracker, origin and `fetch` are the simulation's, the store too unless it is given. */
+  readonly swarm?: Pick<SwarmOptions, 'aulaId' | 'contribution' | 'eviction' | 'logger' | 'store'>;
 }
 
 /** A listener of a simulation. */
@@ -70,10 +70,10 @@ export function createSimListener(options: SimListenerOptions): SimListener {
   };
   const swarm = new Swarm(
     {
+      store: new SimStore(),
       ...options.swarm,
       tracker: 'wss://tracker.simulated',
       origin: 'https://origin.simulated/tracks',
-      store: new SimStore(),
       fetch: origin.fetchFor(node),
     },
     environment,

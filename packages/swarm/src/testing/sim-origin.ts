@@ -13,8 +13,8 @@ const SEND_BUFFER_BYTES = 65_536;
 
 /** What an origin counts. */
 export interface OriginMeter {
-  /** A node asks for bytes of the audio, the end exclusive. */
-  asked(from: SimNode, start: number, end: number): void;
+  /** A node asks for bytes of a track's audio, the end exclusive. */
+  asked(from: SimNode, start: number, end: number, trackId: string): void;
   /** Audio bytes that left the origin for a node. */
   audioSent(to: SimNode, bytes: number): void;
   audioArrived(to: SimNode, bytes: number): void;
@@ -22,20 +22,23 @@ export interface OriginMeter {
   otherBytes(to: SimNode, bytes: number): void;
 }
 
-/** An HTTP server with one track: its manifest, its leaf hashes and its bytes by Range. */
+/** An HTTP server with tracks: their manifests, their leaf hashes and their bytes by Range. */
 export class SimOrigin {
   readonly node: SimNode;
   readonly #network: SimNetwork;
-  readonly #manifest: Uint8Array<ArrayBuffer>;
-  readonly #document: ManifestJson;
+  readonly #documents: ReadonlyMap<string, ManifestJson>;
   readonly #meter: OriginMeter;
   readonly #connections = new Map<SimNode, Promise<void>>();
 
-  constructor(network: SimNetwork, node: SimNode, document: ManifestJson, meter: OriginMeter) {
+  constructor(
+    network: SimNetwork,
+    node: SimNode,
+    documents: ManifestJson | readonly ManifestJson[],
+    meter: OriginMeter,
+  ) {
     this.#network = network;
     this.node = node;
-    this.#document = document;
-    this.#manifest = new TextEncoder().encode(JSON.stringify(document));
+    this.#documents = new Map([documents].flat().map((document) => [document.trackId, document]));
     this.#meter = meter;
   }
 
@@ -79,22 +82,29 @@ export class SimOrigin {
     signal: AbortSignal | undefined,
     resolve: (response: Response) => void,
   ): void {
-    const isManifest = path.endsWith('.manifest.json') || path.endsWith('/manifest');
+    const isManifest = path.endsWith('.manifest.json');
     const isLeaves = path.endsWith('.leaves');
-    const size = isManifest
-      ? this.#manifest.length
-      : isLeaves
-        ? Math.ceil(this.#document.size / LIMITS.blockBytes) * LIMITS.hashBytes
-        : this.#document.size;
+    const trackId = path.replace(/^.*\//, '').replace(/\.(manifest\.json|leaves)$/, '');
+    const document = this.#documents.get(trackId);
+    if (document === undefined) {
+      this.#network.sendUrgent(this.node, client, HEAD_BYTES, () =>
+        resolve(new Response(null, { status: 404 })),
+      );
+      return;
+    }
+    const manifest = isManifest ? new TextEncoder().encode(JSON.stringify(document)) : undefined;
+    const size =
+      manifest?.length ??
+      (isLeaves ? Math.ceil(document.size / LIMITS.blockBytes) * LIMITS.hashBytes : document.size);
     const [start, end] = spanOf(range, size);
     const headers: Record<string, string> =
       range === null ? {} : { 'content-range': `bytes ${start}-${end - 1}/${size}` };
     const status = range === null ? 200 : 206;
     this.#meter.otherBytes(client, HEAD_BYTES);
-    if (!isManifest && !isLeaves) this.#meter.asked(client, start, end);
+    if (!isManifest && !isLeaves) this.#meter.asked(client, start, end, trackId);
     this.#send(client, start, end, {
       isAudio: !isManifest && !isLeaves,
-      bytes: isManifest ? this.#manifest : undefined,
+      bytes: manifest,
       signal,
       begun: (body) => resolve(new Response(body, { status, headers })),
     });
