@@ -26,6 +26,8 @@ import { onTestFinished } from 'vitest';
 
 /** Chunks of simulated tracks, in bytes. */
 export const CHUNK = 262_144;
+/** How fast simulated tracks are played. */
+export const BYTES_PER_SECOND = 175_000;
 
 /** Lets every promise that can settle do so. */
 function turn(): Promise<void> {
@@ -218,5 +220,14 @@ async function documentOf(trackId: string, size: number): Promise<ManifestJson> 
     hasher(new TextEncoder().encode(`${trackId}/${chunk}`)),
   );
   const facts = { trackId: parseTrackId(trackId), size, chunkSize: CHUNK, mime: 'audio/flac' };
-  return buildManifest({ ...facts, sha256: '0'.repeat(64), chunkHashes }, hasher);
+  const audio = {
+    codec: 'flac',
+    sampleRate: 44_100,
+    bitsPerSample: 16,
+    channels: 2,
+    durationSeconds: size / BYTES_PER_SECOND,
+    bitrateKbps: (BYTES_PER_SECOND * 8) / 1000,
+    lossless: true,
+  };
+  return buildManifest({ ...facts, audio, sha256: '0'.repeat(64), chunkHashes }, hasher);
 }

@@ -7,6 +7,7 @@ import type { FlowWindowBounds } from './core/flow-window.ts';
 import { ORIGIN, type SourceId, type Tier } from './core/source-state.ts';
 import type { DemandId } from './core/track-demand.ts';
 import type { TrackKey } from './core/track-key.ts';
+import type { PrefetchSources } from './core/wanted-chunk.ts';
 import type { Logger } from './log.ts';
 import type { PeerSource } from './sources/peer-source.ts';
 import type { RefusalReason, Source, SourceSink } from './sources/source.ts';
@@ -111,12 +112,12 @@ export class Delivery implements SourceSink, TrackVersionHandler {
     this.#versions.delete(track);
   }
 
-  /** Wants bytes by `deadlineMs` from now, or some day when infinite. Ends with {@link unwant}. */
-  want(version: TrackVersion, range: ByteRange, dueInMs: number): DemandId {
+  /** Wants bytes by `dueInMs` from now, or some day when infinite; with `prefetch`, ahead of any use. Ends with {@link unwant}. */
+  want(version: TrackVersion, range: ByteRange, dueInMs: number, prefetch?: PrefetchSources): DemandId {
     const id = this.#nextDemand++;
     this.#demands.set(id, { version, range });
     const now = this.#clock.nowMs();
-    this.#perform(this.#scheduler.want(version.key, id, range, now + dueInMs, now));
+    this.#perform(this.#scheduler.want(version.key, id, range, now + dueInMs, now, prefetch));
     this.#keepTime();
     return id;
   }
@@ -284,6 +285,7 @@ export class Delivery implements SourceSink, TrackVersionHandler {
           this.#sources
             .get(command.source)
             ?.fetch({ track, manifest: version.manifest, chunk, first, count, dueInMs, leavesKnown });
+          this.#keepTime();
           break;
         }
         case 'cancel':

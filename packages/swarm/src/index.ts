@@ -1,5 +1,6 @@
 export { createSwarm, type Swarm } from './swarm.ts';
 export type { Track, ReadOptions } from './track.ts';
+export type { Prefetch, PrefetchEvents, PrefetchOptions, PrefetchProgress } from './prefetch.ts';
 export { DEFAULT_CONTRIBUTION, SERVER_ONLY, type Contribution } from './contribution.ts';
 export { SwarmError, type SwarmErrorCode } from './errors.ts';
 export type * from './options.ts';

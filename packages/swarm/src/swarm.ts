@@ -35,6 +35,8 @@ import { Neighbourhood } from './neighbourhood.ts';
 import type { SwarmEvents, SwarmOptions, SwarmStats, TrackStats } from './options.ts';
 import { fetchManifestDocument, mirrorsOf, type Http } from './sources/origin-http.ts';
 import type { Playback } from './playback/playback.ts';
+import type { Prefetch, PrefetchOptions } from './prefetch.ts';
+import { Prefetches } from './prefetches.ts';
 import { OriginSource } from './sources/origin-source.ts';
 import { PINNED_DOCUMENT, PinnedTracks } from './pinned-tracks.ts';
 import { openMemoryStore } from './store/memory-store.ts';
@@ -69,6 +71,7 @@ export class Swarm {
   readonly #pinned: PinnedTracks;
   readonly #keeper: ChunkKeeper;
   readonly #delivery: Delivery;
+  readonly #prefetches: Prefetches;
   readonly #origin: OriginSource;
   readonly #uploads: Uploads;
   readonly #budget: StoredBudget;
@@ -138,6 +141,22 @@ export class Swarm {
       log: this.#log,
     });
     this.#delivery.setOrigin(this.#origin);
+    this.#prefetches = new Prefetches({
+      timers,
+      open: (trackId, signal) => this.#openVersion(trackId, signal, { head: false }),
+      want: (version, fromOrigin) =>
+        this.#delivery.want(
+          version,
+          { start: 0, end: version.manifest.size },
+          Number.POSITIVE_INFINITY,
+          fromOrigin ? 'any' : 'peers',
+        ),
+      unwant: (version, demand) => this.#delivery.unwant(version, demand),
+      roomBytes: (trackIds) => this.#roomFor(trackIds),
+      fetchHead: async (version, end, dueInMs) => {
+        await this.#read(version, { start: 0, end }, dueInMs, this.#closing.signal);
+      },
+    });
     this.#budget = new StoredBudget(store, clock);
     this.#uploads = new Uploads({
       budget: this.#budget,
@@ -182,12 +201,16 @@ export class Swarm {
     const id = trackIdOf(trackId);
     const host: TrackHost = {
       open: (signal, hint) => this.#openVersion(id, signal, hint),
-      read: (version, range, dueInMs, signal) => this.#read(version, range, dueInMs, signal),
+      read: (version, range, dueInMs, signal) => {
+        this.#prefetches.reads(version, range.start, dueInMs);
+        return this.#read(version, range, dueInMs, signal);
+      },
       download: (version, signal) => this.#download(version, signal),
       stats: (version) => this.#trackStats(version),
       playable: async (played) => (await this.#loadPlayback()).playable(played),
       closed: (closed) => {
         this.#tracks.delete(closed);
+        this.#origin.dropHead(id);
         void this.#playback?.then((playback) => playback.closed(closed));
       },
     };
@@ -208,6 +231,17 @@ export class Swarm {
     const track = this.#fetched.get(trackId) ?? this.open(trackId);
     this.#fetched.set(trackId, track);
     return playback.fetch(track, request);
+  }
+
+  /**
+   * Fetches tracks that are likely to be played next, in this order, while nothing else is wanted: as far as they fit
+   * into the listener's storage, and from peers alone unless `origin` is set. When a track is played to within 30 s of
+   * its end, the head of the one behind it is fetched from wherever it comes from in time. Returns at once; throws
+   * `invalid-argument`, `closed`.
+   */
+  prefetch(trackIds: readonly string[], options: PrefetchOptions = {}): Prefetch {
+    this.#mustBeOpen();
+    return this.#prefetches.start(trackIds.map(trackIdOf), options);
   }
 
   /**
@@ -297,6 +331,7 @@ export class Swarm {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort(new SwarmError('closed', 'the swarm was closed'));
     for (const track of [...this.#tracks]) track.close();
+    this.#prefetches.close();
     this.#stopWatching?.();
     this.#stopSharing?.();
     void this.#playback?.then((playback) => playback.close());
@@ -337,6 +372,7 @@ export class Swarm {
     for (const [give, version] of this.#downloads)
       if (!this.#mayKeep(version)) give.abort(tooLarge(version.manifest));
     this.#keeper.setLimit(storageBytes(contribution));
+    this.#prefetches.share();
     this.#delivery.setPolicy(policyOf(contribution));
     if (!contribution.p2pEnabled) void this.#stopNetwork();
     else if (this.#neighbourhood === undefined) void this.#startNetwork();
@@ -451,12 +487,16 @@ export class Swarm {
     return this.#playback;
   }
 
+  /** Shared by all who ask at a time; who gives up leaves it to the others. */
   #openVersion(trackId: TrackId, signal: AbortSignal, hint: OpenHint): Promise<TrackVersion> {
-    const under = this.#opening.get(trackId);
-    if (under !== undefined) return under;
-    const opening = this.#findVersion(trackId, signal, hint).finally(() => this.#opening.delete(trackId));
-    this.#opening.set(trackId, opening);
-    return opening;
+    let opening = this.#opening.get(trackId);
+    if (opening === undefined) {
+      opening = this.#findVersion(trackId, this.#closing.signal, hint).finally(() =>
+        this.#opening.delete(trackId),
+      );
+      this.#opening.set(trackId, opening);
+    }
+    return unlessAborted(opening, signal);
   }
 
   /** The version the origin has now; where it is out of reach, the one held from before. */
@@ -580,6 +620,14 @@ export class Swarm {
     return this.#keeper.hasReader(key) || manifest.size <= storageBytes(this.#contribution);
   }
 
+  /** Bytes of the listener's storage that are left for these tracks beside what stays in any case. */
+  #roomFor(trackIds: ReadonlySet<TrackId>): number {
+    let bytes = this.#keeper.roomBytes(trackIds);
+    for (const { key, manifest } of new Set(this.#downloads.values()))
+      if (!trackIds.has(manifest.trackId) && !this.#keeper.hasReader(key)) bytes -= manifest.size;
+    return bytes;
+  }
+
   #trackStats(version: TrackVersion | undefined): TrackStats {
     const open = version === undefined ? undefined : this.#versions.get(version.key);
     const counts = open?.counts ?? new TransferCounts();
@@ -606,12 +654,16 @@ export class Swarm {
         this.#neighbourhood?.gained(version, index);
         const event = { index, tier: this.#tierOf(source), peerId: peerIdOf(source), bytes };
         this.#tell(version, (track) => track.emit('chunk', event));
+        this.#prefetches.changed(version);
         if (!version.isComplete) return;
         this.#tell(version, (track) => track.emit('complete', version.manifest));
         const open = this.#versions.get(version.key);
         for (const resolve of open?.whenComplete ?? []) resolve();
       },
-      lost: (version, chunk) => this.#neighbourhood?.lost(version, chunk),
+      lost: (version, chunk) => {
+        this.#neighbourhood?.lost(version, chunk);
+        this.#prefetches.changed(version);
+      },
       rejected: (version, chunk, source) => {
         this.#counts.rejectedBlocks++;
         const counts = this.#versions.get(version.key)?.counts;
@@ -705,6 +757,16 @@ function asSwarmError(error: unknown): unknown {
   if (error instanceof Error && error.name === 'AbortError')
     return new SwarmError('aborted', 'the read was aborted', error);
   return error;
+}
+
+/** What the promise gives, or the reason of `signal` when that fires first. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(signal.reason);
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop, { once: true });
+    void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
 }
 
 function completion(waiting: Set<() => void>, signal: AbortSignal): Promise<void> {

@@ -66,6 +66,14 @@ export class TrackVersion {
     return this.held.isFull;
   }
 
+  /** Bytes of complete chunks. */
+  get heldBytes(): number {
+    const { chunkSize, chunkCount, size } = this.manifest;
+    const last = chunkCount - 1;
+    const missing = this.held.has(last) ? chunkCount * chunkSize - size : 0;
+    return this.held.size * chunkSize - missing;
+  }
+
   leavesKnown(chunk: number): boolean {
     return this.#verifier.hasLeaves(chunk);
   }

@@ -8,7 +8,7 @@ import { ORIGIN, SourceState, type SourceId, type Tier } from './source-state.ts
 import { askedBefore, canDeliverBy, UNTRIED_MS } from './source-ranking.ts';
 import { TrackDemand, type DemandId } from './track-demand.ts';
 import type { TrackKey } from './track-key.ts';
-import type { BlockSpan, WantedChunk } from './wanted-chunk.ts';
+import type { BlockSpan, PrefetchSources, WantedChunk } from './wanted-chunk.ts';
 
 /** What the shell is to do. Times are on the scheduler's clock. */
 export type SchedulerCommand =
@@ -67,6 +67,8 @@ const ORIGIN_FIRST_PAUSE_MS = 500;
 const ORIGIN_LONGEST_PAUSE_MS = 30_000;
 /** How long a failing origin is tried again before those who wait are told, in milliseconds. */
 const GIVE_UP_AFTER_MS = 3_000;
+/** A reader that has its bytes often wants the next at once: tracks are prefetched after this much quiet, in milliseconds. */
+const PREFETCH_AFTER_MS = 250;
 const BUSY_PAUSE_MS = 250;
 const NOT_GIVING_PAUSE_MS = 60_000;
 
@@ -96,6 +98,10 @@ export class ChunkScheduler {
   #lastGivenMs = Number.NEGATIVE_INFINITY;
   #policy: SourcePolicy;
   #tracker: TrackerState = 'absent';
+  /** When something was wanted that somebody has use for. */
+  #lastWantedMs = Number.NEGATIVE_INFINITY;
+  /** Whether nothing else is wanted, so that tracks may be prefetched. */
+  #mayPrefetch = false;
   #commands: SchedulerCommand[] = [];
 
   /** `ownId` is this instance's link nonce, the same that peers know it by. */
@@ -158,9 +164,21 @@ export class ChunkScheduler {
     if (track !== undefined) track.originProvesBlocks = provesBlocks;
   }
 
-  /** Somebody needs these bytes by `deadlineMs`, or some day when it is infinite. */
-  want(key: TrackKey, id: DemandId, range: ByteRange, deadlineMs: number, nowMs: number): SchedulerCommand[] {
-    this.#tracks.get(key)?.demand(id, range, deadlineMs, nowMs);
+  /**
+   * Somebody needs these bytes by `deadlineMs`, or some day when it is infinite. With `prefetch` nobody does yet: they
+   * are asked for only while nothing else is wanted.
+   */
+  want(
+    key: TrackKey,
+    id: DemandId,
+    range: ByteRange,
+    deadlineMs: number,
+    nowMs: number,
+    prefetch?: PrefetchSources,
+  ): SchedulerCommand[] {
+    this.#tracks.get(key)?.demand(id, range, deadlineMs, nowMs, prefetch);
+    if (prefetch !== undefined) return this.#plan(nowMs);
+    if (deadlineMs - nowMs < URGENT_MS) this.#recallPrefetch();
     this.#demandedMs.set(id, nowMs);
     const origin = this.#origin;
     origin.pausedUntilMs = Math.min(origin.pausedUntilMs, nowMs + ORIGIN_FIRST_PAUSE_MS);
@@ -366,7 +384,9 @@ export class ChunkScheduler {
 
   /** Whether time passing can change a decision: something is wanted. */
   get isBusy(): boolean {
-    for (const track of this.#tracks.values()) if (track.inOrder().length > 0) return true;
+    for (const track of this.#tracks.values())
+      for (const chunk of track.inOrder())
+        if (chunk.prefetch !== 'peers' || this.#someoneHolds(track, chunk)) return true;
     return false;
   }
 
@@ -396,6 +416,8 @@ export class ChunkScheduler {
   // --- Decisions ---
 
   #plan(nowMs: number): SchedulerCommand[] {
+    if (!this.#isIdle) this.#lastWantedMs = nowMs;
+    this.#mayPrefetch = nowMs - this.#lastWantedMs >= PREFETCH_AFTER_MS;
     if (this.#policy.preferServerOverP2P) this.#planOrigin(nowMs);
     if (this.#policy.allowDownloadFromPeers) {
       const peers = [...this.#peers.values()].filter(
@@ -411,6 +433,30 @@ export class ChunkScheduler {
     this.#planOrigin(nowMs);
     this.#reportHopeless(nowMs);
     return this.#flush();
+  }
+
+  /** Whether nothing is wanted that somebody has use for. */
+  get #isIdle(): boolean {
+    // What is prefetched comes last in a track.
+    for (const track of this.#tracks.values()) {
+      const [first] = track.inOrder();
+      if (first !== undefined && first.prefetch === undefined) return false;
+    }
+    return true;
+  }
+
+  /** One chunk at a time, so that who comes to wait finds the line free. */
+  #mayPrefetchFromOrigin(chunk: WantedChunk): boolean {
+    const { outstandingChunks } = this.#origin;
+    return this.#mayPrefetch && (outstandingChunks.size === 0 || outstandingChunks.has(chunk));
+  }
+
+  /** Takes back what is prefetched: somebody is about to wait. */
+  #recallPrefetch(): void {
+    for (const track of this.#tracks.values()) {
+      track.inOrder();
+      for (const chunk of track.begun) if (chunk.prefetch !== undefined) this.#cancelAll(track, chunk);
+    }
   }
 
   /** Asks a peer for as much as its window takes; answers whether others should be asked before it is asked again. */
@@ -451,6 +497,7 @@ export class ChunkScheduler {
       if (track === undefined) continue;
       for (const chunk of track.inOrder()) {
         if (own !== undefined && chunk.deadlineMs >= own.chunk.deadlineMs) break;
+        if (chunk.prefetch !== undefined && !this.#mayPrefetch) break;
         // A peer not yet tried may not give at all: what is due before that is known is not staked on it.
         if (!peer.isTried(nowMs) && chunk.deadlineMs - nowMs < UNTRIED_MS) continue;
         if (!peer.holds(key, chunk.chunk)) continue;
@@ -516,9 +563,12 @@ export class ChunkScheduler {
     for (const track of this.#byUrgency()) {
       const ask: WantedChunk[] = [];
       for (const chunk of track.inOrder()) {
+        if (chunk.prefetch === 'peers' || (chunk.prefetch === 'any' && !this.#mayPrefetchFromOrigin(chunk)))
+          break;
         this.#takeUrgent(view, track, chunk, nowMs);
         const choice = patientChoice(view, track, chunk, nowMs);
         if (choice.type === 'fetch') this.#takePatient(track, chunk, nowMs);
+        else if (chunk.prefetch !== undefined && leases > 0) break;
         else if (choice.type === 'ask' && claimsLeft(leases, !track.alone && this.#othersGive(nowMs)) > 0) {
           ask.push(chunk);
           leases++;
@@ -619,7 +669,9 @@ export class ChunkScheduler {
     for (const track of this.#tracks.values()) {
       const hopeless = track
         .inOrder()
-        .find((chunk) => !chunk.hasFlights && !this.#someoneHolds(track, chunk));
+        .find(
+          (chunk) => chunk.prefetch === undefined && !chunk.hasFlights && !this.#someoneHolds(track, chunk),
+        );
       if (hopeless === undefined) continue;
       const demands = track
         .demandsOf(hopeless.chunk)

@@ -10,7 +10,7 @@ import {
 import { randomRanks } from './chunk-order.ts';
 import type { Random } from './env.ts';
 import type { TrackKey } from './track-key.ts';
-import { WantedChunk } from './wanted-chunk.ts';
+import { WantedChunk, type PrefetchSources } from './wanted-chunk.ts';
 
 /** Names one demand within a swarm. */
 export type DemandId = number;
@@ -18,6 +18,7 @@ export type DemandId = number;
 interface Demand {
   readonly range: ByteRange;
   readonly madeMs: number;
+  readonly prefetch: PrefetchSources | undefined;
   deadlineMs: number;
 }
 
@@ -49,8 +50,14 @@ export class TrackDemand {
     this.#ranks = randomRanks(chunkCount(geometry), random);
   }
 
-  demand(id: DemandId, range: ByteRange, deadlineMs: number, nowMs: number): void {
-    this.#demands.set(id, { range, deadlineMs, madeMs: nowMs });
+  demand(
+    id: DemandId,
+    range: ByteRange,
+    deadlineMs: number,
+    nowMs: number,
+    prefetch?: PrefetchSources,
+  ): void {
+    this.#demands.set(id, { range, deadlineMs, madeMs: nowMs, prefetch });
     this.#order = undefined;
   }
 
@@ -130,7 +137,10 @@ export class TrackDemand {
     this.#order = undefined;
   }
 
-  /** Wanted chunks, earliest deadline first; those without one in this listener's own order. */
+  /**
+   * Wanted chunks, earliest deadline first; those without one in this listener's own order; at the end those to be
+   * prefetched, from the beginning of the track on.
+   */
   inOrder(): readonly WantedChunk[] {
     this.#order ??= this.#arrange();
     return this.#order;
@@ -147,7 +157,7 @@ export class TrackDemand {
 
   #arrange(): WantedChunk[] {
     for (const chunk of this.#chunks.values()) chunk.unwant();
-    for (const { range, deadlineMs } of this.#demands.values()) {
+    for (const { range, deadlineMs, prefetch } of this.#demands.values()) {
       const { first, end } = chunksOf(this.geometry, range);
       for (let index = first; index < end; index++) {
         if (this.held.has(index)) continue;
@@ -157,12 +167,15 @@ export class TrackDemand {
           first: Math.floor(bytes.start / LIMITS.blockBytes),
           end: Math.ceil(bytes.end / LIMITS.blockBytes),
         };
-        chunk.want(span, deadlineMs);
+        chunk.want(span, deadlineMs, prefetch);
       }
     }
     return [...this.#chunks.values()]
       .filter((chunk) => chunk.isWanted)
       .sort((a, b) => {
+        const [later, sooner] = [a.prefetch !== undefined, b.prefetch !== undefined];
+        if (later !== sooner) return later ? 1 : -1;
+        if (later) return a.chunk - b.chunk;
         if (a.deadlineMs !== b.deadlineMs) return a.deadlineMs < b.deadlineMs ? -1 : 1;
         return a.deadlineMs === Number.POSITIVE_INFINITY
           ? this.rank(a.chunk) - this.rank(b.chunk)

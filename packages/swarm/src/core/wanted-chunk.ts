@@ -15,6 +15,9 @@ export type ClaimState =
   /** Somebody else holds or fetches it; ask again afterwards. */
   | { readonly state: 'elsewhere'; readonly untilMs: number };
 
+/** Where what is prefetched may come from: peers alone, or the origin as well. */
+export type PrefetchSources = 'peers' | 'any';
+
 /** A run of blocks, the end exclusive. */
 export interface BlockSpan {
   readonly first: number;
@@ -37,6 +40,8 @@ export class WantedChunk {
   claim: ClaimState = { state: 'none' };
   /** Since when the tracker has answered that somebody else holds or fetches it; never, when `undefined`. */
   elsewhereSinceMs: number | undefined;
+  /** Where it may come from when it is wanted ahead of any use; `undefined` when somebody has use for it. */
+  prefetch: PrefetchSources | undefined;
   #deadlineMs = Number.POSITIVE_INFINITY;
   #wanted: BlockSpan = { first: 0, end: 0 };
 
@@ -63,8 +68,10 @@ export class WantedChunk {
     return this.#dueMs[block] ?? Number.POSITIVE_INFINITY;
   }
 
-  /** Somebody wants these blocks by `deadlineMs`, or some day when it is infinite. */
-  want(span: BlockSpan, deadlineMs: number): void {
+  /** Somebody wants these blocks by `deadlineMs`, or some day when it is infinite; with `prefetch`, ahead of any use. */
+  want(span: BlockSpan, deadlineMs: number, prefetch?: PrefetchSources): void {
+    if (!this.isWanted) this.prefetch = prefetch;
+    else if (this.prefetch !== undefined && prefetch !== 'peers') this.prefetch = prefetch;
     this.#wanted = this.isWanted
       ? { first: Math.min(this.#wanted.first, span.first), end: Math.max(this.#wanted.end, span.end) }
       : span;
@@ -79,6 +86,7 @@ export class WantedChunk {
     this.#wanted = { first: 0, end: 0 };
     this.#dueMs.fill(Number.POSITIVE_INFINITY);
     this.#deadlineMs = Number.POSITIVE_INFINITY;
+    this.prefetch = undefined;
   }
 
   get isComplete(): boolean {
