@@ -34,6 +34,17 @@ describe('a prefetch', () => {
     expect(outcome.map(({ state }) => state)).toEqual(['complete', 'complete', 'cancelled']);
   });
 
+  it('is not held up by a peer that promises and gives nothing', async () => {
+    const room = await VirtualRoom.open({ tracks: { next: 4 * CHUNK } });
+    const { swarm } = room.listener('listener', { aulaId: 'aula' });
+    const prefetch = swarm.prefetch(['next']);
+    await room.pass(5_000);
+    await room.seeder('dead', ['next'], { giving: 'nothing', aulaId: 'aula' });
+    await room.pass(5_000);
+    await room.seeder('honest', ['next'], { aulaId: 'aula' });
+    expect((await room.during(prefetch.finished, 60_000)).map(({ state }) => state)).toEqual(['complete']);
+  });
+
   it('takes from the origin what no peer gives, where that is allowed', async () => {
     const room = await VirtualRoom.open({ tracks: { next: 8 * CHUNK } });
     const { swarm } = room.listener('listener');
