@@ -1,11 +1,12 @@
 import {
+  ChunkSet,
   isPeerId,
   LIMITS,
   NO_DEADLINE_MS,
   type AulaId,
-  type ChunkSet,
   type ClaimedReply,
   type ClientMessage,
+  type HaveText,
   type IceServer,
   type PeerId,
   type PeersReply,
@@ -17,7 +18,7 @@ import type { Contribution } from './contribution.ts';
 import { AnnouncePlan } from './core/announce-plan.ts';
 import { DeliveredReport } from './core/delivered-report.ts';
 import { HaveNotices } from './core/have-notices.ts';
-import { LinkPlan, WARM_LINKS } from './core/link-plan.ts';
+import { LinkPlan, WARM_LINKS, type Candidate, type LinkPurpose } from './core/link-plan.ts';
 import { PeerSession } from './core/peer-session.ts';
 import type { Clock, Timers } from './core/env.ts';
 import { trackKey, type TrackKey } from './core/track-key.ts';
@@ -37,6 +38,8 @@ const TICK_MS = 1_000;
 const WORD_LASTS_MS = 60_000;
 /** How long those in no hurry wait at the start for a tracker to answer, in milliseconds. */
 const TRACKER_WITHIN_MS = 2_000;
+/** Why a link ends whose other end needs the place. */
+const TURNED_AWAY = 'closed by the peer: no-room';
 /** Peers asked for with an announcement. */
 const WANTED_PEERS = 30;
 
@@ -78,6 +81,9 @@ export class Neighbourhood implements PeerSourceHandler {
   /** Others in a track's swarm, as the tracker last counted. */
   readonly #listeners = new Map<TrackKey, number>();
   readonly #banned = new Set<string>();
+  /** Peers that were given something lately, and what each gave so far. */
+  readonly #givenTo = new Set<PeerSource>();
+  readonly #gaveBytes = new WeakMap<PeerSource, number>();
   readonly #startedMs: number;
   readonly #stopTicking: () => void;
   #tracker: TrackerClient | undefined;
@@ -144,7 +150,11 @@ export class Neighbourhood implements PeerSourceHandler {
     if (this.#aula === aulaId) return;
     this.#aula = aulaId;
     this.#announcements.setInAula(aulaId !== undefined);
-    for (const [peerId, word] of this.#words) this.#words.set(peerId, { ...word, tier: 'global' });
+    for (const [peerId, word] of this.#words) {
+      this.#words.set(peerId, { ...word, tier: 'global' });
+      this.#plan.setTier(peerId, 'global');
+    }
+    this.#plan.setAulaMembers([]);
     for (const peer of this.#byNonce.values()) this.#parts.delivery.setTier(peer, 'global');
     if (aulaId === undefined) this.#tracker?.send({ type: 'part' });
     this.#announcements.announceAgain();
@@ -215,7 +225,7 @@ export class Neighbourhood implements PeerSourceHandler {
   connect(peerId: string): void {
     if (!isPeerId(peerId)) return;
     const tier = this.#words.get(peerId)?.tier ?? 'global';
-    this.#link([{ peerId, tier }], 1);
+    this.#link([{ peerId, tier }], 1, 'needed');
   }
 
   /** A peer was caught lying: its links end, and it is not let in again under the same nonce. */
@@ -266,7 +276,9 @@ export class Neighbourhood implements PeerSourceHandler {
   #heardOfPeers({ peers, trackId, root, complete, incomplete }: PeersReply): void {
     for (const { peerId, tier } of peers) this.#trackerSays(peerId, tier);
     if (trackId === undefined || root === undefined) {
-      this.#link(peers, WARM_LINKS);
+      const members = peers.filter(({ tier }) => tier === 'aula');
+      this.#plan.setAulaMembers(members.map(({ peerId }) => peerId));
+      this.#link(members, WARM_LINKS - this.#plan.count('aula'), 'warm');
       return;
     }
     const version = this.#versions.get(trackKey(trackId, root));
@@ -275,7 +287,12 @@ export class Neighbourhood implements PeerSourceHandler {
     this.#parts.delivery.setAlone(version.key, complete + incomplete <= 1);
     this.#announcements.setSearching(version.key, !version.isComplete && this.#byNonce.size < peers.length);
     if (version.isComplete) return;
-    this.#link(peers, WANTED_PEERS);
+    const candidates = peers.map(({ peerId, tier, have }) => ({
+      peerId,
+      tier,
+      offers: offersTo(version, have),
+    }));
+    this.#link(candidates, WANTED_PEERS, 'track');
   }
 
   #heardOfClaim({ trackId, root, granted, heldBy, ttlMs }: ClaimedReply): void {
@@ -298,6 +315,7 @@ export class Neighbourhood implements PeerSourceHandler {
 
   #trackerSays(peerId: PeerId, tier: PeerTier): void {
     this.#words.set(peerId, { tier, atMs: this.#parts.clock.nowMs() });
+    this.#plan.setTier(peerId, tier);
     const known = this.#aliases.get(peerId) ?? peerId;
     for (const peer of this.#byNonce.values())
       if (peer.peerId === known) this.#parts.delivery.setTier(peer, tier);
@@ -316,7 +334,11 @@ export class Neighbourhood implements PeerSourceHandler {
 
   /** Whether a peer that offers a link is welcome; if so it has a place. */
   accepts(peerId: PeerId): boolean {
-    return !this.#closed && this.#plan.accept(peerId, this.#words.get(peerId)?.tier ?? 'global');
+    if (this.#closed) return false;
+    const tier = this.#words.get(peerId)?.tier ?? 'global';
+    const { welcome, drop } = this.#plan.accept(peerId, tier, this.#parts.clock.nowMs());
+    if (drop !== undefined) this.#makeRoom(drop);
+    return welcome;
   }
 
   /** A link was made, by us or to us. */
@@ -327,6 +349,7 @@ export class Neighbourhood implements PeerSourceHandler {
       clock.nowMs(),
     );
     this.#links.add(peer);
+    this.#plan.opened(peerId, clock.nowMs());
     peer.start();
   }
 
@@ -339,6 +362,7 @@ export class Neighbourhood implements PeerSourceHandler {
     const older = this.#byNonce.get(peer.id);
     if (older !== undefined) {
       this.#aliases.set(peer.peerId as PeerId, older.peerId as PeerId);
+      this.#plan.alias(peer.peerId as PeerId, older.peerId as PeerId);
       return peer.close('duplicate');
     }
     if (this.#banned.has(peer.id)) return peer.close('misbehaved');
@@ -381,22 +405,49 @@ export class Neighbourhood implements PeerSourceHandler {
     this.#parts.uploads.drained(peer);
     if (fault && peer.id !== '') this.#banned.add(peer.id);
     if (fault || this.#banned.has(peer.id)) this.#plan.ban(peer.peerId as PeerId);
+    this.#givenTo.delete(peer);
+    if (reason === TURNED_AWAY) this.#plan.turnedAway(peer.peerId as PeerId, this.#parts.clock.nowMs());
     if (!this.#aliases.has(peer.peerId as PeerId)) this.#plan.ended(peer.peerId as PeerId);
     if (this.#byNonce.get(peer.id) !== peer) return;
     this.#parts.log(`link to ${peer.peerId} ended: ${reason}`);
     this.#byNonce.delete(peer.id);
     for (const [alias, known] of this.#aliases) {
-      if (known !== peer.peerId) continue;
-      this.#aliases.delete(alias);
-      this.#plan.ended(alias);
+      if (known === peer.peerId) this.#aliases.delete(alias);
     }
     this.#parts.delivery.removePeer(peer);
   }
 
-  #link(candidates: readonly { peerId: PeerId; tier: PeerTier }[], want: number): void {
-    for (const peerId of this.#plan.choose(candidates, want, this.#parts.clock.nowMs())) {
-      this.#parts.connector.connect(peerId);
+  #link(candidates: readonly Candidate[], want: number, purpose: LinkPurpose): void {
+    const { connect, drop } = this.#plan.choose(candidates, want, this.#parts.clock.nowMs(), purpose);
+    for (const peerId of drop) this.#makeRoom(peerId);
+    for (const peerId of connect) this.#parts.connector.connect(peerId);
+  }
+
+  /** Ends a link for the sake of another. */
+  #makeRoom(peerId: PeerId): void {
+    for (const peer of [...this.#links]) if (peer.peerId === peerId) peer.close('no-room');
+  }
+
+  /** A peer was given a block. */
+  gaveTo(peer: PeerSource): void {
+    this.#givenTo.add(peer);
+  }
+
+  /** Which links were of use since this was last asked, and which may yet be. */
+  #noteUse(): void {
+    const now = this.#parts.clock.nowMs();
+    const wanted = [...this.#versions.values()].filter(({ isComplete }) => !isComplete);
+    for (const peer of this.#byNonce.values()) {
+      const peerId = peer.peerId as PeerId;
+      const gaveBytes = this.#parts.delivery.gaveBytes(peer);
+      if (gaveBytes !== this.#gaveBytes.get(peer) || this.#givenTo.has(peer)) this.#plan.used(peerId, now);
+      this.#gaveBytes.set(peer, gaveBytes);
+      this.#plan.setOfInterest(
+        peerId,
+        wanted.some(({ key }) => peer.shares(key)),
+      );
     }
+    this.#givenTo.clear();
   }
 
   // --- Time ---
@@ -406,6 +457,7 @@ export class Neighbourhood implements PeerSourceHandler {
       this.#parts.delivery.setTracker('absent');
     }
     for (const peer of [...this.#links]) peer.tick();
+    this.#noteUse();
     this.#forgetOldWords();
     this.#say();
   }
@@ -449,5 +501,14 @@ export class Neighbourhood implements PeerSourceHandler {
       want: WANTED_PEERS,
       ...delivered,
     };
+  }
+}
+
+/** Whether a peer that says it holds this has something that is lacking here. What makes no sense is nothing. */
+function offersTo({ held, manifest }: TrackVersion, have: HaveText): boolean {
+  try {
+    return ChunkSet.fromText(manifest.chunkCount, have).hasAnyNotIn(held);
+  } catch {
+    return false;
   }
 }

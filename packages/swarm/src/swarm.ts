@@ -170,7 +170,10 @@ export class Swarm {
       timers,
       tierOf: (peer) => this.#neighbourhood?.tierOf(peer) ?? 'global',
       gaveBytes: (peer) => this.#delivery.gaveBytes(peer),
-      sent: (_peer, _track, bytes) => (this.#uploadedBytes += bytes),
+      sent: (peer, _track, bytes) => {
+        this.#uploadedBytes += bytes;
+        this.#neighbourhood?.gaveTo(peer);
+      },
     });
     this.#stopWatching = environment.watchPage?.({
       left: () => void this.#stopNetwork(),

@@ -6,54 +6,168 @@ export const MAX_LINKS = 24;
 export const WARM_LINKS = 4;
 /** A peer that could not be reached is not tried again for this long, in milliseconds. */
 const RETRY_AFTER_MS = 20_000;
+/** A peer that had to make room, or had none for us, is left alone for this long, in milliseconds. */
+const REST_MS = 60_000;
+/** A link over which nothing went for this long makes room when no track of interest is shared, in milliseconds. */
+const IDLE_MS = 60_000;
+/** The same where one is shared. */
+const LONG_IDLE_MS = 180_000;
+/** A link is left in peace for this long from its beginning, in milliseconds. */
+const SETTLING_MS = 10_000;
+/**
+ * Least time between two links that are given up for want of use: longer each time until a link is of use, so that those
+ * who have nothing for each other do not change places for ever. In milliseconds.
+ */
+const REPLACE_EVERY_MS = 5_000;
+const REPLACE_SELDOM_MS = 3_600_000;
 
-/** Banned ids that are remembered: the tracker gives a new one with every socket. */
-const BANNED_KEPT = 1_000;
+/** Peers that are remembered though nothing links us: the tracker gives a new id with every socket. */
+const REMEMBERED = 1_000;
+
+type Tier = 'aula' | 'global';
 
 /** A peer the tracker named. */
 export interface Candidate {
   readonly peerId: PeerId;
-  readonly tier: 'aula' | 'global';
+  readonly tier: Tier;
+  /** Whether it holds what this listener lacks: then a link without use gives way to it. Missing: no. */
+  readonly offers?: boolean;
+}
+
+/** Why links are made: to have some before they are of use, for a track, or because this very peer has what is wanted. */
+export type LinkPurpose = 'warm' | 'track' | 'needed';
+
+/** Whom to connect to, and which links to end for it first. */
+export interface LinkChoice {
+  readonly connect: readonly PeerId[];
+  readonly drop: readonly PeerId[];
+}
+
+/** A link, or an attempt at one. */
+interface Place {
+  tier: Tier;
+  /** When the link was made; `undefined` while it is being made. */
+  openedMs: number | undefined;
+  /** When a block last went over it, either way. */
+  usedMs: number;
+  /** Whether a track is shared that this listener is not done with. */
+  isOfInterest: boolean;
 }
 
 /**
- * Which peers to link to. Half of the links are kept for the Aula while it can fill them. Pure.
+ * Which peers to link to. Half of the places are the Aula's as far as it has members to fill them; others give way to
+ * them. A link without use gives way to who holds what is wanted or asks for something; it had its time to be of use, and
+ * does not come back at once. Pure.
  */
 export class LinkPlan {
-  readonly #links = new Map<PeerId, 'aula' | 'global'>();
+  readonly #places = new Map<PeerId, Place>();
+  /** Newer ids of peers whose older link stands. */
+  readonly #aliases = new Map<PeerId, PeerId>();
   readonly #notBefore = new Map<PeerId, number>();
+  /** Peers that had to make room: until when they are left alone. */
+  readonly #rested = new Map<PeerId, number>();
   readonly #banned = new Set<PeerId>();
   readonly #maxLinks: number;
+  #aulaMembers: readonly PeerId[] = [];
+  #mayReplaceFromMs = Number.NEGATIVE_INFINITY;
+  #replaceEveryMs = REPLACE_EVERY_MS;
 
   constructor(maxLinks = MAX_LINKS) {
     this.#maxLinks = maxLinks;
   }
 
+  /** Links and attempts. */
   get size(): number {
-    return this.#links.size;
+    return this.#places.size;
+  }
+
+  /** Links and attempts of a tier. */
+  count(tier: Tier): number {
+    let count = 0;
+    for (const place of this.#places.values()) if (place.tier === tier) count++;
+    return count;
   }
 
   /** Which of the tracker's peers to connect to now, in its order; they count as linked from here on. */
-  choose(candidates: readonly Candidate[], want: number, nowMs: number): PeerId[] {
-    const chosen: PeerId[] = [];
-    for (const candidate of [...candidates].sort((a, b) => rankOf(a) - rankOf(b))) {
-      if (chosen.length >= want) break;
-      if (this.#banned.has(candidate.peerId) || (this.#notBefore.get(candidate.peerId) ?? 0) > nowMs)
+  choose(
+    candidates: readonly Candidate[],
+    want: number,
+    nowMs: number,
+    purpose: LinkPurpose = 'track',
+  ): LinkChoice {
+    const connect: PeerId[] = [];
+    const drop: PeerId[] = [];
+    for (const { peerId, tier, offers } of [...candidates].sort((a, b) => rankOf(a) - rankOf(b))) {
+      if (connect.length >= want) break;
+      if (this.has(peerId) || this.#banned.has(peerId) || (this.#notBefore.get(peerId) ?? 0) > nowMs)
         continue;
-      if (this.#links.has(candidate.peerId) || !this.hasRoom(candidate.tier)) continue;
-      this.#links.set(candidate.peerId, candidate.tier);
-      chosen.push(candidate.peerId);
+      if (purpose !== 'needed' && (this.#rested.get(peerId) ?? 0) > nowMs) continue;
+      if (!this.#hasRoom(tier)) {
+        const victim = this.#leastOf(tier, purpose === 'needed' || offers === true, nowMs);
+        if (victim === undefined) continue;
+        this.#giveUp(victim, nowMs);
+        drop.push(victim);
+      }
+      this.#take(peerId, tier);
+      connect.push(peerId);
     }
-    return chosen;
+    return { connect, drop };
   }
 
-  /** Whether one more link of this tier fits. */
-  hasRoom(tier: 'aula' | 'global'): boolean {
-    if (this.#links.size >= this.#maxLinks) return false;
-    if (tier === 'aula') return true;
-    let global = 0;
-    for (const linked of this.#links.values()) if (linked === 'global') global++;
-    return global < this.#maxLinks / 2;
+  /** The other end comes to us. Answers whether it is welcome, and which link ends for it. */
+  accept(peerId: PeerId, tier: Tier, nowMs: number): { readonly welcome: boolean; readonly drop?: PeerId } {
+    if (this.has(peerId)) return { welcome: true };
+    if (this.#banned.has(peerId)) return { welcome: false };
+    if (this.#hasRoom(tier)) {
+      this.#take(peerId, tier);
+      return { welcome: true };
+    }
+    const rests = (this.#rested.get(peerId) ?? 0) > nowMs;
+    const victim = rests ? undefined : this.#leastOf(tier, true, nowMs);
+    if (victim === undefined) return { welcome: false };
+    this.#giveUp(victim, nowMs);
+    this.#take(peerId, tier);
+    return { welcome: true, drop: victim };
+  }
+
+  /** The link was made. */
+  opened(peerId: PeerId, nowMs: number): void {
+    const place = this.#places.get(peerId);
+    if (place === undefined) return;
+    place.openedMs = nowMs;
+    place.usedMs = nowMs;
+    this.#notBefore.delete(peerId);
+  }
+
+  /** A block went over the link, either way. */
+  used(peerId: PeerId, nowMs: number): void {
+    const place = this.#places.get(peerId);
+    if (place === undefined) return;
+    place.usedMs = nowMs;
+    this.#replaceEveryMs = REPLACE_EVERY_MS;
+  }
+
+  /** Whether a track is shared with the peer that this listener is not done with. */
+  setOfInterest(peerId: PeerId, isOfInterest: boolean): void {
+    const place = this.#places.get(peerId);
+    if (place !== undefined) place.isOfInterest = isOfInterest;
+  }
+
+  /** The tracker's latest word on a peer. */
+  setTier(peerId: PeerId, tier: Tier): void {
+    const place = this.#places.get(this.#aliases.get(peerId) ?? peerId);
+    if (place !== undefined) place.tier = tier;
+  }
+
+  /** Who else is in the Aula; nobody without one. */
+  setAulaMembers(members: readonly PeerId[]): void {
+    this.#aulaMembers = members;
+  }
+
+  /** A second link to a peer under a newer id ended, for the older stands: the id takes no place of its own. */
+  alias(peerId: PeerId, older: PeerId): void {
+    this.#places.delete(peerId);
+    this.#aliases.set(peerId, older);
   }
 
   /** Whether nothing is to be hoped for from a peer while it is not linked: it is banned, or could not be reached. */
@@ -62,39 +176,102 @@ export class LinkPlan {
   }
 
   has(peerId: PeerId): boolean {
-    return this.#links.has(peerId);
-  }
-
-  /** The other end came to us. Answers whether there is room. */
-  accept(peerId: PeerId, tier: 'aula' | 'global'): boolean {
-    if (this.#links.has(peerId)) return true;
-    if (this.#banned.has(peerId)) return false;
-    if (!this.hasRoom(tier)) return false;
-    this.#links.set(peerId, tier);
-    return true;
+    return this.#places.has(peerId) || this.#aliases.has(peerId);
   }
 
   ended(peerId: PeerId): void {
-    this.#links.delete(peerId);
+    this.#places.delete(peerId);
+    for (const [alias, older] of this.#aliases) if (older === peerId) this.#aliases.delete(alias);
   }
 
   /** Not linked to again under this id. */
   ban(peerId: PeerId): void {
     this.#banned.add(peerId);
     for (const oldest of this.#banned) {
-      if (this.#banned.size <= BANNED_KEPT) break;
+      if (this.#banned.size <= REMEMBERED) break;
       this.#banned.delete(oldest);
     }
   }
 
+  /** It could not be reached. */
   failed(peerId: PeerId, nowMs: number): void {
-    this.#links.delete(peerId);
-    this.#notBefore.set(peerId, nowMs + RETRY_AFTER_MS);
-    if (this.#notBefore.size > 1_000)
-      for (const [id, at] of this.#notBefore) if (at <= nowMs) this.#notBefore.delete(id);
+    this.#places.delete(peerId);
+    remember(this.#notBefore, peerId, nowMs + RETRY_AFTER_MS, nowMs);
+  }
+
+  /** It has no room for us. */
+  turnedAway(peerId: PeerId, nowMs: number): void {
+    this.ended(peerId);
+    remember(this.#notBefore, peerId, nowMs + REST_MS, nowMs);
+  }
+
+  /** Whether one more link of this tier fits. */
+  #hasRoom(tier: Tier): boolean {
+    if (this.#places.size >= this.#maxLinks) return false;
+    return tier === 'aula' || this.count('global') < this.#maxLinks - this.#aulaPlaces;
+  }
+
+  /** Places that only the Aula fills: half of all, and no more than it has members in reach. */
+  get #aulaPlaces(): number {
+    const half = Math.floor(this.#maxLinks / 2);
+    let members = 0;
+    for (const peerId of this.#aulaMembers) if (!this.isOut(peerId) && ++members >= half) break;
+    return members;
+  }
+
+  #take(peerId: PeerId, tier: Tier): void {
+    this.#rested.delete(peerId);
+    this.#places.set(peerId, {
+      tier,
+      openedMs: undefined,
+      usedMs: Number.NEGATIVE_INFINITY,
+      isOfInterest: false,
+    });
+  }
+
+  #giveUp(peerId: PeerId, nowMs: number): void {
+    this.ended(peerId);
+    remember(this.#rested, peerId, nowMs + REST_MS, nowMs);
+  }
+
+  /** The link that gives way to a newcomer, the longest unused first; `undefined` when none does. */
+  #leastOf(tier: Tier, isOfUse: boolean, nowMs: number): PeerId | undefined {
+    const half = Math.floor(this.#maxLinks / 2);
+    const aula = this.count('aula');
+    // Its own half is the Aula's by right, however useful others are.
+    const byRight = tier === 'aula' && aula < half;
+    const mayReplace = isOfUse && nowMs >= this.#mayReplaceFromMs;
+    let least: { peerId: PeerId; usedMs: number } | undefined;
+    for (const [peerId, place] of this.#places) {
+      if (place.openedMs === undefined || nowMs - place.openedMs < SETTLING_MS) continue;
+      const idleMs = nowMs - place.usedMs;
+      const isUseless = idleMs >= (place.isOfInterest ? LONG_IDLE_MS : IDLE_MS);
+      const goes =
+        byRight && place.tier === 'global'
+          ? true
+          : mayReplace && isUseless && (place.tier === tier || place.tier === 'global' || aula > half);
+      if (goes && (least === undefined || place.usedMs < least.usedMs))
+        least = { peerId, usedMs: place.usedMs };
+    }
+    if (least !== undefined && !byRight) {
+      this.#mayReplaceFromMs = nowMs + this.#replaceEveryMs;
+      this.#replaceEveryMs = Math.min(REPLACE_SELDOM_MS, 2 * this.#replaceEveryMs);
+    }
+    return least?.peerId;
   }
 }
 
 function rankOf({ tier }: Candidate): number {
   return tier === 'aula' ? 0 : 1;
+}
+
+/** Keeps a peer's time, and forgets times that have passed once there are many. */
+function remember(times: Map<PeerId, number>, peerId: PeerId, untilMs: number, nowMs: number): void {
+  times.set(peerId, untilMs);
+  if (times.size <= REMEMBERED) return;
+  for (const [id, at] of times) if (at <= nowMs) times.delete(id);
+  for (const oldest of times.keys()) {
+    if (times.size <= 2 * REMEMBERED) break;
+    times.delete(oldest);
+  }
 }

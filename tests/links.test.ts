@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest';
+import { CHUNK, VirtualRoom } from './support/virtual-room.ts';
+
+describe('links', () => {
+  it('to members are made when an Aula is joined, before anything is played', async () => {
+    const room = await VirtualRoom.open({ tracks: { song: CHUNK } });
+    for (let i = 0; i < 8; i++) room.listener(`member-${i}`, { aulaId: 'aula' });
+    await room.pass(5_000);
+    const { swarm } = room.listener('newcomer');
+    await room.pass(2_000);
+    expect(swarm.stats().links).toBe(0);
+    await swarm.joinAula('aula');
+    await room.pass(60_000);
+    expect(swarm.stats().links).toBe(4);
+  });
+
+  it('of others give way when the Aula has members to fill its half', async () => {
+    const room = await VirtualRoom.open({ tracks: { song: 100 * CHUNK } });
+    for (let i = 0; i < 4; i++) await room.seeder(`other-${i}`, ['song'], { upKbps: 1_000 });
+    for (let i = 0; i < 4; i++) await room.seeder(`member-${i}`, ['song'], { upKbps: 1_000, aulaId: 'aula' });
+    const { swarm } = room.listener('listener', { maxLinks: 4 });
+    swarm.prefetch(['song']);
+    await room.pass(15_000);
+    expect(greeted(room)).toEqual({ member: expect.any(Number), other: expect.any(Number) });
+    await swarm.joinAula('aula');
+    await room.pass(20_000);
+    expect(swarm.stats().links).toBe(4);
+    expect(linkedNow(room).filter((name) => name.startsWith('member')).length).toBeGreaterThanOrEqual(2);
+  });
+
+  it('without use give way to who holds what is wanted', async () => {
+    const room = await VirtualRoom.open({ tracks: { old: CHUNK, wanted: 8 * CHUNK } });
+    for (let i = 0; i < 2; i++) await room.seeder(`idle-${i}`, ['old']);
+    const { swarm } = room.listener('listener', { maxLinks: 2 });
+    swarm.prefetch(['old']);
+    await room.pass(70_000);
+    expect(linkedNow(room).toSorted()).toEqual(['idle-0', 'idle-1']);
+    await room.seeder('holder', ['wanted']);
+    const [outcome] = await room.during(swarm.prefetch(['wanted']).finished, 60_000);
+    expect(outcome?.state).toBe('complete');
+    expect(room.asked).toEqual([]);
+    expect(swarm.stats().links).toBe(2);
+  });
+
+  it('come to rest among many who have nothing for each other', async () => {
+    const room = await VirtualRoom.open({ tracks: { nowhere: 8 * CHUNK } });
+    for (let i = 0; i < 8; i++)
+      room.listener(`listener-${i}`, { maxLinks: 3, aulaId: 'aula' }).swarm.prefetch(['nowhere']);
+    await room.pass(40 * 60_000);
+    room.frames.length = 0;
+    await room.pass(20 * 60_000);
+    const made = room.frames.filter(({ message }) => message.type === 'hello').length / 2;
+    expect(made).toBeLessThanOrEqual(8);
+  });
+});
+
+/** Who told the listener `hello`, by kind. */
+function greeted(room: VirtualRoom): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { from, to, message } of room.frames) {
+    if (to !== 'listener' || message.type !== 'hello') continue;
+    const kind = from.replace(/-.*/, '');
+    counts[kind] = (counts[kind] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** Names of those the listener is linked to: who greeted it and is not gone since. */
+function linkedNow(room: VirtualRoom): string[] {
+  const names = new Set<string>();
+  for (const { from, to, message } of room.frames) {
+    if (to === 'listener' && message.type === 'hello') names.add(from);
+    if (message.type !== 'close') continue;
+    if (from === 'listener') names.delete(to);
+    if (to === 'listener') names.delete(from);
+  }
+  return [...names];
+}
