@@ -50,6 +50,7 @@ export class RtcLink implements PeerLink {
   readonly #inbox = new FrameInbox();
   #cutAlready = false;
   #full = false;
+  #receivedFrames = 0;
   /** What waited in the channels when they were last asked, and all that was sent since. */
   #atMostBuffered = 0;
   #cancelPoll: (() => void) | undefined;
@@ -65,6 +66,11 @@ export class RtcLink implements PeerLink {
         this.#finish('the connection was closed', { gone: true });
       }
     });
+  }
+
+  /** How many frames came: a sign of life, whatever the connection says of itself. */
+  get receivedFrames(): number {
+    return this.#receivedFrames;
   }
 
   get maxFrameBytes(): number {
@@ -144,6 +150,7 @@ export class RtcLink implements PeerLink {
       this.#finish('the other end sent something that is no frame');
       return;
     }
+    this.#receivedFrames++;
     if (!this.#inbox.take(frame)) this.#finish('the other end sent too much too early');
     this.#drainIfRoom();
   }

@@ -17,8 +17,11 @@ import type { RtcConfiguration, RtcImplementation, RtcPeerConnection, Schedule }
 const GATHER_MS = 30;
 /** With no STUN server to wait for, our own addresses come in one burst: the signal leaves this long after it. */
 const BURST_MS = 4;
-/** How long a connection may be silent before ICE is restarted. */
-const RESTART_AFTER_MS = 2_000;
+/**
+ * How long a connection may be silent before ICE is restarted. It says so seven seconds after the last sign of life, and
+ * three more end the link for want of an answer to a ping.
+ */
+const RESTART_AFTER_MS = 500;
 /** How long a restart may take. The owner's own pings end a dead link no later. */
 const RESTART_TIMEOUT_MS = 8_000;
 /** Candidates kept while the description they belong to is not applied yet. */
@@ -49,7 +52,8 @@ export class RtcNegotiation {
   readonly #options: RtcNegotiationOptions;
   readonly #connection: RtcPeerConnection;
   readonly #link: RtcLink;
-  readonly #hostAddresses: Promise<readonly string[] | undefined>;
+  /** Found anew for each description of ours: the machine may have moved to another network. */
+  #hostAddresses: Promise<readonly string[] | undefined>;
   #phase: 'new' | 'offered' | 'answered' | 'open' | 'ended' = 'new';
   /** Whether we made the first offer: that end also restarts. */
   #offers = false;
@@ -73,7 +77,7 @@ export class RtcNegotiation {
   constructor(options: RtcNegotiationOptions) {
     this.#options = options;
     this.#connection = new options.rtc.RTCPeerConnection(options.configuration);
-    this.#hostAddresses = options.rtc.hostAddresses?.() ?? Promise.resolve(undefined);
+    this.#hostAddresses = this.#findHostAddresses();
     this.#link = new RtcLink({
       connection: this.#connection,
       schedule: options.schedule,
@@ -132,7 +136,12 @@ export class RtcNegotiation {
     this.#link.close(reason);
   }
 
+  #findHostAddresses(): Promise<readonly string[] | undefined> {
+    return this.#options.rtc.hostAddresses?.() ?? Promise.resolve(undefined);
+  }
+
   async #makeOffer(iceRestart = false): Promise<void> {
+    if (iceRestart) this.#hostAddresses = this.#findHostAddresses();
     const offer = await this.#connection.createOffer(iceRestart ? { iceRestart } : {});
     if (this.#phase === 'ended') return;
     const sdp = textOf(offer);
@@ -149,6 +158,7 @@ export class RtcNegotiation {
       this.end('the connection was lost');
       return;
     }
+    if (this.#remote !== undefined) this.#hostAddresses = this.#findHostAddresses();
     await this.#applyRemote(offer, candidates);
     const answer = await this.#connection.createAnswer();
     if (this.#phase === 'ended') return;
@@ -292,9 +302,13 @@ export class RtcNegotiation {
       return;
     }
     this.#restarted = true;
-    this.#cancelOutage = this.#options.schedule(RESTART_TIMEOUT_MS, () =>
-      this.end('the connection was lost'),
-    );
+    const { receivedFrames } = this.#link;
+    this.#cancelOutage = this.#options.schedule(RESTART_TIMEOUT_MS, () => {
+      this.#cancelOutage = undefined;
+      // wrtc says that it is connected again many seconds after it is.
+      if (this.#link.receivedFrames === receivedFrames) this.end('the connection was lost');
+      else this.#restarted = false;
+    });
     if (this.#offers) this.#step(() => this.#makeOffer(true));
   }
 
