@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { availableParallelism } from 'node:os';
 import { figures, markdownOf } from './figures.ts';
 import { measureGoodput, type GoodputSettings } from './goodput.ts';
-import { DEFAULT_SCENARIO, type Scenario, type Span } from './scenario.ts';
+import { DEFAULT_SCENARIO, POLICIES, type Policy, type Scenario, type Span } from './scenario.ts';
 import { brokenPromises, simulate } from './simulate.ts';
 import { addTrackerCommands } from './tracker-command.ts';
 
@@ -28,7 +28,7 @@ interface SwarmFlags {
   connectSuccess: number;
   trackerDiesS?: number;
   originDiesS?: number;
-  policy: 'swarm' | 'http-only';
+  policy: Policy;
   json?: boolean;
   trace?: string;
 }
@@ -90,7 +90,7 @@ program
   .option('--connect-success <share>', 'share of pairs that can connect', share, D.connectSuccess)
   .option('--tracker-dies-s <n>', 'when the tracker dies', seconds)
   .option('--origin-dies-s <n>', 'when the origin dies', seconds)
-  .addOption(new Option('--policy <name>', 'who decides').choices(['swarm', 'http-only']).default('swarm'))
+  .addOption(new Option('--policy <name>', 'who decides').choices(POLICIES).default('swarm'))
   .option('--trace <peer>', 'write that peer’s log to standard error; `all` for every peer')
   .option('--json', 'print the report as JSON')
   .action(async (flags: SwarmFlags) => {

@@ -1,3 +1,5 @@
+import type { ChunkOrder } from '@sonantica/swarm/testing';
+
 /** A number, or a range from which each peer draws its own. */
 export interface Span {
   readonly least: number;
@@ -5,7 +7,8 @@ export interface Span {
 }
 
 /** Who decides where bytes come from. */
-export type Policy = 'swarm' | 'http-only';
+export type Policy = ChunkOrder | 'http-only';
+export const POLICIES: readonly Policy[] = ['swarm', 'http-only', 'in-order', 'rarest-first'];
 
 /** One run of listeners of one track. Rates in kbit/s, shares as fractions, times from the start of the run. */
 export interface Scenario {

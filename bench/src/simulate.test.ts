@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DEFAULT_SCENARIO, type Scenario } from './scenario.ts';
+import { DEFAULT_SCENARIO, POLICIES, type Scenario } from './scenario.ts';
 import { simulate } from './simulate.ts';
 
 const QUICK: Scenario = { ...DEFAULT_SCENARIO, peers: 6, sizeMB: 3, joinSpreadS: 5 };
@@ -35,6 +35,21 @@ describe('a simulated swarm', () => {
     expect(bannedLiars).toBe(3);
     expect(bannedHonest).toBe(0);
     expect(badBytesDelivered).toBe(0);
+  });
+});
+
+describe('another policy', () => {
+  it.each(POLICIES)('delivers all the same: %s', async (policy) => {
+    const { completed, badBytesDelivered } = await simulate({ ...QUICK, policy });
+    expect(completed).toBe(6);
+    expect(badBytesDelivered).toBe(0);
+  });
+
+  it('leads to other swarms', async () => {
+    const scenario = { ...QUICK, sizeMB: 6, peers: 5 };
+    const reports = new Set<string>();
+    for (const policy of POLICIES) reports.add(JSON.stringify(await simulate({ ...scenario, policy })));
+    expect(reports.size).toBe(POLICIES.length);
   });
 });
 

@@ -264,6 +264,7 @@ class Simulation {
             random: seededRandom(Math.floor(this.#random.next() * 2 ** 32) + 2 ** 33 * this.#scenario.seed),
             giving,
             maxLinks: this.#scenario.links,
+            order: policy,
             swarm: {
               aulaId: `aula-${index % aulas}`,
               ...(faults ? { contribution: { maxBandwidthMBPerDay: FAULTY_UPLOAD_MB } } : {}),

@@ -1,5 +1,6 @@
 import { chunksOf, type BlockRun, type ByteRange, type ChunkSet } from '@sonantica/wire';
 import type { ChunkKeeper } from './chunk-keeper.ts';
+import type { ChunkOrder } from './core/chunk-order.ts';
 import { ChunkScheduler, type SchedulerCommand, type SourcePolicy } from './core/chunk-scheduler.ts';
 import type { TrackerState } from './core/origin-choice.ts';
 import type { Clock, Random, Timers } from './core/env.ts';
@@ -48,6 +49,7 @@ export interface DeliveryParts {
   /** This instance's link nonce. */
   readonly nonce: string;
   readonly policy: SourcePolicy;
+  readonly order?: ChunkOrder | undefined;
   readonly keeper: ChunkKeeper;
   readonly handler: DeliveryHandler;
   readonly log: Logger;
@@ -71,13 +73,13 @@ export class Delivery implements SourceSink, TrackVersionHandler {
   #nextDemand: DemandId = 1;
   #stopTicking: (() => void) | undefined;
 
-  constructor({ clock, timers, random, nonce, policy, keeper, handler, log }: DeliveryParts) {
+  constructor({ clock, timers, random, nonce, policy, order, keeper, handler, log }: DeliveryParts) {
     this.#clock = clock;
     this.#timers = timers;
     this.#keeper = keeper;
     this.#handler = handler;
     this.#log = log;
-    this.#scheduler = new ChunkScheduler(nonce, policy, random);
+    this.#scheduler = new ChunkScheduler(nonce, policy, random, order);
   }
 
   setOrigin(origin: OriginLike): void {

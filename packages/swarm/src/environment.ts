@@ -1,5 +1,6 @@
 import type { Hasher, Manifest, VerifySignature } from '@sonantica/wire';
 import { platform } from '#platform';
+import type { ChunkOrder } from './core/chunk-order.ts';
 import type { Clock, Random, Timers } from './core/env.ts';
 import type { LinkConnector } from './links/link-connector.ts';
 import type { RtcConnectorOptions } from './links/rtc-connector.ts';
@@ -35,6 +36,8 @@ export interface Environment {
   verifier(manifest: Manifest): Verifier;
   /** Memory for a chunk that comes together; nothing is read of it that was not written. */
   memory(bytes: number): Uint8Array;
+  /** In which order chunks are asked for: a simulation compares others with what listeners run. Missing: `swarm`. */
+  readonly chunkOrder?: ChunkOrder | undefined;
   /** Where chunks are kept unless the author says so. Missing: memory. */
   readonly openStore?: () => ChunkStore;
   /** Tells when the page is left and when it is returned to; answers how to stop telling. Missing: nothing is left. */

@@ -128,6 +128,7 @@ export class Swarm {
       random,
       nonce: this.#nonce,
       policy: policyOf(this.#contribution),
+      order: environment.chunkOrder,
       keeper: this.#keeper,
       handler: this.#deliveryHandler(),
       log: this.#log,

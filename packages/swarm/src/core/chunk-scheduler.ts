@@ -1,4 +1,5 @@
 import { LIMITS, type ByteRange, type ChunkSet, type Geometry } from '@sonantica/wire';
+import type { ChunkOrder } from './chunk-order.ts';
 import type { Random } from './env.ts';
 import type { FlowWindowBounds } from './flow-window.ts';
 import { patientChoice, urgentChoice, type OriginView, type TrackerState } from './origin-choice.ts';
@@ -69,6 +70,8 @@ const ORIGIN_LONGEST_PAUSE_MS = 30_000;
 const GIVE_UP_AFTER_MS = 3_000;
 /** A reader that has its bytes often wants the next at once: tracks are prefetched after this much quiet, in milliseconds. */
 const PREFETCH_AFTER_MS = 250;
+/** How often the order of chunks follows what others hold, where it does, in milliseconds. */
+const REORDER_EVERY_MS = 100;
 const BUSY_PAUSE_MS = 250;
 const NOT_GIVING_PAUSE_MS = 60_000;
 
@@ -79,6 +82,7 @@ const NOT_GIVING_PAUSE_MS = 60_000;
 export class ChunkScheduler {
   readonly #random: Random;
   readonly #ownId: string;
+  readonly #order: ChunkOrder;
   readonly #tracks = new Map<TrackKey, TrackDemand>();
   readonly #peers = new Map<SourceId, SourceState>();
   readonly #origin: {
@@ -98,6 +102,7 @@ export class ChunkScheduler {
   #lastGivenMs = Number.NEGATIVE_INFINITY;
   #policy: SourcePolicy;
   #tracker: TrackerState = 'absent';
+  #reorderedMs = Number.NEGATIVE_INFINITY;
   /** When something was wanted that somebody has use for. */
   #lastWantedMs = Number.NEGATIVE_INFINITY;
   /** Whether nothing else is wanted, so that tracks may be prefetched. */
@@ -105,8 +110,9 @@ export class ChunkScheduler {
   #commands: SchedulerCommand[] = [];
 
   /** `ownId` is this instance's link nonce, the same that peers know it by. */
-  constructor(ownId: string, policy: SourcePolicy, random: Random) {
+  constructor(ownId: string, policy: SourcePolicy, random: Random, order: ChunkOrder = 'swarm') {
     this.#ownId = ownId;
+    this.#order = order;
     this.#policy = policy;
     this.#random = random;
     this.#origin = {
@@ -138,7 +144,9 @@ export class ChunkScheduler {
 
   /** Takes up a track; `held` becomes the scheduler's own. */
   openTrack(key: TrackKey, geometry: Geometry, held: ChunkSet): void {
-    if (!this.#tracks.has(key)) this.#tracks.set(key, new TrackDemand(key, geometry, held, this.#random));
+    if (this.#tracks.has(key)) return;
+    const holders = (chunk: number) => this.holders(key, chunk);
+    this.#tracks.set(key, new TrackDemand(key, geometry, held, this.#random, this.#order, holders));
   }
 
   closeTrack(key: TrackKey, nowMs: number): SchedulerCommand[] {
@@ -416,6 +424,7 @@ export class ChunkScheduler {
   // --- Decisions ---
 
   #plan(nowMs: number): SchedulerCommand[] {
+    if (this.#order === 'rarest-first') this.#reorder(nowMs);
     if (!this.#isIdle) this.#lastWantedMs = nowMs;
     this.#mayPrefetch = nowMs - this.#lastWantedMs >= PREFETCH_AFTER_MS;
     if (this.#policy.preferServerOverP2P) this.#planOrigin(nowMs);
@@ -433,6 +442,13 @@ export class ChunkScheduler {
     this.#planOrigin(nowMs);
     this.#reportHopeless(nowMs);
     return this.#flush();
+  }
+
+  /** What others hold changes all the time: ten times a second is often enough. */
+  #reorder(nowMs: number): void {
+    if (nowMs - this.#reorderedMs < REORDER_EVERY_MS) return;
+    this.#reorderedMs = nowMs;
+    for (const track of this.#tracks.values()) track.holdersChanged();
   }
 
   /** Whether nothing is wanted that somebody has use for. */

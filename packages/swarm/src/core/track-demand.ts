@@ -7,7 +7,7 @@ import {
   type ByteRange,
   type Geometry,
 } from '@sonantica/wire';
-import { randomRanks } from './chunk-order.ts';
+import { chunksInOrder, randomRanks, type ChunkOrder } from './chunk-order.ts';
 import type { Random } from './env.ts';
 import type { TrackKey } from './track-key.ts';
 import { WantedChunk, type PrefetchSources } from './wanted-chunk.ts';
@@ -41,9 +41,18 @@ export class TrackDemand {
   readonly #ranks: Uint32Array;
   readonly #chunks = new Map<number, WantedChunk>();
   readonly #demands = new Map<DemandId, Demand>();
+  readonly #compare: (a: WantedChunk, b: WantedChunk) => number;
   #order: WantedChunk[] | undefined;
 
-  constructor(key: TrackKey, geometry: Geometry, held: ChunkSet, random: Random) {
+  constructor(
+    key: TrackKey,
+    geometry: Geometry,
+    held: ChunkSet,
+    random: Random,
+    order: ChunkOrder = 'swarm',
+    holders: (chunk: number) => number = () => 0,
+  ) {
+    this.#compare = chunksInOrder(order, (chunk) => this.rank(chunk), holders);
     this.key = key;
     this.geometry = geometry;
     this.held = held;
@@ -146,6 +155,11 @@ export class TrackDemand {
     return this.#order;
   }
 
+  /** Others hold more or less of the track than before. */
+  holdersChanged(): void {
+    this.#order = undefined;
+  }
+
   #forget(index: number): void {
     const chunk = this.#chunks.get(index);
     this.#chunks.delete(index);
@@ -176,10 +190,7 @@ export class TrackDemand {
         const [later, sooner] = [a.prefetch !== undefined, b.prefetch !== undefined];
         if (later !== sooner) return later ? 1 : -1;
         if (later) return a.chunk - b.chunk;
-        if (a.deadlineMs !== b.deadlineMs) return a.deadlineMs < b.deadlineMs ? -1 : 1;
-        return a.deadlineMs === Number.POSITIVE_INFINITY
-          ? this.rank(a.chunk) - this.rank(b.chunk)
-          : a.chunk - b.chunk;
+        return this.#compare(a, b);
       });
   }
 

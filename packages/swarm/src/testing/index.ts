@@ -13,5 +13,6 @@ export { SimNetwork, SimFlow, SimNode, type NodeOptions } from './sim-network.ts
 export { SimLinks, type Giving, type LinkMeter } from './sim-links.ts';
 export { SimOrigin, type OriginMeter } from './sim-origin.ts';
 export { SimTrackerSockets, type SimTrackerCore } from './sim-tracker.ts';
+export type { ChunkOrder } from '../core/chunk-order.ts';
 export { createSimListener, seedSim, type SimListener, type SimListenerOptions } from './sim-listener.ts';
 export { isWrong } from './sim-proof.ts';

@@ -1,4 +1,5 @@
 import { toHex, type ManifestJson } from '@sonantica/wire';
+import type { ChunkOrder } from '../core/chunk-order.ts';
 import type { Random } from '../core/env.ts';
 import { systemEnvironment, type Environment } from '../environment.ts';
 import type { SwarmOptions } from '../options.ts';
@@ -21,6 +22,8 @@ export interface SimListenerOptions {
   readonly giving: Giving;
   /** Links at a time; missing: what listeners have. */
   readonly maxLinks?: number | undefined;
+  /** In which order it asks for chunks; missing: as listeners do. */
+  readonly order?: ChunkOrder | undefined;
   /** What its author configured. Tracker, origin and `fetch` are the simulation's, the store too unless it is given. */
   readonly swarm?: Pick<SwarmOptions, 'aulaId' | 'contribution' | 'eviction' | 'logger' | 'store'>;
 }
@@ -66,6 +69,7 @@ export function createSimListener(options: SimListenerOptions): SimListener {
     randomBytes: () => nonce.slice(),
     verifier: (manifest) => new FlagVerifier(manifest),
     memory: zeros,
+    chunkOrder: options.order,
     links: () => Promise.resolve(links.maker(node, giving, options.maxLinks)),
   };
   const swarm = new Swarm(
