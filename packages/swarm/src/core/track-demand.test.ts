@@ -101,6 +101,23 @@ describe('what is wanted of a track', () => {
     expect(track.chunk(0)?.isProven(3)).toBe(false);
   });
 
+  it('takes of a very long track 512 chunks at a time, more as they come, each once', () => {
+    const chunks = 16_384;
+    const long: Geometry = { size: chunks * 262_144, chunkSize: 262_144 };
+    const track = new TrackDemand('long@1' as TrackKey, long, ChunkSet.none(chunks), seededRandom(1));
+    track.demand(1, { start: 0, end: long.size }, NEVER, 0);
+    track.demand(2, chunkRange(long, 9_000), 1_000, 0);
+    expect(track.inOrder()[0]?.chunk).toBe(9_000);
+    const seen = new Set<number>();
+    for (let next = track.inOrder()[0]; next !== undefined; next = track.inOrder()[0]) {
+      expect(seen.has(next.chunk)).toBe(false);
+      seen.add(next.chunk);
+      expect([...track.begun].length).toBeLessThanOrEqual(513);
+      track.complete(next.chunk);
+    }
+    expect(seen.size).toBe(chunks);
+  });
+
   it('knows which demands need a chunk', () => {
     const track = open();
     track.demand(1, { start: 0, end: SONG.chunkSize }, 1_000, 0);

@@ -22,6 +22,8 @@ interface Demand {
   deadlineMs: number;
 }
 
+/** Chunks of one demand that are wanted at a time: a track may have tens of thousands, and each costs time and memory. */
+const MOST_CHUNKS = 512;
 /** A reader that got its bytes later than this has not waited for them, in milliseconds. */
 const LONGEST_SLIP_MS = 5_000;
 
@@ -43,6 +45,8 @@ export class TrackDemand {
   readonly #demands = new Map<DemandId, Demand>();
   readonly #compare: (a: WantedChunk, b: WantedChunk) => number;
   #order: WantedChunk[] | undefined;
+  /** Whether a demand lacks more than is in the order. */
+  #isPartial = false;
 
   constructor(
     key: TrackKey,
@@ -166,15 +170,16 @@ export class TrackDemand {
     if (chunk !== undefined && this.#order !== undefined) {
       const at = this.#order.indexOf(chunk);
       if (at >= 0) this.#order.splice(at, 1);
+      if (this.#isPartial && this.#order.length < MOST_CHUNKS / 2) this.#order = undefined;
     }
   }
 
   #arrange(): WantedChunk[] {
     for (const chunk of this.#chunks.values()) chunk.unwant();
-    for (const { range, deadlineMs, prefetch } of this.#demands.values()) {
-      const { first, end } = chunksOf(this.geometry, range);
-      for (let index = first; index < end; index++) {
-        if (this.held.has(index)) continue;
+    this.#isPartial = false;
+    for (const demand of this.#demands.values()) {
+      const { range, deadlineMs, prefetch } = demand;
+      for (const index of this.#nextOf(demand)) {
         const chunk = this.#chunks.get(index) ?? this.#begin(index);
         const bytes = withinChunk(this.geometry, index, range);
         const span = {
@@ -192,6 +197,18 @@ export class TrackDemand {
         if (later) return a.chunk - b.chunk;
         return this.#compare(a, b);
       });
+  }
+
+  /** The chunks that a demand lacks, of a very long one those that come next. */
+  #nextOf({ range, deadlineMs, prefetch }: Demand): number[] {
+    const { first, end } = chunksOf(this.geometry, range);
+    const lacking: number[] = [];
+    for (let index = first; index < end; index++) if (!this.held.has(index)) lacking.push(index);
+    if (lacking.length <= MOST_CHUNKS) return lacking;
+    this.#isPartial = true;
+    const inTurn = deadlineMs !== Number.POSITIVE_INFINITY || prefetch !== undefined;
+    if (!inTurn) lacking.sort((a, b) => this.rank(a) - this.rank(b));
+    return lacking.slice(0, MOST_CHUNKS);
   }
 
   #begin(index: number): WantedChunk {

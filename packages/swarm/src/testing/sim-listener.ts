@@ -45,9 +45,7 @@ export function createSimListener(options: SimListenerOptions): SimListener {
   const { node, links, origin, tracker, random, giving } = options;
   const { clock } = links.network;
   const nonce = Uint8Array.from({ length: 16 }, () => Math.floor(random.next() * 256));
-  const unlessDown = (run: () => void) => () => {
-    if (!node.isDown) run();
-  };
+  const unlessDown = (run: () => void) => () => node.run(run);
   const environment: Environment = {
     clock,
     timers: {

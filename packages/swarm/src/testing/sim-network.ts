@@ -29,12 +29,34 @@ export class SimNode {
   readonly down: Line;
   /** Nothing leaves or reaches it any more, and nobody is told. */
   isDown = false;
+  /** What fell due while the machine slept. */
+  #late: (() => void)[] | undefined;
 
   constructor(clock: VirtualClock, { name, upBytesPerMs, downBytesPerMs, rttMs }: NodeOptions) {
     this.name = name;
     this.rttMs = rttMs;
     this.up = new Line(clock, upBytesPerMs);
     this.down = new Line(clock, downBytesPerMs);
+  }
+
+  /** The machine stands still: nothing reaches it, and its timers fall due when it wakes. */
+  sleep(): void {
+    this.isDown = true;
+    this.#late ??= [];
+  }
+
+  /** It goes on where it stood: what fell due meanwhile runs now, late. */
+  wake(): void {
+    this.isDown = false;
+    const late = this.#late ?? [];
+    this.#late = undefined;
+    for (const run of late) run();
+  }
+
+  /** Runs something of this machine's: now, when it wakes, or never. */
+  run(run: () => void): void {
+    if (this.#late !== undefined) this.#late.push(run);
+    else if (!this.isDown) run();
   }
 }
 

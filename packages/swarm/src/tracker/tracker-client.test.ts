@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { encodeTrackerMessage, TRACKER_SUBPROTOCOL, type PeerId, type TrackerMessage } from '@sonantica/wire';
+import {
+  encodeTrackerMessage,
+  TRACKER_SUBPROTOCOL,
+  type AulaId,
+  type PeerId,
+  type TrackerMessage,
+} from '@sonantica/wire';
 import { retryDelayMs } from '../core/backoff.ts';
 import { seededRandom } from '../testing/seeded-random.ts';
 import { VirtualClock } from '../testing/virtual-clock.ts';
@@ -48,6 +54,27 @@ describe('a connection', () => {
     rig.socket.hear(encodeTrackerMessage(error));
     expect(rig.log).toEqual(['up', 'error']);
     expect(rig.client.isUp).toBe(true);
+  });
+
+  it('is given up when the tracker is silent for 20 seconds after what it always answers', async () => {
+    const rig = await Rig.start();
+    rig.admit();
+    rig.client.send({ type: 'part' });
+    await rig.pass(60_000);
+    expect(rig.client.isUp).toBe(true);
+    rig.client.send({ type: 'join', aulaId: 'aula' as AulaId });
+    await rig.pass(15_000);
+    rig.socket.hear('anything');
+    await rig.pass(60_000);
+    expect(rig.client.isUp).toBe(true);
+    rig.client.send({ type: 'join', aulaId: 'aula' as AulaId });
+    await rig.pass(19_999);
+    expect(rig.client.isUp).toBe(true);
+    await rig.pass(1);
+    expect(rig.client.isUp).toBe(false);
+    expect(rig.log.at(-1)).toContain('does not answer');
+    await rig.pass(60_000);
+    expect(rig.sockets.length).toBeGreaterThan(1);
   });
 
   it('sends nothing into a socket that is closing', async () => {

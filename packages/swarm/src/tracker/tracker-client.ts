@@ -55,6 +55,10 @@ const OPEN = 1;
 const ABNORMAL = 1006;
 /** A tracker that does not admit within this time is given up for now, in milliseconds. */
 const WELCOME_WITHIN_MS = 10_000;
+/** A tracker that is silent for so long after what it always answers is gone, whatever the socket says, in milliseconds. */
+const ANSWER_WITHIN_MS = 20_000;
+/** What it always answers. */
+const ANSWERED: ReadonlySet<ClientMessage['type']> = new Set(['announce', 'join', 'find', 'claim']);
 /** A socket that held this long counts as a success: the next pause is a short one again. */
 const STEADY_AFTER_MS = 5_000;
 /** A token is renewed when so much of its time has passed. */
@@ -73,6 +77,9 @@ export class TrackerClient {
   /** Ends the wait for the next attempt, or for its token. */
   #stopRetry: (() => void) | undefined;
   #stopRenewal: (() => void) | undefined;
+  /** Ends the wait for an answer. */
+  #stopWaiting: (() => void) | undefined;
+  #giveUp: (reason: string) => void = () => undefined;
   #admitted = false;
   #closed = false;
 
@@ -94,6 +101,10 @@ export class TrackerClient {
   send(message: ClientMessage): boolean {
     if (!this.#admitted || this.#socket?.readyState !== OPEN) return false;
     this.#socket.send(encodeClientMessage(message));
+    if (ANSWERED.has(message.type))
+      this.#stopWaiting ??= this.#options.after(ANSWER_WITHIN_MS, () =>
+        this.#giveUp('the tracker does not answer'),
+      );
     return true;
   }
 
@@ -102,8 +113,14 @@ export class TrackerClient {
     this.#admitted = false;
     this.#stopRetry?.();
     this.#stopRenewal?.();
+    this.#heard();
     this.#socket?.close(1000);
     this.#socket = undefined;
+  }
+
+  #heard(): void {
+    this.#stopWaiting?.();
+    this.#stopWaiting = undefined;
   }
 
   async #connect(): Promise<void> {
@@ -126,17 +143,14 @@ export class TrackerClient {
     this.#socket = socket;
     let why = 'the socket closed';
     let isSteady = false;
-    const admitted = after(WELCOME_WITHIN_MS, () => {
-      why = 'the tracker did not admit us in time';
-      socket.close();
-      lost(undefined);
-    });
+    const admitted = after(WELCOME_WITHIN_MS, () => this.#giveUp('the tracker did not admit us in time'));
     let unsettle: (() => void) | undefined;
     const lost = (code: number | undefined) => {
       admitted();
       unsettle?.();
       if (this.#socket !== socket) return;
       this.#stopRenewal?.();
+      this.#heard();
       this.#socket = undefined;
       const wasAdmitted = this.#admitted;
       this.#admitted = false;
@@ -144,11 +158,17 @@ export class TrackerClient {
       handler.down(why, url);
       this.#next(this.#endingOf(code, wasAdmitted, isSteady));
     };
+    this.#giveUp = (reason) => {
+      why = reason;
+      socket.close();
+      lost(undefined);
+    };
     socket.addEventListener('open', () => {
       socket.send(helloWith(bearer));
     });
     socket.addEventListener('message', ({ data }) => {
       if (this.#socket !== socket) return;
+      this.#heard();
       const message = this.#read(data);
       if (message === undefined) return;
       if (message.type !== 'welcome') {
