@@ -75,6 +75,14 @@ export class Prefetches {
     return new Set(fitting(candidates, room - playingBytes).map(({ version }) => version));
   }
 
+  /** Whether a version is being prefetched, its head included. */
+  has(version: TrackVersion): boolean {
+    if (this.#heads.has(version)) return true;
+    for (const prefetch of this.#active)
+      if (!prefetch.isOver && prefetch.versions.includes(version)) return true;
+    return false;
+  }
+
   /** A chunk of a version is held, or no longer. */
   changed(version: TrackVersion): void {
     for (const prefetch of [...this.#active]) prefetch.changed(version);

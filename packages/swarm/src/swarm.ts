@@ -199,7 +199,10 @@ export class Swarm {
     return this.#ready;
   }
 
-  /** A track by its id. Nothing is fetched until the handle is used. Throws `invalid-argument`, `closed`. */
+  /**
+   * A track by its id. Nothing is fetched until the handle is used. Handles of one track share all that is fetched, and
+   * are closed one by one. Throws `invalid-argument`, `closed`.
+   */
   open(trackId: string): Track {
     this.#mustBeOpen();
     const id = trackIdOf(trackId);
@@ -215,6 +218,8 @@ export class Swarm {
       closed: (closed) => {
         this.#tracks.delete(closed);
         this.#origin.dropHead(id);
+        for (const { version } of [...this.#versions.values()])
+          if (closed.isOf(version)) this.#forgetIfUseless(version);
         void this.#playback?.then((playback) => playback.closed(closed));
       },
     };
@@ -556,6 +561,15 @@ export class Swarm {
     this.#delivery.add(version);
     this.#neighbourhood?.add(version);
     return version;
+  }
+
+  /** A version of which nothing is held and nobody wants anything is left: others need not know of it. */
+  #forgetIfUseless(version: TrackVersion): void {
+    if (this.#closing.signal.aborted || !version.held.isEmpty || this.#prefetches.has(version)) return;
+    for (const track of this.#tracks) if (track.isOf(version)) return;
+    this.#versions.delete(version.key);
+    this.#neighbourhood?.remove(version);
+    this.#delivery.remove(version.key);
   }
 
   async #read(

@@ -157,7 +157,10 @@ export class Track {
     return this.#version === version;
   }
 
-  /** Ends this handle: reads under way reject with `closed`. What is held stays and is given on. Idempotent. */
+  /**
+   * Ends this handle: reads under way reject with `closed`; other handles of the track go on. What is held stays and is
+   * given on. Idempotent.
+   */
   close(): void {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort(new SwarmError('closed', `${this.trackId} was closed`));
