@@ -14,6 +14,17 @@ describe('links', () => {
     expect(swarm.stats().links).toBe(4);
   });
 
+  it('carry whichever tracks are wanted, though each end holds more than a link takes', async () => {
+    const ids = Array.from({ length: 80 }, (_, i) => `track-${i}`);
+    const room = await VirtualRoom.open({ tracks: Object.fromEntries(ids.map((id) => [id, 100_000])) });
+    await room.seeder('seeder', ids, { aulaId: 'aula' });
+    const { swarm } = room.listener('listener', { aulaId: 'aula' });
+    await room.pass(30_000);
+    for (const id of ids) await room.during(swarm.open(id).download(), 20_000);
+    expect(swarm.stats().bytes).toMatchObject({ aula: 80 * 100_000, origin: 0 });
+    expect(room.blamed).toEqual([]);
+  });
+
   it('of others give way when the Aula has members to fill its half', async () => {
     const room = await VirtualRoom.open({ tracks: { song: 100 * CHUNK } });
     for (let i = 0; i < 4; i++) await room.seeder(`other-${i}`, ['song'], { upKbps: 1_000 });

@@ -170,8 +170,29 @@ export class Neighbourhood implements PeerSourceHandler {
   add(version: TrackVersion): void {
     this.#versions.set(version.key, version);
     this.#announcements.add(version.key);
-    for (const peer of this.#byNonce.values()) peer.open(version.manifest, version.held);
+    for (const peer of this.#byNonce.values()) this.#open(peer, version);
     this.#say();
+  }
+
+  /** A version is about to be used again: it is told to peers if others have taken its place. */
+  use(version: TrackVersion): void {
+    if (!this.#versions.delete(version.key)) return;
+    this.#versions.set(version.key, version);
+    for (const peer of this.#byNonce.values()) this.#open(peer, version);
+  }
+
+  /** Opens a version on a link, which takes only so many: one that is complete here and not shared makes room. */
+  #open(peer: PeerSource, version: TrackVersion): void {
+    const { openTracks } = peer;
+    if (openTracks.length >= LIMITS.maxOpenTracks && !openTracks.includes(version.key)) {
+      const isSpare = (track: TrackKey) => this.#versions.get(track)?.isComplete ?? true;
+      const spare =
+        openTracks.find((track) => isSpare(track) && !peer.shares(track)) ??
+        openTracks.find(isSpare) ??
+        openTracks[0];
+      if (spare !== undefined) peer.shut(spare);
+    }
+    peer.open(version.manifest, version.held);
   }
 
   remove(version: TrackVersion): void {
@@ -369,7 +390,19 @@ export class Neighbourhood implements PeerSourceHandler {
     this.#byNonce.set(peer.id, peer);
     this.#parts.log(`linked to ${peer.peerId} (${this.tierOf(peer)})`);
     this.#parts.delivery.addPeer(peer, this.tierOf(peer), { maxBytes: this.#parts.maxWindowBytes });
-    for (const version of this.#versions.values()) peer.open(version.manifest, version.held);
+    // The latest first, and of them what is lacking here.
+    const latest = [...this.#versions.values()].reverse();
+    const lacking = latest.filter(({ isComplete }) => !isComplete);
+    const told = [...lacking, ...latest.filter(({ isComplete }) => isComplete)].slice(
+      0,
+      LIMITS.maxOpenTracks,
+    );
+    for (const version of told.reverse()) peer.open(version.manifest, version.held);
+  }
+
+  proposed(peer: PeerSource, track: TrackKey): void {
+    const version = this.#versions.get(track);
+    if (version !== undefined) this.#open(peer, version);
   }
 
   opened(peer: PeerSource, track: TrackKey, held: ChunkSet): void {

@@ -529,10 +529,13 @@ export class Swarm {
       if (held === undefined || !(error instanceof SwarmError) || error.code !== 'origin-unavailable')
         throw error;
       this.#log(`${trackId} from the store: ${error.message}`);
+      this.#neighbourhood?.use(held.version);
       return held.version;
     }
     const open = this.#versions.get(trackKey(manifest.trackId, manifest.root));
-    return open?.version ?? this.#adopt(manifest, ChunkSet.none(manifest.chunkCount));
+    if (open === undefined) return this.#adopt(manifest, ChunkSet.none(manifest.chunkCount));
+    this.#neighbourhood?.use(open.version);
+    return open.version;
   }
 
   async #check(document: unknown, trackId: TrackId | undefined): Promise<Manifest> {

@@ -328,6 +328,7 @@ function handler(some: Partial<PeerSourceHandler>): PeerSourceHandler {
   const ignore = () => undefined;
   return {
     greeted: ignore,
+    proposed: ignore,
     opened: ignore,
     shut: ignore,
     have: ignore,

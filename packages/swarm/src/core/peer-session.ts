@@ -42,6 +42,8 @@ export type SessionEffect =
   /** The other end introduced itself. */
   | { readonly type: 'greeted'; readonly nonce: string }
   | { readonly type: 'opened'; readonly track: TrackKey; readonly held: ChunkSet }
+  /** The other end takes part in a track that this one has not opened on the link. */
+  | { readonly type: 'proposed'; readonly track: TrackKey }
   | { readonly type: 'shut'; readonly track: TrackKey }
   | {
       readonly type: 'have';
@@ -135,6 +137,11 @@ export class PeerSession {
   /** The other instance's nonce, once it introduced itself. */
   get remoteNonce(): string | undefined {
     return this.#remoteNonce;
+  }
+
+  /** Tracks that this end has open, the longest open first. */
+  get openTracks(): TrackKey[] {
+    return [...this.#ownByKey.keys()];
   }
 
   /** Tracks that both ends have open. */
@@ -391,6 +398,7 @@ export class PeerSession {
     const shared = this.#ownOf(theirs);
     if (shared !== undefined) return this.#meet(shared, theirs);
     for (const own of this.#own.values()) if (own.trackId === trackId) return refuse('other-version');
+    this.#effects.push({ type: 'proposed', track: trackKey(trackId, root) });
   }
 
   /** Tells the shell of a track that both have open. */

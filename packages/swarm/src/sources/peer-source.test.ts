@@ -205,6 +205,7 @@ function end(link: ReturnType<typeof memoryLinkPair>['a'], nonce: string): End {
   };
   const handler: PeerSourceHandler = {
     greeted: () => void log.push('greeted'),
+    proposed: () => undefined,
     opened: (_peer, _track, held) => void log.push(`opened ${[...held].join()}`),
     shut: () => void log.push('shut'),
     have: (_peer, _track, chunks, lost) => void log.push(`have ${chunks.join()} lost ${lost.join()}`),

@@ -9,6 +9,8 @@ export interface PeerSourceHandler {
   /** The peer introduced itself: from here on it is a source, named by its nonce. */
   greeted(peer: PeerSource): void;
   opened(peer: PeerSource, track: TrackKey, held: ChunkSet): void;
+  /** It takes part in a track that is not open here. */
+  proposed(peer: PeerSource, track: TrackKey): void;
   shut(peer: PeerSource, track: TrackKey): void;
   have(peer: PeerSource, track: TrackKey, chunks: readonly number[], lost: readonly number[]): void;
   fetching(peer: PeerSource, track: TrackKey, chunks: readonly { chunk: number; etaMs: number }[]): void;
@@ -51,6 +53,11 @@ export class PeerSource implements Source {
   /** The peer's own nonce: the same whatever link leads to it. Empty until it introduced itself. */
   get id(): string {
     return this.#session.remoteNonce ?? '';
+  }
+
+  /** Tracks that this end has open on the link, the longest open first. */
+  get openTracks(): readonly TrackKey[] {
+    return this.#session.openTracks;
   }
 
   /** Whether both ends have the track open. */
@@ -155,6 +162,8 @@ export class PeerSource implements Source {
         return this.#handler.greeted(this);
       case 'opened':
         return this.#handler.opened(this, effect.track, effect.held);
+      case 'proposed':
+        return this.#handler.proposed(this, effect.track);
       case 'shut':
         return this.#handler.shut(this, effect.track);
       case 'have':
