@@ -14,6 +14,7 @@ describe('HaveNotices', () => {
   });
 
   it('gathers what follows within the pause into one notice', () => {
+    expect(HAVE_EVERY_MS).toBe(50);
     const notices = new HaveNotices();
     notices.gained(track, 3);
     notices.due(0);
