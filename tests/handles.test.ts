@@ -45,7 +45,7 @@ describe('a closed track', () => {
   it('of which something is held is given on, as is one that is being prefetched', async () => {
     const room = await VirtualRoom.open({ tracks: { held: CHUNK, next: CHUNK } });
     const { swarm } = room.listener('listener');
-    const prefetch = swarm.prefetch(['next']);
+    const prefetch = await swarm.prefetch(['next']);
     const [held, next] = [swarm.open('held'), swarm.open('next')];
     await room.during(Promise.all([held.download(), next.manifest()]));
     held.close();

@@ -30,7 +30,7 @@ describe('links', () => {
     for (let i = 0; i < 4; i++) await room.seeder(`other-${i}`, ['song'], { upKbps: 1_000 });
     for (let i = 0; i < 4; i++) await room.seeder(`member-${i}`, ['song'], { upKbps: 1_000, aulaId: 'aula' });
     const { swarm } = room.listener('listener', { maxLinks: 4 });
-    swarm.prefetch(['song']);
+    await swarm.prefetch(['song']);
     await room.pass(15_000);
     expect(greeted(room)).toEqual({ member: expect.any(Number), other: expect.any(Number) });
     await swarm.joinAula('aula');
@@ -43,11 +43,11 @@ describe('links', () => {
     const room = await VirtualRoom.open({ tracks: { old: CHUNK, wanted: 8 * CHUNK } });
     for (let i = 0; i < 2; i++) await room.seeder(`idle-${i}`, ['old']);
     const { swarm } = room.listener('listener', { maxLinks: 2 });
-    swarm.prefetch(['old']);
+    await swarm.prefetch(['old']);
     await room.pass(70_000);
     expect(linkedNow(room).toSorted()).toEqual(['idle-0', 'idle-1']);
     await room.seeder('holder', ['wanted']);
-    const [outcome] = await room.during(swarm.prefetch(['wanted']).finished, 60_000);
+    const [outcome] = await room.during((await swarm.prefetch(['wanted'])).finished, 60_000);
     expect(outcome?.state).toBe('complete');
     expect(room.asked).toEqual([]);
     expect(swarm.stats().links).toBe(2);
@@ -56,7 +56,7 @@ describe('links', () => {
   it('come to rest among many who have nothing for each other', async () => {
     const room = await VirtualRoom.open({ tracks: { nowhere: 8 * CHUNK } });
     for (let i = 0; i < 8; i++)
-      room.listener(`listener-${i}`, { maxLinks: 3, aulaId: 'aula' }).swarm.prefetch(['nowhere']);
+      await room.listener(`listener-${i}`, { maxLinks: 3, aulaId: 'aula' }).swarm.prefetch(['nowhere']);
     await room.pass(40 * 60_000);
     room.frames.length = 0;
     await room.pass(20 * 60_000);

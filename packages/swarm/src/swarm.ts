@@ -36,7 +36,7 @@ import type { SwarmEvents, SwarmOptions, SwarmStats, TrackStats } from './option
 import { fetchManifestDocument, mirrorsOf, type Http } from './sources/origin-http.ts';
 import type { Playback } from './playback/playback.ts';
 import type { Prefetch, PrefetchOptions } from './prefetch.ts';
-import { Prefetches } from './prefetches.ts';
+import type { Prefetches } from './prefetches.ts';
 import { OriginSource } from './sources/origin-source.ts';
 import { PINNED_DOCUMENT, PinnedTracks } from './pinned-tracks.ts';
 import { openMemoryStore } from './store/memory-store.ts';
@@ -71,7 +71,9 @@ export class Swarm {
   readonly #pinned: PinnedTracks;
   readonly #keeper: ChunkKeeper;
   readonly #delivery: Delivery;
-  readonly #prefetches: Prefetches;
+  /** Loaded when something is first prefetched. */
+  #prefetches: Prefetches | undefined;
+  #lastRead: TrackVersion | undefined;
   readonly #origin: OriginSource;
   readonly #uploads: Uploads;
   readonly #budget: StoredBudget;
@@ -142,22 +144,6 @@ export class Swarm {
       log: this.#log,
     });
     this.#delivery.setOrigin(this.#origin);
-    this.#prefetches = new Prefetches({
-      timers,
-      open: (trackId, signal) => this.#openVersion(trackId, signal, { head: false }),
-      want: (version, fromOrigin) =>
-        this.#delivery.want(
-          version,
-          { start: 0, end: version.manifest.size },
-          Number.POSITIVE_INFINITY,
-          fromOrigin ? 'any' : 'peers',
-        ),
-      unwant: (version, demand) => this.#delivery.unwant(version, demand),
-      roomBytes: (trackIds) => this.#roomFor(trackIds),
-      fetchHead: async (version, end, dueInMs) => {
-        await this.#read(version, { start: 0, end }, dueInMs, this.#closing.signal);
-      },
-    });
     this.#budget = new StoredBudget(store, clock);
     this.#uploads = new Uploads({
       budget: this.#budget,
@@ -209,7 +195,8 @@ export class Swarm {
     const host: TrackHost = {
       open: (signal, hint) => this.#openVersion(id, signal, hint),
       read: (version, range, dueInMs, signal) => {
-        this.#prefetches.reads(version, range.start, dueInMs);
+        this.#lastRead = version;
+        this.#prefetches?.reads(version, range.start, dueInMs);
         return this.#read(version, range, dueInMs, signal);
       },
       download: (version, signal) => this.#download(version, signal),
@@ -245,12 +232,34 @@ export class Swarm {
   /**
    * Fetches tracks that are likely to be played next, in this order, while nothing else is wanted: as far as they fit
    * into the listener's storage, and from peers alone unless `origin` is set. When a track is played to within 30 s of
-   * its end, the head of the one behind it is fetched from wherever it comes from in time. Returns at once; throws
-   * `invalid-argument`, `closed`.
+   * its end, the head of the one behind it is fetched from wherever it comes in time. Rejects with `invalid-argument`,
+   * `closed`.
    */
-  prefetch(trackIds: readonly string[], options: PrefetchOptions = {}): Prefetch {
+  async prefetch(trackIds: readonly string[], options: PrefetchOptions = {}): Promise<Prefetch> {
     this.#mustBeOpen();
-    return this.#prefetches.start(trackIds.map(trackIdOf), options);
+    const ids = trackIds.map(trackIdOf);
+    const loaded = await import('./prefetches.ts');
+    this.#mustBeOpen();
+    this.#prefetches ??= this.#newPrefetches(loaded.Prefetches);
+    return this.#prefetches.start(ids, options);
+  }
+
+  #newPrefetches(Made: typeof Prefetches): Prefetches {
+    const prefetches = new Made({
+      timers: this.#environment.timers,
+      open: (trackId, signal) => this.#openVersion(trackId, signal, { head: false }),
+      want: (version, fromOrigin) => {
+        const whole = { start: 0, end: version.manifest.size };
+        return this.#delivery.want(version, whole, Number.POSITIVE_INFINITY, fromOrigin ? 'any' : 'peers');
+      },
+      unwant: (version, demand) => this.#delivery.unwant(version, demand),
+      roomBytes: (trackIds) => this.#roomFor(trackIds),
+      fetchHead: async (version, end, dueInMs) => {
+        await this.#read(version, { start: 0, end }, dueInMs, this.#closing.signal);
+      },
+    });
+    if (this.#lastRead !== undefined) prefetches.reads(this.#lastRead, 0, Number.POSITIVE_INFINITY);
+    return prefetches;
   }
 
   /**
@@ -340,7 +349,7 @@ export class Swarm {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort(new SwarmError('closed', 'the swarm was closed'));
     for (const track of [...this.#tracks]) track.close();
-    this.#prefetches.close();
+    this.#prefetches?.close();
     this.#stopWatching?.();
     this.#stopSharing?.();
     void this.#playback?.then((playback) => playback.close());
@@ -381,7 +390,7 @@ export class Swarm {
     for (const [give, version] of this.#downloads)
       if (!this.#mayKeep(version)) give.abort(tooLarge(version.manifest));
     this.#keeper.setLimit(storageBytes(contribution));
-    this.#prefetches.share();
+    this.#prefetches?.share();
     this.#delivery.setPolicy(policyOf(contribution));
     if (!contribution.p2pEnabled) void this.#stopNetwork();
     else if (this.#neighbourhood === undefined) void this.#startNetwork();
@@ -568,7 +577,8 @@ export class Swarm {
 
   /** A version of which nothing is held and nobody wants anything is left: others need not know of it. */
   #forgetIfUseless(version: TrackVersion): void {
-    if (this.#closing.signal.aborted || !version.held.isEmpty || this.#prefetches.has(version)) return;
+    if (this.#closing.signal.aborted || !version.held.isEmpty || this.#prefetches?.has(version) === true)
+      return;
     for (const track of this.#tracks) if (track.isOf(version)) return;
     this.#versions.delete(version.key);
     this.#neighbourhood?.remove(version);
@@ -675,7 +685,7 @@ export class Swarm {
         this.#neighbourhood?.gained(version, index);
         const event = { index, tier: this.#tierOf(source), peerId: peerIdOf(source), bytes };
         this.#tell(version, (track) => track.emit('chunk', event));
-        this.#prefetches.changed(version);
+        this.#prefetches?.changed(version);
         if (!version.isComplete) return;
         this.#tell(version, (track) => track.emit('complete', version.manifest));
         const open = this.#versions.get(version.key);
@@ -683,7 +693,7 @@ export class Swarm {
       },
       lost: (version, chunk) => {
         this.#neighbourhood?.lost(version, chunk);
-        this.#prefetches.changed(version);
+        this.#prefetches?.changed(version);
       },
       rejected: (version, chunk, source) => {
         this.#counts.rejectedBlocks++;
