@@ -26,12 +26,12 @@ import { ORIGIN, type SourceId, type Tier } from './core/source-state.ts';
 import type { DemandId } from './core/track-demand.ts';
 import { trackKey, type TrackKey } from './core/track-key.ts';
 import { Delivery, type DeliveryHandler } from './delivery.ts';
-import { systemEnvironment, type Environment, type LinkMaker } from './environment.ts';
+import { systemEnvironment, type Environment, type LinkMaker, type NetworkParts } from './environment.ts';
 import { SwarmError } from './errors.ts';
 import { Emitter, type Unsubscribe } from './events.ts';
 import type { RtcIceServer } from './links/rtc-types.ts';
 import { debugLogger, type Logger } from './log.ts';
-import { Neighbourhood } from './neighbourhood.ts';
+import type { Neighbourhood } from './neighbourhood.ts';
 import type { SwarmEvents, SwarmOptions, SwarmStats, TrackStats } from './options.ts';
 import { fetchManifestDocument, mirrorsOf, type Http } from './sources/origin-http.ts';
 import type { Playback } from './playback/playback.ts';
@@ -42,7 +42,7 @@ import { PINNED_DOCUMENT, PinnedTracks } from './pinned-tracks.ts';
 import { openMemoryStore } from './store/memory-store.ts';
 import { Track, type OpenHint, type TrackHost } from './track.ts';
 import { TrackVersion } from './track-version.ts';
-import { TrackerClient } from './tracker/tracker-client.ts';
+import type { TrackerClient } from './tracker/tracker-client.ts';
 import { TransferCounts } from './transfer-counts.ts';
 import { StoredBudget } from './stored-budget.ts';
 import { Uploads } from './uploads.ts';
@@ -415,8 +415,9 @@ export class Swarm {
     const epoch = ++this.#networkEpoch;
     this.#delivery.setTracker('awaited');
     let links: LinkMaker;
+    let parts: NetworkParts;
     try {
-      links = await this.#environment.links(given);
+      [links, parts] = await Promise.all([this.#environment.links(given), this.#environment.network()]);
     } catch (error) {
       this.#log(`the origin alone: ${String(error)}`);
       this.#delivery.setTracker('absent');
@@ -435,7 +436,7 @@ export class Swarm {
         accepts: (peerId) => neighbourhood.accepts(peerId),
       },
     });
-    const neighbourhood = new Neighbourhood({
+    const neighbourhood = new parts.Neighbourhood({
       clock,
       timers,
       nonce: this.#nonce,
@@ -448,7 +449,7 @@ export class Swarm {
       maxLinks: links.maxLinks,
       log: this.#log,
     });
-    const tracker = new TrackerClient({
+    const tracker = new parts.TrackerClient({
       urls,
       token,
       open: this.#environment.openWebSocket,
