@@ -19,6 +19,8 @@ globalThis.sonantica = sonantica;
 
 /** How often a shaped response may send, in bytes: small against what is measured. */
 const PIECE_BYTES = 4_096;
+/** What a timer was late is made up for, up to this, in milliseconds: the rate holds on a busy machine. */
+const LATE_MS = 25;
 
 /** A server on loopback. */
 export interface Served {
@@ -85,7 +87,7 @@ class Line {
       for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
         const piece = bytes.subarray(at, at + PIECE_BYTES);
         const now = performance.now();
-        this.#freeAtMs = Math.max(now, this.#freeAtMs) + piece.length / this.#bytesPerMs;
+        this.#freeAtMs = Math.max(now - LATE_MS, this.#freeAtMs) + piece.length / this.#bytesPerMs;
         const waitMs = this.#freeAtMs - now;
         if (waitMs >= 1) await new Promise((resolve) => setTimeout(resolve, waitMs));
         yield piece;

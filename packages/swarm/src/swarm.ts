@@ -174,6 +174,7 @@ export class Swarm {
     if (!isTrackId(trackId))
       throw new SwarmError('invalid-argument', `${JSON.stringify(trackId)} is no track id`);
     const host: TrackHost = {
+      clock: this.#environment.clock,
       open: (signal, hint) => this.#openVersion(trackId, signal, hint),
       read: (version, range, dueInMs, signal) => this.#read(version, range, dueInMs, signal),
       download: (version, signal) => this.#download(version, signal),

@@ -1,96 +1,141 @@
 import type { ByteRange } from '@sonantica/wire';
+import { PlaybackDemand, type Pull } from '../core/playback-demand.ts';
+import type { PlayedFacts, Playhead } from '../core/playhead.ts';
 import { SwarmError } from '../errors.ts';
-import { ReadPace } from './read-pace.ts';
 
-/** Reads proven bytes, wanted `deadlineMs` from now. */
-export type ReadBytes = (
-  range: ByteRange,
-  options: { signal: AbortSignal; deadlineMs: number },
-) => Promise<Uint8Array>;
-
-/** What a {@link RangeReader} is made of. */
-export interface RangeReaderParts {
-  readonly read: ReadBytes;
-  readonly range: ByteRange;
-  readonly bytesPerSecond: number;
-  readonly nowMs: () => number;
+/** A track whose bytes can be read by when they are heard. */
+export interface ReadableTrack {
+  /** Where its player is. */
+  readonly playhead: Playhead;
+  /** Reads proven bytes, wanted `deadlineMs` from now. */
+  read(range: ByteRange, options: { signal?: AbortSignal; deadlineMs: number }): Promise<Uint8Array>;
 }
 
 /** The first piece is one block: a player can begin with it. */
 const FIRST_BYTES = 16_384;
 const MOST_BYTES = 262_144;
-/**
- * Wanted beyond the piece being waited for, so that no round trip is idle: little at first, for a player that looks for
- * its place reads a few blocks here and there, and what it leaves behind delays what it wants next.
- */
-const FIRST_AHEAD_BYTES = 49_152;
-const MOST_AHEAD_BYTES = 1_048_576;
+
+/** One for each track that is played; all its readers share it. */
+const demands = new WeakMap<Playhead, PlaybackDemand>();
+
+function demandOf({ playhead }: ReadableTrack): PlaybackDemand {
+  const demand = demands.get(playhead) ?? new PlaybackDemand(playhead);
+  demands.set(playhead, demand);
+  return demand;
+}
 
 interface Piece {
-  readonly bytes: number;
+  readonly end: number;
+  readonly stop: AbortController;
   readonly arriving: Promise<Uint8Array>;
 }
 
-/** Reads a range in order, piece by piece as it is asked for, wanting a little more ahead. */
+/** Reads a range in order, piece by piece as it is asked for, each wanted by when it is heard and a little more ahead. */
 export class RangeReader {
-  readonly #parts: RangeReaderParts;
-  readonly #pace: ReadPace;
+  readonly #track: ReadableTrack;
+  readonly #facts: PlayedFacts;
+  readonly #range: ByteRange;
+  readonly #demand: PlaybackDemand;
+  readonly #pull: Pull;
   readonly #stop = new AbortController();
-  readonly #pieces: Piece[] = [];
+  /** Wanted and not yet here or not yet taken, in order. */
+  readonly #pieces = new Set<Piece>();
   #at: number;
+  #takenTo: number;
   #nextBytes: number;
-  #aheadBytes = 0;
-  #takenBytes = 0;
 
-  constructor(parts: RangeReaderParts) {
-    this.#parts = parts;
-    this.#at = parts.range.start;
+  constructor(track: ReadableTrack, facts: PlayedFacts, range: ByteRange) {
+    this.#track = track;
+    this.#facts = facts;
+    this.#range = range;
+    this.#demand = demandOf(track);
+    this.#pull = this.#demand.begin(range.start, facts);
+    this.#at = range.start;
+    this.#takenTo = range.start;
     // Pieces end where blocks do.
     this.#nextBytes = FIRST_BYTES - (this.#at % FIRST_BYTES);
-    this.#pace = new ReadPace(parts.bytesPerSecond);
   }
 
   /** The next bytes, the caller's own, or `undefined` after the last. Rejects as the read does; then it is over. */
   async next(): Promise<Uint8Array | undefined> {
     this.#stop.signal.throwIfAborted();
     this.#want();
-    const piece = this.#pieces.shift();
+    const piece = [...this.#pieces].find(({ end }) => end > this.#takenTo);
     if (piece === undefined) return undefined;
-    this.#aheadBytes -= piece.bytes;
-    this.#takenBytes += piece.bytes;
-    this.#pace.taken(piece.bytes, this.#parts.nowMs());
+    this.#takenTo = piece.end;
     try {
-      return await piece.arriving;
+      const bytes = await piece.arriving;
+      this.#pull.taken(piece.end);
+      this.#wantAsides();
+      return bytes;
     } catch (error) {
       this.cancel();
       throw error;
+    } finally {
+      this.#pieces.delete(piece);
     }
   }
 
   /** Takes back what is wanted and has not come. Idempotent. */
   cancel(): void {
-    this.#stop.abort(new SwarmError('aborted', 'the player turned elsewhere'));
-    this.#pieces.length = 0;
+    const why = new SwarmError('aborted', 'the player turned elsewhere');
+    this.#stop.abort(why);
+    // The last first: what is taken back makes room for nothing that is about to be taken back too.
+    for (const { stop } of [...this.#pieces].toReversed()) stop.abort(why);
+    this.#pieces.clear();
   }
 
   #want(): void {
-    const { read, range, nowMs } = this.#parts;
-    const most = Math.min(MOST_AHEAD_BYTES, FIRST_AHEAD_BYTES + 2 * this.#takenBytes);
-    while (this.#at < range.end && (this.#pieces.length === 0 || this.#aheadBytes < most)) {
-      const end = Math.min(range.end, this.#at + this.#nextBytes);
-      const bytes = end - this.#at;
-      const deadlineMs = this.#pace.dueInMs(this.#at - range.start, nowMs());
-      const arriving = read({ start: this.#at, end }, { signal: this.#stop.signal, deadlineMs });
+    const { start, end: rangeEnd } = this.#range;
+    while (
+      this.#at < rangeEnd &&
+      (this.#at === this.#takenTo || this.#at - this.#takenTo < this.#pull.aheadBytes)
+    ) {
+      const end = Math.min(rangeEnd, this.#at + this.#nextBytes);
+      const stop = new AbortController();
+      const options = { signal: stop.signal, deadlineMs: this.#pull.dueInMs(this.#at) };
+      const arriving = this.#track.read({ start: this.#at, end }, options);
       // Whoever takes the piece hears of a failure; one that nobody takes is of no interest.
       arriving.catch(() => undefined);
-      this.#pieces.push({ bytes, arriving });
-      this.#aheadBytes += bytes;
+      this.#pieces.add({ end, stop, arriving });
+      this.#nextBytes = nextPiece(end - this.#at);
       this.#at = end;
-      this.#nextBytes = nextPiece(bytes);
+    }
+  }
+
+  /** Who reads to the end may look at it early; who wants a part wants no more than that. */
+  #wantAsides(): void {
+    if (this.#range.end < this.#facts.size) return;
+    const { signal } = this.#stop;
+    for (const { range, deadlineMs } of this.#demand.takeAsides(this.#pull, this.#facts)) {
+      // Best effort: whoever plays hears of what is missing.
+      this.#track.read(range, { signal, deadlineMs }).catch(() => this.#demand.missed(this.#pull));
     }
   }
 }
 
 function nextPiece(bytes: number): number {
   return Math.min(MOST_BYTES, Math.max(FIRST_BYTES, 2 ** Math.ceil(Math.log2(bytes)) * 2));
+}
+
+/** A range of a track in order, wanted as fast as it is taken. Cancelling it takes back what is wanted. */
+export function streamRange(
+  track: ReadableTrack,
+  facts: PlayedFacts,
+  range: ByteRange,
+  signal?: AbortSignal,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const reader = new RangeReader(track, facts, range);
+  signal?.addEventListener('abort', () => reader.cancel(), { once: true });
+  return new ReadableStream(
+    {
+      pull: async (controller) => {
+        const bytes = await reader.next();
+        if (bytes === undefined) controller.close();
+        else controller.enqueue(bytes as Uint8Array<ArrayBuffer>);
+      },
+      cancel: () => reader.cancel(),
+    },
+    { highWaterMark: 0 },
+  );
 }
