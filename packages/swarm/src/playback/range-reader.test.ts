@@ -54,7 +54,7 @@ it('wants little at first, and more as more is taken', async () => {
   const reader = readerOf(track, 0, 10_000_000);
   await reader.next();
   expect(reads.at(-1)?.end).toBeLessThanOrEqual(131_072);
-  for (let i = 0; i < 6; i++) await reader.next();
+  for (let i = 0; i < 12; i++) await reader.next();
   expect(reads.at(-1)?.end).toBeGreaterThan(1_500_000);
 });
 
@@ -62,10 +62,38 @@ it('wants the far ones later than the near ones', async () => {
   const track = fakeTrack();
   const { reads } = track;
   const reader = readerOf(track, 0, 2_000_000);
-  for (let i = 0; i < 5; i++) await reader.next();
+  for (let i = 0; i < 12; i++) await reader.next();
   const due = reads.map(({ deadlineMs }) => deadlineMs);
   expect(due).toEqual(due.toSorted((a, b) => a - b));
   expect(due.at(-1)).toBeGreaterThan(4_000);
+});
+
+it('gives small pieces of what comes slowly, for nobody waits for the end of one to hear its beginning', async () => {
+  const lengths = async (bytesPerMs: number) => {
+    const clock = new VirtualClock();
+    let freeAtMs = 0;
+    const read: ReadableTrack['read'] = async ({ start, end }) => {
+      freeAtMs = Math.max(freeAtMs, clock.nowMs()) + (end - start) / bytesPerMs;
+      await new Promise<void>((resolve) => void clock.scheduleAt(freeAtMs, resolve));
+      return new Uint8Array(end - start);
+    };
+    const reader = readerOf({ playhead: new Playhead(clock), read }, 0, 100_000_000);
+    let last = 0;
+    for (let i = 0; i < 30; i++) {
+      let came = false;
+      void reader.next().then((bytes) => {
+        came = true;
+        last = bytes?.length ?? 0;
+      });
+      while (!came) {
+        await new Promise((resolve) => setImmediate(resolve));
+        if (!came) clock.step();
+      }
+    }
+    return last;
+  };
+  expect(await lengths(1_250)).toBeLessThanOrEqual(32_768);
+  expect(await lengths(50_000)).toBe(262_144);
 });
 
 it('takes back all it wants when it is cancelled, the last first, and gives nothing more', async () => {

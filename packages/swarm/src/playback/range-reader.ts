@@ -11,9 +11,14 @@ export interface ReadableTrack {
   read(range: ByteRange, options: { signal?: AbortSignal; deadlineMs: number }): Promise<Uint8Array>;
 }
 
-/** The first piece is one block: a player can begin with it. */
-const FIRST_BYTES = 16_384;
+/** The first piece is one block: a player can begin with it. Pieces end where blocks do. */
+const LEAST_BYTES = 16_384;
 const MOST_BYTES = 262_144;
+/** A piece is what comes within this time: nobody waits for the end of one to hear its beginning. */
+const PIECE_MS = 25;
+/** Who waits no longer than this for a piece has not waited. */
+const HERE_MS = 1;
+const SMOOTHING = 0.5;
 
 /** One for each track that is played; all its readers share it. */
 const demands = new WeakMap<Playhead, PlaybackDemand>();
@@ -42,7 +47,9 @@ export class RangeReader {
   readonly #pieces = new Set<Piece>();
   #at: number;
   #takenTo: number;
-  #nextBytes: number;
+  #nextBytes = LEAST_BYTES;
+  #cameMs: number;
+  #bytesPerMs = 0;
 
   constructor(track: ReadableTrack, facts: PlayedFacts, range: ByteRange) {
     this.#track = track;
@@ -52,8 +59,7 @@ export class RangeReader {
     this.#pull = this.#demand.begin(range.start, facts);
     this.#at = range.start;
     this.#takenTo = range.start;
-    // Pieces end where blocks do.
-    this.#nextBytes = FIRST_BYTES - (this.#at % FIRST_BYTES);
+    this.#cameMs = track.playhead.clock.nowMs();
   }
 
   /** The next bytes, the caller's own, or `undefined` after the last. Rejects as the read does; then it is over. */
@@ -63,8 +69,11 @@ export class RangeReader {
     const piece = [...this.#pieces].find(({ end }) => end > this.#takenTo);
     if (piece === undefined) return undefined;
     this.#takenTo = piece.end;
+    const { clock } = this.#track.playhead;
+    const askedMs = clock.nowMs();
     try {
       const bytes = await piece.arriving;
+      this.#came(bytes.length, clock.nowMs() - askedMs);
       this.#pull.taken(piece.end);
       this.#wantAsides();
       return bytes;
@@ -86,21 +95,35 @@ export class RangeReader {
   }
 
   #want(): void {
-    const { start, end: rangeEnd } = this.#range;
+    const { end: rangeEnd } = this.#range;
     while (
       this.#at < rangeEnd &&
       (this.#at === this.#takenTo || this.#at - this.#takenTo < this.#pull.aheadBytes)
     ) {
-      const end = Math.min(rangeEnd, this.#at + this.#nextBytes);
+      const end = Math.min(rangeEnd, this.#at + this.#nextBytes - (this.#at % LEAST_BYTES));
       const stop = new AbortController();
       const options = { signal: stop.signal, deadlineMs: this.#pull.dueInMs(this.#at) };
       const arriving = this.#track.read({ start: this.#at, end }, options);
       // Whoever takes the piece hears of a failure; one that nobody takes is of no interest.
       arriving.catch(() => undefined);
       this.#pieces.add({ end, stop, arriving });
-      this.#nextBytes = nextPiece(end - this.#at);
       this.#at = end;
     }
+  }
+
+  /** The faster pieces come, the larger the next are: each has its cost. One that was here already says nothing of that. */
+  #came(bytes: number, waitedMs: number): void {
+    const now = this.#track.playhead.clock.nowMs();
+    const tookMs = now - this.#cameMs;
+    this.#cameMs = now;
+    const doubled = Math.min(MOST_BYTES, 2 * this.#nextBytes);
+    if (waitedMs < HERE_MS) {
+      this.#nextBytes = doubled;
+      return;
+    }
+    this.#bytesPerMs += (bytes / Math.max(1, tookMs) - this.#bytesPerMs) * SMOOTHING;
+    const blocks = Math.floor((this.#bytesPerMs * PIECE_MS) / LEAST_BYTES);
+    this.#nextBytes = Math.min(doubled, Math.max(1, blocks) * LEAST_BYTES);
   }
 
   /** Who reads to the end may look at it early; who wants a part wants no more than that. */
@@ -112,10 +135,6 @@ export class RangeReader {
       this.#track.read(range, { signal, deadlineMs }).catch(() => this.#demand.missed(this.#pull));
     }
   }
-}
-
-function nextPiece(bytes: number): number {
-  return Math.min(MOST_BYTES, Math.max(FIRST_BYTES, 2 ** Math.ceil(Math.log2(bytes)) * 2));
 }
 
 /** A range of a track in order, wanted as fast as it is taken. Cancelling it takes back what is wanted. */
