@@ -3,6 +3,8 @@ import { PlaybackDemand } from './playback-demand.ts';
 import { bytesPerSecond, dueAtPlayhead, Playhead } from './playhead.ts';
 
 /** 100 kB a second, a hundred seconds. */
+/** What a player wants before it begins, in bytes. */
+const HEAD = 98_304;
 const FACTS = { size: 10_000_000, chunkSize: 262_144, audio: { durationSeconds: 100 } };
 
 function setUp() {
@@ -20,8 +22,10 @@ it('estimates the pace from size and duration, or takes that of 24/96 where ther
 it('wants what is heard first at once, and the rest as it is heard', () => {
   const { demand } = setUp();
   const pull = demand.begin(0, FACTS);
-  expect(pull.dueInMs(0)).toBe(500);
-  expect(pull.dueInMs(1_000_000)).toBe(10_500);
+  expect(pull.dueInMs(0)).toBe(0);
+  expect(pull.dueInMs(HEAD - 1)).toBe(0);
+  expect(pull.dueInMs(HEAD)).toBe(500);
+  expect(pull.dueInMs(HEAD + 1_000_000)).toBe(10_500);
 });
 
 it('keeps the lead of a player that took much and then as fast as it plays', () => {
@@ -30,7 +34,7 @@ it('keeps the lead of a player that took much and then as fast as it plays', () 
   pull.taken(1_000_000);
   for (let second = 1; second <= 20; second++) {
     pass(1_000);
-    expect(pull.dueInMs(1_000_000 + (second - 1) * 100_000)).toBeGreaterThanOrEqual(9_500);
+    expect(pull.dueInMs(1_000_000 + (second - 1) * 100_000)).toBeGreaterThanOrEqual(8_500);
     pull.taken(1_000_000 + second * 100_000);
   }
 });
@@ -40,8 +44,8 @@ it('counts no more as played than was taken: who waits for bytes does not hear',
   const pull = demand.begin(0, FACTS);
   pull.taken(100_000);
   pass(60_000);
-  expect(pull.dueInMs(100_000)).toBe(500);
-  expect(pull.dueInMs(1_100_000)).toBe(10_500);
+  expect(pull.dueInMs(HEAD + 100_000)).toBe(500);
+  expect(pull.dueInMs(HEAD + 1_100_000)).toBe(10_500);
 });
 
 it('keeps the lead over a rest in which the player takes nothing, for it plays meanwhile', () => {
@@ -49,29 +53,30 @@ it('keeps the lead over a rest in which the player takes nothing, for it plays m
   const pull = demand.begin(0, FACTS);
   pull.taken(2_000_000);
   pass(15_000);
-  expect(pull.dueInMs(2_000_000)).toBe(5_500);
+  expect(pull.dueInMs(HEAD + 2_000_000)).toBe(5_500);
 });
 
 it('takes a request that goes on where another stopped for the same listening', () => {
   const { demand, pass } = setUp();
   demand.begin(0, FACTS).taken(2_000_000);
   pass(5_000);
-  expect(demand.begin(1_900_000, FACTS).dueInMs(2_000_000)).toBe(15_500);
-  expect(demand.begin(5_000_000, FACTS).dueInMs(5_000_000)).toBe(500);
+  expect(demand.begin(1_900_000, FACTS).dueInMs(HEAD + 2_000_000)).toBe(15_500);
+  expect(demand.begin(5_000_000, FACTS).dueInMs(5_000_000)).toBe(0);
 });
 
 it('does not mistake what was read elsewhere for the listening it goes on with', () => {
   const { demand } = setUp();
   demand.begin(0, FACTS).taken(500_000);
   demand.begin(9_000_000, FACTS).taken(9_100_000);
-  expect(demand.begin(500_000, FACTS).dueInMs(1_000_000)).toBe(10_500);
+  expect(demand.begin(500_000, FACTS).dueInMs(HEAD + 1_000_000)).toBe(10_500);
 });
 
 it('knows of a listener that tells where it is: all before is wanted now, all after as it is heard, a little sooner', () => {
   const { demand, playhead } = setUp();
   const pull = demand.begin(4_000_000, FACTS);
   playhead.set(48);
-  expect(pull.dueInMs(4_000_000)).toBe(500);
+  expect(pull.dueInMs(4_000_000)).toBe(0);
+  expect(pull.dueInMs(4_200_000)).toBe(500);
   expect(pull.dueInMs(4_800_000)).toBe(500);
   expect(pull.dueInMs(5_800_000)).toBe(8_000);
 });
@@ -95,8 +100,8 @@ it('does not believe a playhead told before the player jumped', () => {
   const { demand, playhead, pass } = setUp();
   playhead.set(90);
   pass(1);
-  expect(demand.begin(0, FACTS).dueInMs(0)).toBe(500);
-  expect(demand.begin(0, FACTS).dueInMs(500_000)).toBe(5_500);
+  expect(demand.begin(0, FACTS).dueInMs(HEAD)).toBe(500);
+  expect(demand.begin(0, FACTS).dueInMs(HEAD + 500_000)).toBe(5_500);
 });
 
 it('wants a seek table far from the playhead as soon as it is asked for', () => {
@@ -104,7 +109,7 @@ it('wants a seek table far from the playhead as soon as it is asked for', () => 
   const main = demand.begin(0, FACTS);
   const probe = demand.begin(9_900_000, FACTS);
   playhead.set(3);
-  expect(probe.dueInMs(9_900_000)).toBe(500);
+  expect(probe.dueInMs(9_900_000)).toBe(0);
   expect(main.dueInMs(1_300_000)).toBe(8_000);
 });
 
@@ -116,9 +121,9 @@ it('is due at the playhead a little before it is heard, and never before a playe
 it('wants little ahead at first, and more as more is taken', () => {
   const { demand } = setUp();
   const pull = demand.begin(0, FACTS);
-  expect(pull.aheadBytes).toBe(49_152);
+  expect(pull.aheadBytes).toBe(98_304);
   pull.taken(100_000);
-  expect(pull.aheadBytes).toBe(249_152);
+  expect(pull.aheadBytes).toBe(298_304);
   pull.taken(5_000_000);
   expect(pull.aheadBytes).toBe(1_048_576);
 });

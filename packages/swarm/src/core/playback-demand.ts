@@ -5,13 +5,15 @@ import { bytesPerSecond, dueAtPlayhead, START_MS, type PlayedFacts, type Playhea
 const RUN_UP_MS = 20_000;
 /** A request that begins this near to where an earlier one stopped goes on with it, in bytes. */
 const NEAR_BYTES = 1_048_576;
+/** What a player wants before it begins to play, or goes on from where it jumped to, in bytes: at once. */
+const HEAD_BYTES = 98_304;
 /** How many places of a track are read side by side: the sound, a seek table, tags. */
 const MOST_PULLS = 4;
 /**
  * Wanted beyond the piece being waited for, so that no round trip is idle: little at first, for a player that looks for
  * its place reads a few blocks here and there, and what it leaves behind delays what it wants next.
  */
-const FIRST_AHEAD_BYTES = 49_152;
+const FIRST_AHEAD_BYTES = 98_304;
 const MOST_AHEAD_BYTES = 1_048_576;
 /** Wanted early, wherever the playhead is: players look for seek tables and tags at the end. */
 const END_CHUNKS = 2;
@@ -123,12 +125,14 @@ export class Pull {
     this.#takenTo = Math.max(this.#takenTo, toByte);
   }
 
-  /** In how many milliseconds a byte is heard. */
+  /** In how many milliseconds a byte is wanted: 0 for what a player needs to begin, then when it is heard. */
   dueInMs(byte: number): number {
+    const headEnd = this.startByte + HEAD_BYTES;
+    if (byte < headEnd) return 0;
     const placeMs = this.#playhead.placeMs(this.#begunMs);
     if (placeMs !== undefined && this.#isHeardAt(placeMs))
       return dueAtPlayhead(placeMs, byte, this.#bytesPerMs);
-    return Math.max(START_MS, START_MS + (byte - this.startByte) / this.#bytesPerMs - this.#played());
+    return Math.max(START_MS, START_MS + (byte - headEnd) / this.#bytesPerMs - this.#played());
   }
 
   /** Whether this is what the listener hears, and not a seek table or tags somewhere else. */

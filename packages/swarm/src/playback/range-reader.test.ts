@@ -25,19 +25,20 @@ function readerOf(track: ReadableTrack, start: number, end: number): RangeReader
   return new RangeReader(track, FACTS, { start, end });
 }
 
-it('gives a range in order, the first piece small', async () => {
+it('gives a range in order, wanting one block first, and what is here already as one', async () => {
   const track = fakeTrack();
   const reader = readerOf(track, 5, 900_000);
   let at = 5;
   const lengths: number[] = [];
   for (let bytes = await reader.next(); bytes !== undefined; bytes = await reader.next()) {
-    expect(bytes[0]).toBe(at & 0xff);
+    for (let i = 0; i < bytes.length; i += 4_096) expect(bytes[i]).toBe((at + i) & 0xff);
     at += bytes.length;
     lengths.push(bytes.length);
   }
   expect(at).toBe(900_000);
-  expect(lengths[0]).toBe(16_384 - 5);
-  expect(Math.max(...lengths)).toBe(262_144);
+  expect(track.reads[0]).toMatchObject({ start: 5, end: 16_384 });
+  expect(lengths[0]).toBeGreaterThan(16_384);
+  expect(Math.max(...lengths)).toBeLessThanOrEqual(262_144);
 });
 
 it('wants no more than a little ahead of what is taken', async () => {
@@ -133,7 +134,7 @@ it('wants the last two chunks once the player reads on and on, and only where th
     await reader.next();
     await reader.next();
     expect(wanted()).toEqual([]);
-    for (let i = 0; i < 10; i++) await reader.next();
+    for (let i = 0; i < 20; i++) await reader.next();
     expect(wanted()).toHaveLength(ends);
     if (ends === 0) continue;
     const [last] = wanted();

@@ -33,6 +33,8 @@ interface Piece {
   readonly end: number;
   readonly stop: AbortController;
   readonly arriving: Promise<Uint8Array>;
+  /** Its bytes, once they are here. */
+  bytes?: Uint8Array;
 }
 
 /** Reads a range in order, piece by piece as it is asked for, each wanted by when it is heard and a little more ahead. */
@@ -66,15 +68,16 @@ export class RangeReader {
   async next(): Promise<Uint8Array | undefined> {
     this.#stop.signal.throwIfAborted();
     this.#want();
-    const piece = [...this.#pieces].find(({ end }) => end > this.#takenTo);
+    const piece = this.#nextPiece();
     if (piece === undefined) return undefined;
     this.#takenTo = piece.end;
     const { clock } = this.#track.playhead;
     const askedMs = clock.nowMs();
     try {
-      const bytes = await piece.arriving;
-      this.#came(bytes.length, clock.nowMs() - askedMs);
-      this.#pull.taken(piece.end);
+      const first = await piece.arriving;
+      this.#came(first.length, clock.nowMs() - askedMs);
+      const bytes = this.#withWhatIsHere(first);
+      this.#pull.taken(this.#takenTo);
       this.#wantAsides();
       return bytes;
     } catch (error) {
@@ -94,6 +97,32 @@ export class RangeReader {
     this.#pieces.clear();
   }
 
+  #nextPiece(): Piece | undefined {
+    for (const piece of this.#pieces) if (piece.end > this.#takenTo) return piece;
+    return undefined;
+  }
+
+  /** A piece and those after it that have come already, as one: each handing over has its cost. */
+  #withWhatIsHere(first: Uint8Array): Uint8Array {
+    const parts = [first];
+    let length = first.length;
+    for (let piece = this.#nextPiece(); piece?.bytes !== undefined; piece = this.#nextPiece()) {
+      if (length + piece.bytes.length > MOST_BYTES) break;
+      parts.push(piece.bytes);
+      length += piece.bytes.length;
+      this.#takenTo = piece.end;
+      this.#pieces.delete(piece);
+    }
+    if (parts.length === 1) return first;
+    const whole = new Uint8Array(length);
+    let at = 0;
+    for (const part of parts) {
+      whole.set(part, at);
+      at += part.length;
+    }
+    return whole;
+  }
+
   #want(): void {
     const { end: rangeEnd } = this.#range;
     while (
@@ -105,8 +134,12 @@ export class RangeReader {
       const options = { signal: stop.signal, deadlineMs: this.#pull.dueInMs(this.#at) };
       const arriving = this.#track.read({ start: this.#at, end }, options);
       // Whoever takes the piece hears of a failure; one that nobody takes is of no interest.
-      arriving.catch(() => undefined);
-      this.#pieces.add({ end, stop, arriving });
+      const piece: Piece = { end, stop, arriving };
+      arriving.then(
+        (bytes) => (piece.bytes = bytes),
+        () => undefined,
+      );
+      this.#pieces.add(piece);
       this.#at = end;
     }
   }
