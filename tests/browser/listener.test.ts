@@ -141,6 +141,58 @@ describe.skipIf(skipsBrowser)('a listener in a browser', { timeout: 60_000 }, ()
     expect(total).toBeLessThanOrEqual(4_000_000);
   });
 
+  it('keeps no more in two tabs than the listener allows', async () => {
+    const stage = await setStage();
+    const context = await newContext(browser);
+    const contribution = { maxStorageGB: 0.012, p2pEnabled: false };
+    const pages = [
+      await openListener(stage, context, { contribution }),
+      await openListener(stage, context, { contribution }),
+    ] as const;
+    // Either fits by itself, both together do not.
+    await Promise.all(
+      [FIRST_LIGHT, LAMPLIGHT].map((trackId, i) =>
+        pages[i]?.evaluate((id) => globalThis.swarm.open(id).download(), trackId),
+      ),
+    );
+    const kept = await pages[0].evaluate(async () => {
+      const store = await globalThis.sonantica.openIndexedDbStore();
+      const tracks = await store.tracks();
+      const { usedBytes } = (await store.capacity?.()) ?? {};
+      await store.close();
+      return { bytes: tracks.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0), usedBytes };
+    });
+    expect(kept.bytes).toBeLessThanOrEqual(12_000_000);
+    expect(kept.bytes).toBeGreaterThan(10_000_000);
+    expect(kept.usedBytes).toBe(kept.bytes);
+    for (const [i, trackId] of [FIRST_LIGHT, LAMPLIGHT].entries()) {
+      const page = pages[i];
+      if (page !== undefined) expect(await sha256InPage(page, trackId)).toBe(await publishedSha256(trackId));
+    }
+  });
+
+  it('asks the browser how much room there is, and not to clear what is kept', async () => {
+    const stage = await setStage();
+    const context = await newContext(browser);
+    await context.addInitScript(() => {
+      globalThis.troubles = [];
+      const { estimate, persist } = StorageManager.prototype;
+      StorageManager.prototype.estimate = function () {
+        globalThis.troubles.push('estimate');
+        return estimate.call(this);
+      };
+      StorageManager.prototype.persist = function () {
+        globalThis.troubles.push('persist');
+        return persist.call(this);
+      };
+    });
+    const page = await openListener(stage, context);
+    await page.evaluate((id) => globalThis.swarm.open(id).download(), LAMPLIGHT);
+    const asked = await page.evaluate(() => globalThis.troubles);
+    expect(asked.filter((each) => each === 'persist')).toHaveLength(1);
+    expect(asked).toContain('estimate');
+  });
+
   it('plays on when its storage is cleared under it', async () => {
     const stage = await setStage();
     const page = await openListener(stage, browser);
