@@ -480,7 +480,12 @@ function sharedStore(roomBytes?: number): ChunkStore {
   const store = openMemoryStore();
   let turn: Promise<unknown> = Promise.resolve();
   return changed(store, {
-    capacity: async () => ({ usedBytes: await sizeOf(store), roomBytes }),
+    capacity: async () => {
+      const usedBytes = await sizeOf(store);
+      // Long enough for another to write meanwhile, unless it waits its turn.
+      await new Promise((resolve) => setImmediate(resolve));
+      return { usedBytes, roomBytes };
+    },
     exclusively: (_name, act) => {
       const acting = turn.then(act);
       turn = acting.catch(() => undefined);
