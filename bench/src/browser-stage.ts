@@ -9,7 +9,7 @@ import { pipeline } from 'node:stream/promises';
 
 /** The example tracks, and the library as pages load it. */
 const LIBRARY = fileURLToPath(new URL('../../examples/library/', import.meta.url));
-const BROWSER_BUILD = fileURLToPath(new URL('../../packages/swarm/dist/browser/', import.meta.url));
+export const BROWSER_BUILD = fileURLToPath(new URL('../../packages/swarm/dist/browser/', import.meta.url));
 
 const PAGE = `<!doctype html><meta charset="utf-8"><title>bench</title><link rel="icon" href="data:,">
 <audio></audio><script type="module">
@@ -44,9 +44,9 @@ export function servePage(): Promise<Served> {
   return listen(server, () => undefined);
 }
 
-/** Serves the example tracks, all responses together at no more than `bytesPerSecond`. */
-export function serveLibrary(bytesPerSecond = Number.POSITIVE_INFINITY): Promise<Served> {
-  const router = createOriginRouter({ dir: LIBRARY });
+/** Serves the tracks of a folder, the examples unless told otherwise, all responses together at no more than `bytesPerSecond`. */
+export function serveLibrary(bytesPerSecond = Number.POSITIVE_INFINITY, dir = LIBRARY): Promise<Served> {
+  const router = createOriginRouter({ dir });
   const app = express();
   app.use(router);
   const inner = createServer(app);
