@@ -7,22 +7,28 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { serveLibrary } from './browser-stage.ts';
 
+declare global {
+  /** In the page: the track that is played. */
+  var longTrack: import('@sonantica/swarm').Track;
+}
+
 const RATE = 96_000;
 const BYTES_PER_SECOND = RATE * 2 * 3;
-/** Played this many times as fast, or measuring would take a quarter of an hour. */
-const PLAYBACK_RATE = 16;
+/** The player listens for so long at one place and then goes on to the next, or measuring would take a quarter of an hour. */
+const STAY_MS = 4_000;
+const PLACES = 20;
 const SAMPLE_MS = 500;
 
-/** Memory of a browser, in decimal megabytes: the shares of all its processes, as Linux counts them (PSS). */
+/** Memory of a browser, in decimal megabytes: what its processes have each to itself, as Linux counts it (USS). */
 export interface PlayingMemory {
   readonly idleMB: number;
   readonly peakMB: number;
-  /** How far the player came, in seconds of sound. */
-  readonly playedSeconds: number;
+  /** What was fetched of the track meanwhile. */
+  readonly fetchedMB: number;
 }
 
 /**
- * What a browser needs to play a long track to its end, beside the same page idle. Rejects where the system does not tell
+ * What a browser needs to play a long track, at many places from its beginning to its end, beside the same page idle. Rejects where the system does not tell
  * the memory of processes.
  */
 export async function measureMemory(
@@ -40,39 +46,34 @@ export async function measureMemory(
       const page = await openPage();
       await page.waitForTimeout(2_000);
       const idleMB = await memoryOf(browser);
-      await page.evaluate(
-        async ({ origin, rate }) => {
-          const player = document.querySelector('audio');
-          if (player === null) throw new Error('no player');
-          const swarm = globalThis.sonantica.createSwarm({ origin, serviceWorker: '/sonantica-worker.js' });
-          player.src = await swarm.open('long').url();
-          player.muted = true;
-          player.playbackRate = rate;
-          await player.play();
-        },
-        { origin: served.url, rate: PLAYBACK_RATE },
-      );
+      await page.evaluate(async (origin) => {
+        const player = document.querySelector('audio');
+        if (player === null) throw new Error('no player');
+        const swarm = globalThis.sonantica.createSwarm({ origin, serviceWorker: '/sonantica-worker.js' });
+        globalThis.longTrack = swarm.open('long');
+        player.src = await globalThis.longTrack.url();
+        await player.play();
+      }, served.url);
       let peakMB = 0;
-      let playedSeconds = 0;
-      const lastsMs = ((megabytes * 1e6) / BYTES_PER_SECOND / PLAYBACK_RATE) * 1_500;
-      const untilMs = performance.now() + lastsMs;
-      for (let isOver = false; !isOver && performance.now() < untilMs;) {
-        await page.waitForTimeout(SAMPLE_MS);
-        peakMB = Math.max(peakMB, await memoryOf(browser));
-        const { ended, at, error } = await page.evaluate(() => {
-          const player = document.querySelector('audio');
-          return {
-            ended: player?.ended ?? true,
-            at: player?.currentTime ?? 0,
-            error: player?.error?.message,
-          };
-        });
+      const seconds = (megabytes * 1e6) / BYTES_PER_SECOND;
+      for (let place = 0; place < PLACES; place++) {
+        await page.evaluate(
+          (at) => {
+            const player = document.querySelector('audio');
+            if (player !== null) player.currentTime = at;
+          },
+          (place * seconds) / PLACES,
+        );
+        for (let ms = 0; ms < STAY_MS; ms += SAMPLE_MS) {
+          await page.waitForTimeout(SAMPLE_MS);
+          peakMB = Math.max(peakMB, await memoryOf(browser));
+        }
+        const error = await page.evaluate(() => document.querySelector('audio')?.error?.message);
         if (error !== undefined) throw new Error(error);
-        playedSeconds = at;
-        isOver = ended;
       }
+      const fetchedMB = await page.evaluate(() => globalThis.longTrack.stats().bytes.origin / 1e6);
       await page.context().close();
-      return { idleMB, peakMB, playedSeconds };
+      return { idleMB, peakMB, fetchedMB };
     } finally {
       served.close();
     }
@@ -89,7 +90,7 @@ async function memoryOf(browser: Browser): Promise<number> {
   for (const { id } of processInfo) {
     // One that has just ended has none.
     const rollup = await readFile(`/proc/${id}/smaps_rollup`, 'utf8').catch(() => '');
-    kilobytes += Number(/^Pss:\s+(\d+) kB/m.exec(rollup)?.[1] ?? 0);
+    for (const [, own] of rollup.matchAll(/^Private_\w+:\s+(\d+) kB/gm)) kilobytes += Number(own);
   }
   if (kilobytes === 0) throw new Error('this system does not tell the memory of processes');
   return (kilobytes * 1024) / 1e6;

@@ -19,6 +19,8 @@ export type ChunkReader = (chunk: number) => Promise<Uint8Array | undefined>;
 export interface ChunkKeeperParts {
   readonly store: ChunkStore;
   readonly clock: Clock;
+  /** How much of what the store holds is kept in memory too, in bytes; as much as there is room for, unless told. */
+  readonly storedInMemoryBytes?: number | undefined;
   /** A chunk is held no longer. */
   onLost(track: TrackKey, chunk: number): void;
   /** A chunk kept from before was proven and used for the first time. */
@@ -61,7 +63,8 @@ export class ChunkKeeper {
   constructor(parts: ChunkKeeperParts) {
     this.#parts = parts;
     this.store = parts.store;
-    this.#cache = new ChunkCache(MEMORY_BYTES, (track, chunk) => parts.onLost(track, chunk));
+    const onDropped = (track: TrackKey, chunk: number) => parts.onLost(track, chunk);
+    this.#cache = new ChunkCache(MEMORY_BYTES, onDropped, parts.storedInMemoryBytes);
   }
 
   /** What the store held when it was opened. */

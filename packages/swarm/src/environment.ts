@@ -35,6 +35,8 @@ export interface Environment {
   verifier(manifest: Manifest): Verifier;
   /** Memory for a chunk that comes together; nothing is read of it that was not written. */
   memory(bytes: number): Uint8Array;
+  /** How much of what the store holds is kept in memory too, in bytes. Missing: as much as there is room for. */
+  readonly storedInMemoryBytes?: number | undefined;
   /** Where chunks are kept unless the author says so. Missing: memory. */
   readonly openStore?: () => ChunkStore;
   /** Tells when the page is left and when it is returned to; answers how to stop telling. Missing: nothing is left. */
@@ -51,6 +53,7 @@ export const systemEnvironment: Environment = {
   hasher: platform.hasher,
   verifySignature: platform.verifySignature,
   openWebSocket: platform.openWebSocket,
+  storedInMemoryBytes: platform.storedInMemoryBytes,
   ...(platform.openStore === undefined ? {} : { openStore: platform.openStore }),
   ...(platform.watchPage === undefined ? {} : { watchPage: platform.watchPage }),
   randomBytes,

@@ -103,6 +103,7 @@ export class Swarm {
     this.#keeper = new ChunkKeeper({
       store,
       clock,
+      storedInMemoryBytes: environment.storedInMemoryBytes,
       onLost: (track, chunk) => this.#delivery.chunkLost(track, chunk),
       onCached: (version, bytes) => this.#count(version, 'cache', bytes),
       demandFor: (track) => ({
