@@ -15,11 +15,11 @@ declare global {
 const RATE = 96_000;
 const BYTES_PER_SECOND = RATE * 2 * 3;
 /** The player listens for so long at one place and then goes on to the next, or measuring would take a quarter of an hour. */
-const STAY_MS = 4_000;
-const PLACES = 20;
+const STAY_MS = 10_000;
+const PLACES = 4;
 const SAMPLE_MS = 500;
 
-/** Memory of a browser, in decimal megabytes: what its processes have each to itself, as Linux counts it (USS). */
+/** Memory of pages and their workers, in decimal megabytes: what their process has to itself, as Linux counts it (USS). */
 export interface PlayingMemory {
   readonly idleMB: number;
   readonly peakMB: number;
@@ -28,7 +28,7 @@ export interface PlayingMemory {
 }
 
 /**
- * What a browser needs to play a long track, at many places from its beginning to its end, beside the same page idle. Rejects where the system does not tell
+ * What a page needs to play a long track, at many places from its beginning to its end, beside the same page idle. Rejects where the system does not tell
  * the memory of processes.
  */
 export async function measureMemory(
@@ -87,7 +87,8 @@ async function memoryOf(browser: Browser): Promise<number> {
   const { processInfo } = await devtools.send('SystemInfo.getProcessInfo');
   await devtools.detach();
   let kilobytes = 0;
-  for (const { id } of processInfo) {
+  for (const { id, type } of processInfo) {
+    if (type !== 'renderer') continue;
     // One that has just ended has none.
     const rollup = await readFile(`/proc/${id}/smaps_rollup`, 'utf8').catch(() => '');
     for (const [, own] of rollup.matchAll(/^Private_\w+:\s+(\d+) kB/gm)) kilobytes += Number(own);
