@@ -23,8 +23,6 @@ export interface PageGoodput {
   /** Decimal megabytes a second, from the first block to the last. */
   readonly toPageMBps: number;
   readonly toNodeMBps: number;
-  /** The page's longest task over 50 ms meanwhile, in milliseconds; 0 for none. */
-  readonly longestTaskMs: number;
 }
 
 /** What a bare data channel carries between a page and Node, asked for as the library does, in decimal megabytes a second. */
@@ -82,12 +80,11 @@ export async function measureGoodputWithPage(page: Page, megabytes: number): Pro
     const said = messagesOf<GoodputSaid>(seeder);
     ({ manifest } = await said('manifest'));
     await said('ready');
-    const { mbPerS, longest } = await downloadInPage(page, tracker.url, originUrl);
+    const mbPerS = await downloadInPage(page, tracker.url, originUrl);
     seeder.kill('SIGKILL');
     const done = await messagesOf<GoodputSaid>(start('leecher'))('done');
     if (done.originBytes !== 0) throw new Error('the origin gave what the page should have');
-    const longestTaskMs = Math.max(longest, await page.evaluate(() => globalThis.longestTaskMs));
-    return { toPageMBps: mbPerS, toNodeMBps: done.mbPerS, longestTaskMs };
+    return { toPageMBps: mbPerS, toNodeMBps: done.mbPerS };
   } finally {
     for (const child of children) child.kill('SIGKILL');
     origin.close();
@@ -101,19 +98,9 @@ type GoodputSaid =
   | { readonly type: 'ready' }
   | { readonly type: 'done'; readonly mbPerS: number; readonly originBytes: number };
 
-declare global {
-  /** In the page: its longest task over 50 ms since it was watched. */
-  var longestTaskMs: number;
-}
-
 function downloadInPage(page: Page, tracker: string, origin: string) {
   return page.evaluate(
     async (place) => {
-      globalThis.longestTaskMs = 0;
-      new PerformanceObserver((list) => {
-        for (const { duration } of list.getEntries())
-          globalThis.longestTaskMs = Math.max(globalThis.longestTaskMs, duration);
-      }).observe({ type: 'longtask' });
       const { createSwarm, openMemoryStore } = globalThis.sonantica;
       const swarm = createSwarm({
         ...place,
@@ -127,7 +114,7 @@ function downloadInPage(page: Page, tracker: string, origin: string) {
       await track.download();
       const { size } = await track.manifest();
       const ms = performance.now() - (first?.ms ?? 0);
-      return { mbPerS: (size - (first?.bytes ?? 0)) / 1000 / ms, longest: globalThis.longestTaskMs };
+      return (size - (first?.bytes ?? 0)) / 1000 / ms;
     },
     { tracker, origin },
   );

@@ -174,7 +174,7 @@ program
   .command('browser')
   .description('Playing in Chromium, beside plain HTTP. Exit status 1 if a figure falls short of its bar.')
   .option('--runs <n>', 'runs of each, alternating; medians are printed', count, 5)
-  .option('--only <group>', 'seek, kept, begin, worker, goodput, memory or size')
+  .option('--only <group>', 'seek, kept, begin, worker, goodput, tasks, memory or size')
   .option('--json', 'print JSON')
   .action(async ({ runs, only, json }: { runs: number; only?: string; json?: boolean }) => {
     const { browserFigures } = await import('./browser.ts');

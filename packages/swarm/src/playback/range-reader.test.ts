@@ -93,7 +93,7 @@ it('gives small pieces of what comes slowly, for nobody waits for the end of one
     }
     return last;
   };
-  expect(await lengths(1_250)).toBeLessThanOrEqual(32_768);
+  expect(await lengths(1_250)).toBeLessThanOrEqual(49_152);
   expect(await lengths(50_000)).toBe(262_144);
 });
 

@@ -15,7 +15,7 @@ export interface ReadableTrack {
 const LEAST_BYTES = 16_384;
 const MOST_BYTES = 262_144;
 /** A piece is what comes within this time: nobody waits for the end of one to hear its beginning. */
-const PIECE_MS = 25;
+const PIECE_MS = 40;
 /** Who waits no longer than this for a piece has not waited. */
 const HERE_MS = 1;
 const SMOOTHING = 0.5;
