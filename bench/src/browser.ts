@@ -2,12 +2,19 @@ import { existsSync } from 'node:fs';
 import { createSwarm, openMemoryStore } from '@sonantica/swarm';
 import { startTracker } from '@sonantica/tracker';
 import { chromium, type Browser, type Page } from 'playwright-core';
+import { measureGoodputWithPage, measureRawWithPage, type PageGoodput } from './browser-goodput.ts';
+import {
+  measureBeginning,
+  measureKept,
+  measureRate,
+  measureSeek,
+  TRACK_ID,
+  type Way,
+} from './browser-measures.ts';
+import { measureMemory } from './browser-memory.ts';
+import { browserSizes } from './browser-sizes.ts';
 import { serveLibrary, servePage } from './browser-stage.ts';
-
-declare global {
-  /** In the page: the library. */
-  var sonantica: typeof import('@sonantica/swarm');
-}
+import { longestTaskDuring } from './browser-tasks.ts';
 
 /** One figure, and the bar it is held against. */
 export interface BrowserFigure {
@@ -18,9 +25,10 @@ export interface BrowserFigure {
   readonly passed: boolean;
 }
 
-const TRACK_ID = 'first-light-24-96';
 /** 10 Mbit/s. */
 const SHAPED_BYTES_PER_SECOND = 1_250_000;
+const GOODPUT_MB = 48;
+const LONG_TRACK_MB = 500;
 const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 const FLAGS = [
   '--no-sandbox',
@@ -34,241 +42,174 @@ const FLAGS = [
   '--disable-features=WebRtcHideLocalIpsWithMdns',
 ];
 
-interface Place {
-  readonly origin: string;
-  readonly tracker?: string;
+/** What is measured. */
+export interface BrowserBench {
+  /** Runs of each way, in turn; medians are told. */
+  readonly runs: number;
+  /** Only figures whose group contains this. */
+  readonly only?: string | undefined;
+  progress(line: string): void;
 }
 
-type Way = 'http' | 'swarm';
-
-/** Measures playing in Chromium, the median of `runs` alternating runs. Rejects where there is no Chromium. */
-export async function browserFigures(
-  runs: number,
-  progress: (line: string) => void,
-): Promise<BrowserFigure[]> {
+/** Measures playing in Chromium. Rejects where there is no Chromium. */
+export async function browserFigures({ runs, only = '', progress }: BrowserBench): Promise<BrowserFigure[]> {
   const executablePath = process.env['SONANTICA_CHROMIUM'] ?? CHROMIUM.find((path) => existsSync(path));
   if (executablePath === undefined) throw new Error('Chromium is not installed: apt-get install chromium');
   const browser = await chromium.launch({ executablePath, args: FLAGS });
   const site = await servePage();
-  const open = [site];
+  const shaped = await serveLibrary(SHAPED_BYTES_PER_SECOND);
+  const fast = await serveLibrary();
+  const tracker = await startTracker({ port: 0 });
+  // One warm peer with everything, that gives as much as is asked for.
+  const peer = createSwarm({
+    tracker: tracker.url,
+    origin: fast.url,
+    aulaId: 'bench',
+    store: openMemoryStore(),
+    contribution: { maxBandwidthMBPerDay: 100_000 },
+  });
+  const fresh = <T>(act: (page: Page) => Promise<T>) => onFreshPage(browser, site.url, act);
+  const both = (measure: (page: Page, way: Way) => Promise<number>) => alternate(runs, fresh, measure);
+  const groups: Record<string, () => Promise<BrowserFigure[]>> = {
+    seek: async () => [
+      ratio(
+        'seeked after a jump to where nothing was fetched, origin at 10 Mbit/s',
+        await both((page, way) => measureSeek(page, way, { origin: shaped.url })),
+      ),
+    ],
+    kept: async () => {
+      const kept = await repeat(runs, () => fresh((page) => measureKept(page, { origin: fast.url })));
+      return [atMost('play to playing, kept', median(kept), 'ms', 150)];
+    },
+    begin: async () => {
+      const begin = (origin: string) =>
+        both((page, way) => measureBeginning(page, way, { origin, tracker: tracker.url }));
+      return [
+        ratio('play to playing, from a warm Aula peer, origin at 10 Mbit/s', await begin(shaped.url)),
+        ratio('play to playing, from a warm Aula peer, origin on this machine', await begin(fast.url)),
+      ];
+    },
+    worker: async () => {
+      const place = { origin: fast.url, tracker: tracker.url };
+      const rate = await both((page, way) => measureRate(page, way, place));
+      const figure = `the worker’s rate as a share of track.read’s (${round(rate.http)} and ${round(rate.swarm)} ms)`;
+      return [atLeast(figure, rate.swarm / rate.http, 0.8)];
+    },
+    goodput: () => goodputFigures(runs, fresh),
+    tasks: async () => {
+      const task = await fresh((page) =>
+        longestTaskDuring(browser, page, () => measureGoodputWithPage(page, GOODPUT_MB)),
+      );
+      const figure = `longest main-thread task at full speed, both ways, by the processor’s time (by the clock ${Math.round(task.wallMs)} ms)`;
+      return [atMost(figure, task.cpuMs, 'ms', 50)];
+    },
+    memory: async () => {
+      const openPage = async () => openFresh(await browser.newContext(), site.url);
+      const { idleMB, peakMB, fetchedMB } = await measureMemory(browser, openPage, LONG_TRACK_MB);
+      const figure = `memory over an idle page while playing ${LONG_TRACK_MB} MB (${Math.round(fetchedMB)} MB fetched; idle ${Math.round(idleMB)} MB)`;
+      return [atMost(figure, peakMB - idleMB, 'MB', 150)];
+    },
+    size: async () => {
+      const { core, worker } = await browserSizes();
+      return [
+        atMost('core entry, gzipped', core / 1000, 'kB', 40),
+        atMost('service worker, gzipped', worker / 1000, 'kB', 10),
+      ];
+    },
+  };
   try {
-    const shaped = await serveLibrary(SHAPED_BYTES_PER_SECOND);
-    const fast = await serveLibrary();
-    open.push(shaped, fast);
-    progress('jumping, at 10 Mbit/s');
-    const seek = await alternate(browser, site.url, runs, (page, way) =>
-      measureSeek(page, way, { origin: shaped.url }),
-    );
-    progress('beginning, from a warm peer');
-    const tracker = await startTracker({ port: 0 });
-    const peer = createSwarm({
-      tracker: tracker.url,
-      origin: fast.url,
-      aulaId: 'bench',
-      store: openMemoryStore(),
-    });
     await peer.open(TRACK_ID).download();
-    const place = { origin: fast.url, tracker: tracker.url };
-    const begin = await alternate(browser, site.url, runs, (page, way) => measureBeginning(page, way, place));
-    progress('what is kept, and the worker’s cost');
-    const kept: number[] = [];
-    for (let i = 0; i < runs; i++)
-      kept.push(await onFreshPage(browser, site.url, (page) => measureKept(page, { origin: fast.url })));
-    const rate = await alternate(browser, site.url, runs, (page, way) => measureRate(page, way, place));
-    progress('the main thread, at full speed');
-    const tasks: number[] = [];
-    for (let i = 0; i < runs; i++)
-      tasks.push(await onFreshPage(browser, site.url, (page) => measureTasks(page, place)));
-    await peer.close();
-    await tracker.close();
-    const cached = median(kept);
-    const share = rate.swarm / rate.http;
-    const longest = Math.max(...tasks);
-    return [
-      ratio('seeked after a jump, 10 Mbit/s, origin alone', seek),
-      ratio('play to playing, from a warm Aula peer', begin),
-      {
-        figure: 'play to playing, kept',
-        value: round(cached),
-        unit: 'ms',
-        bar: 'at most 150',
-        passed: cached <= 150,
-      },
-      {
-        figure: `the worker’s rate as a share of track.read’s, from a peer (${round(rate.http)} and ${round(rate.swarm)} ms)`,
-        value: round(share),
-        unit: '',
-        bar: 'at least 0.8',
-        passed: share >= 0.8,
-      },
-      {
-        figure: 'longest main-thread task while downloading',
-        value: round(longest),
-        unit: 'ms (0: none over 50)',
-        bar: 'none over 50',
-        passed: longest <= 50,
-      },
-    ];
+    const figures: BrowserFigure[] = [];
+    for (const [name, measure] of Object.entries(groups)) {
+      if (!name.includes(only)) continue;
+      progress(name);
+      figures.push(...(await measure()));
+    }
+    return figures;
   } finally {
     await browser.close();
-    for (const { close } of open) close();
+    await peer.close();
+    await tracker.close();
+    for (const { close } of [site, shaped, fast]) close();
   }
 }
 
-function ratio(figure: string, ms: Record<Way, number>): BrowserFigure {
-  const value = ms.swarm / ms.http;
-  return {
-    figure: `${figure} (${round(ms.swarm)} ms, plain HTTP ${round(ms.http)} ms)`,
-    value: round(value),
-    unit: '× plain HTTP',
-    bar: 'at most 1.05',
-    passed: value <= 1.05,
+type Fresh = <T>(act: (page: Page) => Promise<T>) => Promise<T>;
+
+async function goodputFigures(runs: number, fresh: Fresh): Promise<BrowserFigure[]> {
+  const raw: Record<'page' | 'node', number[]> = { page: [], node: [] };
+  const own: PageGoodput[] = [];
+  for (let run = 0; run < runs; run++) {
+    for (const towards of ['page', 'node'] as const)
+      raw[towards].push(await fresh((page) => measureRawWithPage(page, towards, GOODPUT_MB)));
+    own.push(await fresh((page) => measureGoodputWithPage(page, GOODPUT_MB)));
+  }
+  const share = (towards: 'page' | 'node', rates: number[]) => {
+    const [bare, linked] = [median(raw[towards]), median(rates)];
+    const way = towards === 'page' ? 'Node to Chromium' : 'Chromium to Node';
+    return atLeast(
+      `goodput as a share of the raw channel’s, ${way} (${round(linked)} and ${round(bare)} MB/s)`,
+      median(rates.map((rate, i) => rate / (raw[towards][i] ?? Number.NaN))),
+      0.8,
+    );
   };
+  return [
+    share(
+      'page',
+      own.map(({ toPageMBps }) => toPageMBps),
+    ),
+    share(
+      'node',
+      own.map(({ toNodeMBps }) => toNodeMBps),
+    ),
+  ];
 }
 
+function atMost(figure: string, value: number, unit: string, bar: number): BrowserFigure {
+  return { figure, value: round(value), unit, bar: `at most ${bar}`, passed: value <= bar };
+}
+
+function atLeast(figure: string, value: number, bar: number): BrowserFigure {
+  return { figure, value: round(value), unit: '', bar: `at least ${bar}`, passed: value >= bar };
+}
+
+function ratio(figure: string, ms: Record<Way, number>): BrowserFigure {
+  const said = `${figure} (${round(ms.swarm)} ms, plain HTTP ${round(ms.http)} ms)`;
+  return atMost(said, ms.swarm / ms.http, '× plain HTTP', 1.05);
+}
+
+/** Both ways in turn, so that a busy machine is as busy for either. */
 async function alternate(
-  browser: Browser,
-  url: string,
   runs: number,
+  fresh: Fresh,
   measure: (page: Page, way: Way) => Promise<number>,
 ): Promise<Record<Way, number>> {
   const all: Record<Way, number[]> = { http: [], swarm: [] };
   for (let i = 0; i < runs; i++)
-    for (const way of ['http', 'swarm'] as const)
-      all[way].push(await onFreshPage(browser, url, (page) => measure(page, way)));
+    for (const way of ['http', 'swarm'] as const) all[way].push(await fresh((page) => measure(page, way)));
   return { http: median(all.http), swarm: median(all.swarm) };
+}
+
+async function repeat<T>(runs: number, act: () => Promise<T>): Promise<T[]> {
+  const all: T[] = [];
+  for (let i = 0; i < runs; i++) all.push(await act());
+  return all;
 }
 
 async function onFreshPage<T>(browser: Browser, url: string, act: (page: Page) => Promise<T>): Promise<T> {
   const context = await browser.newContext();
   try {
-    const page = await context.newPage();
-    await page.goto(url);
-    await page.waitForFunction(() => globalThis.sonantica !== undefined);
-    return await act(page);
+    return await act(await openFresh(context, url));
   } finally {
     await context.close();
   }
 }
 
-/** Plays a second, jumps to where nothing was fetched. */
-function measureSeek(page: Page, way: Way, place: Place): Promise<number> {
-  return page.evaluate(
-    async ({ how, origin, id }) => {
-      const player = document.querySelector('audio');
-      if (player === null) throw new Error('no player');
-      const swarm = globalThis.sonantica.createSwarm({ origin, serviceWorker: '/sonantica-worker.js' });
-      player.src = how === 'http' ? `${origin}/${id}` : await swarm.open(id).url();
-      await player.play();
-      while (player.currentTime < 1) await new Promise((resolve) => setTimeout(resolve, 20));
-      const begun = performance.now();
-      const seeked = new Promise((resolve) => player.addEventListener('seeked', resolve, { once: true }));
-      player.currentTime = 48;
-      await seeked;
-      return performance.now() - begun;
-    },
-    { how: way, origin: place.origin, id: TRACK_ID },
-  );
-}
-
-/** From the listener's click to sound: the link to the peer is there, the track is not known yet. */
-function measureBeginning(page: Page, way: Way, place: Place): Promise<number> {
-  return page.evaluate(
-    async ({ how, origin, tracker, id }) => {
-      const player = document.querySelector('audio');
-      if (player === null) throw new Error('no player');
-      const swarm = globalThis.sonantica.createSwarm({
-        origin,
-        ...(tracker === undefined ? {} : { tracker }),
-        aulaId: 'bench',
-        serviceWorker: '/sonantica-worker.js',
-      });
-      const warm = async () => {
-        await swarm.open('lamplight-16-44').url();
-        while (swarm.stats().links === 0) await new Promise((resolve) => setTimeout(resolve, 20));
-      };
-      if (how === 'swarm') await warm();
-      else await swarm.close();
-      const begun = performance.now();
-      const playing = new Promise((resolve) => player.addEventListener('playing', resolve, { once: true }));
-      player.src = how === 'http' ? `${origin}/${id}` : await swarm.open(id).url();
-      void player.play();
-      await playing;
-      return performance.now() - begun;
-    },
-    { how: way, ...place, id: TRACK_ID },
-  );
-}
-
-/** With the whole track held: how soon it plays. */
-function measureKept(page: Page, place: Place): Promise<number> {
-  return page.evaluate(
-    async ({ origin, id }) => {
-      const player = document.querySelector('audio');
-      if (player === null) throw new Error('no player');
-      const swarm = globalThis.sonantica.createSwarm({ origin, serviceWorker: '/sonantica-worker.js' });
-      const track = swarm.open(id);
-      await track.download();
-      const url = await track.url();
-      const playing = new Promise((resolve) => player.addEventListener('playing', resolve, { once: true }));
-      const begun = performance.now();
-      player.src = url;
-      void player.play();
-      await playing;
-      return performance.now() - begun;
-    },
-    { origin: place.origin, id: TRACK_ID },
-  );
-}
-
-/** How long the whole track takes from a peer: by `http`, that is through the worker, or by `track.read`. */
-function measureRate(page: Page, way: Way, place: Place): Promise<number> {
-  return page.evaluate(
-    async ({ how, origin, tracker, id }) => {
-      const swarm = globalThis.sonantica.createSwarm({
-        origin,
-        ...(tracker === undefined ? {} : { tracker }),
-        aulaId: 'bench',
-        serviceWorker: '/sonantica-worker.js',
-        store: globalThis.sonantica.openMemoryStore(),
-      });
-      const track = swarm.open(id);
-      const { size } = await track.manifest();
-      const url = await track.url();
-      while (track.stats().peers === 0) await new Promise((resolve) => setTimeout(resolve, 20));
-      const begun = performance.now();
-      if (how === 'swarm') await track.read({ start: 0, end: size });
-      else {
-        const reader = (await fetch(url)).body?.getReader();
-        while (reader !== undefined && !(await reader.read()).done);
-      }
-      return performance.now() - begun;
-    },
-    { how: way, ...place, id: TRACK_ID },
-  );
-}
-
-/** Downloads from a peer as fast as it goes; answers the longest task over 50 ms, or 0. */
-function measureTasks(page: Page, place: Place): Promise<number> {
-  return page.evaluate(
-    async ({ origin, tracker, id }) => {
-      const swarm = globalThis.sonantica.createSwarm({
-        origin,
-        ...(tracker === undefined ? {} : { tracker }),
-        aulaId: 'bench',
-      });
-      while (swarm.stats().links === 0) await new Promise((resolve) => setTimeout(resolve, 20));
-      let longest = 0;
-      const observer = new PerformanceObserver((list) => {
-        for (const { duration } of list.getEntries()) longest = Math.max(longest, duration);
-      });
-      observer.observe({ type: 'longtask' });
-      await swarm.open(id).download();
-      await new Promise((resolve) => setTimeout(resolve, 200));
-      return longest;
-    },
-    { ...place, id: TRACK_ID },
-  );
+async function openFresh(context: Awaited<ReturnType<Browser['newContext']>>, url: string): Promise<Page> {
+  const page = await context.newPage();
+  await page.goto(url);
+  await page.waitForFunction(() => globalThis.sonantica !== undefined);
+  return page;
 }
 
 function median(values: readonly number[]): number {

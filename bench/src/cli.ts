@@ -174,10 +174,12 @@ program
   .command('browser')
   .description('Playing in Chromium, beside plain HTTP. Exit status 1 if a figure falls short of its bar.')
   .option('--runs <n>', 'runs of each, alternating; medians are printed', count, 5)
+  .option('--only <group>', 'seek, kept, begin, worker, goodput, tasks, memory or size')
   .option('--json', 'print JSON')
-  .action(async ({ runs, json }: { runs: number; json?: boolean }) => {
+  .action(async ({ runs, only, json }: { runs: number; only?: string; json?: boolean }) => {
     const { browserFigures } = await import('./browser.ts');
-    const lines = await browserFigures(runs, (line) => process.stderr.write(`${line}\n`));
+    const progress = (line: string) => void process.stderr.write(`${line}\n`);
+    const lines = await browserFigures({ runs, only, progress });
     if (json === true) console.log(JSON.stringify(lines, undefined, 2));
     else
       for (const { figure, value, unit, bar, passed } of lines)

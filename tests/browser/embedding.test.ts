@@ -61,6 +61,17 @@ describe.skipIf(skipsBrowser)('the recipes for embedding', { timeout: 60_000 }, 
     await page.waitForFunction(() => (document.querySelector('audio')?.currentTime ?? 0) > 0.3);
   });
 
+  it('play, and jump, in an element that says where it is', async () => {
+    const page = await openRecipe('playhead');
+    await page.waitForFunction(() => document.querySelector('audio')?.src.includes('/sonantica/'));
+    await page.evaluate(async () => {
+      const player = document.querySelector('audio');
+      await player?.play();
+      if (player !== null) player.currentTime = 40;
+    });
+    await page.waitForFunction(() => (document.querySelector('audio')?.currentTime ?? 0) > 40.3);
+  });
+
   it('play with howler.js', async () => {
     const page = await openRecipe('howler');
     await page.waitForFunction(() => {

@@ -24,6 +24,8 @@ declare global {
   var sockets: WebSocket[];
   /** In the page: what its swarm told of its storage. */
   var troubles: string[];
+  /** In the page: whether its tab is hidden. */
+  var hidden: boolean;
 }
 
 /** Notes every connection and socket a page makes. */
@@ -43,6 +45,30 @@ function watchNetwork(): void {
       globalThis.sockets.push(this);
     }
   };
+}
+
+/**
+ * Makes a page able to be hidden: a headless browser shows every page. Once `hidden` is set the page says so, and its
+ * timers run once a second, as browsers have it.
+ */
+function makeHideable(): void {
+  globalThis.hidden = false;
+  const { setTimeout: after, setInterval: every } = globalThis;
+  const onTheSecond = (ms = 0) => (globalThis.hidden ? Math.max(1_000, ms) : ms);
+  globalThis.setTimeout = ((run: TimerHandler, ms?: number, ...rest: unknown[]) =>
+    after(run, onTheSecond(ms), ...rest)) as typeof setTimeout;
+  globalThis.setInterval = ((run: () => void, ms?: number) => {
+    let ranMs = 0;
+    return every(() => {
+      if (globalThis.hidden && performance.now() - ranMs < 1_000) return;
+      ranMs = performance.now();
+      run();
+    }, ms);
+  }) as typeof setInterval;
+  Object.defineProperty(document, 'visibilityState', {
+    get: () => (globalThis.hidden ? 'hidden' : 'visible'),
+  });
+  Object.defineProperty(document, 'hidden', { get: () => globalThis.hidden });
 }
 
 const openNetwork = (page: Page) =>
@@ -141,6 +167,58 @@ describe.skipIf(skipsBrowser)('a listener in a browser', { timeout: 60_000 }, ()
     expect(total).toBeLessThanOrEqual(4_000_000);
   });
 
+  it('keeps no more in two tabs than the listener allows', async () => {
+    const stage = await setStage();
+    const context = await newContext(browser);
+    const contribution = { maxStorageGB: 0.012, p2pEnabled: false };
+    const pages = [
+      await openListener(stage, context, { contribution }),
+      await openListener(stage, context, { contribution }),
+    ] as const;
+    // Either fits by itself, both together do not.
+    await Promise.all(
+      [FIRST_LIGHT, LAMPLIGHT].map((trackId, i) =>
+        pages[i]?.evaluate((id) => globalThis.swarm.open(id).download(), trackId),
+      ),
+    );
+    const kept = await pages[0].evaluate(async () => {
+      const store = await globalThis.sonantica.openIndexedDbStore();
+      const tracks = await store.tracks();
+      const { usedBytes } = (await store.capacity?.()) ?? {};
+      await store.close();
+      return { bytes: tracks.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0), usedBytes };
+    });
+    expect(kept.bytes).toBeLessThanOrEqual(12_000_000);
+    expect(kept.bytes).toBeGreaterThan(10_000_000);
+    expect(kept.usedBytes).toBe(kept.bytes);
+    for (const [i, trackId] of [FIRST_LIGHT, LAMPLIGHT].entries()) {
+      const page = pages[i];
+      if (page !== undefined) expect(await sha256InPage(page, trackId)).toBe(await publishedSha256(trackId));
+    }
+  });
+
+  it('asks the browser how much room there is, and not to clear what is kept', async () => {
+    const stage = await setStage();
+    const context = await newContext(browser);
+    await context.addInitScript(() => {
+      globalThis.troubles = [];
+      const { estimate, persist } = StorageManager.prototype;
+      StorageManager.prototype.estimate = function () {
+        globalThis.troubles.push('estimate');
+        return estimate.call(this);
+      };
+      StorageManager.prototype.persist = function () {
+        globalThis.troubles.push('persist');
+        return persist.call(this);
+      };
+    });
+    const page = await openListener(stage, context);
+    await page.evaluate((id) => globalThis.swarm.open(id).download(), LAMPLIGHT);
+    const asked = await page.evaluate(() => globalThis.troubles);
+    expect(asked.filter((each) => each === 'persist')).toHaveLength(1);
+    expect(asked).toContain('estimate');
+  });
+
   it('plays on when its storage is cleared under it', async () => {
     const stage = await setStage();
     const page = await openListener(stage, browser);
@@ -214,6 +292,67 @@ describe.skipIf(skipsBrowser)('a listener in a browser', { timeout: 60_000 }, ()
       return Reflect.get(Object(manifest), 'size') === after.length;
     });
     expect(await sha256InPage(page, 'song')).toBe(sha256(after));
+  });
+
+  it('answers the URL of an older version with that version or not at all', async () => {
+    const folder = await makeFolder();
+    const [before, after] = [makeWav(900_000, 1), makeWav(1_000_000, 2)];
+    await writeFile(join(folder, 'song.wav'), before);
+    const stage = await setStage(folder);
+    const page = await openListener(stage, browser);
+    const url = await page.evaluate(() => globalThis.swarm.open('song').url());
+    const read = () =>
+      page.evaluate(async (from) => {
+        const response = await fetch(from);
+        return { status: response.status, bytes: (await response.arrayBuffer()).byteLength };
+      }, url);
+    expect(await read()).toEqual({ status: 200, bytes: before.length });
+    await rm(join(folder, 'song.wav'));
+    await writeFile(join(folder, 'song.wav'), after);
+    await until('the origin has the new version', async () => {
+      const manifest = await (await fetch(`${stage.origin.url}/song.manifest.json`)).json();
+      return Reflect.get(Object(manifest), 'size') === after.length;
+    });
+    // Whoever opened it plays it to its end.
+    expect(await read()).toEqual({ status: 200, bytes: before.length });
+    await page.reload();
+    await page.waitForFunction(() => globalThis.swarm !== undefined);
+    expect(await page.evaluate(() => globalThis.swarm.open('song').url())).not.toBe(url);
+    expect((await read()).status).toBe(404);
+  });
+
+  it('plays a large track from the origin where no worker can answer, and says so', async () => {
+    const folder = await makeFolder();
+    await writeFile(join(folder, 'long.wav'), makeWav(51_000_000, 3));
+    const stage = await setStage(folder);
+    const page = await openListener(stage, browser, {}, true);
+    expect(await play(page, 'long')).toBe('origin');
+    const { url } = await page.evaluate(() => globalThis.swarm.open('long').playable());
+    expect(url).toMatch(new RegExp(`^${stage.origin.url}/long\\?v=[0-9a-f]{16}$`));
+  });
+
+  it('gives on while its tab is hidden and its timers run once a second', async () => {
+    const stage = await setStage();
+    const context = await newContext(browser);
+    await context.addInitScript(makeHideable);
+    const page = await openListener(stage, context, { aulaId: 'red' });
+    await page.evaluate((id) => globalThis.swarm.open(id).download(), FIRST_LIGHT);
+    const { audioBytes } = stage.origin.stats();
+    await page.evaluate(() => {
+      globalThis.hidden = true;
+      document.dispatchEvent(new Event('visibilitychange'));
+    });
+    const node = nodeListener(stage, { aulaId: 'red' });
+    await until('Node is linked', () => node.stats().links === 1);
+    const begun = performance.now();
+    await node.open(FIRST_LIGHT).download();
+    const seconds = (performance.now() - begun) / 1000;
+    const { bytes } = node.stats();
+    console.log(`from a hidden tab: ${(bytes.aula / 1e6 / seconds).toFixed(1)} MB/s`);
+    expect(bytes.aula).toBeGreaterThan(11_000_000);
+    expect(stage.origin.stats().audioBytes).toBe(audioBytes);
+    // Were a turn of the timer needed for every few blocks, this would take a minute.
+    expect(seconds).toBeLessThan(10);
   });
 
   it('goes on after a while in which the page was frozen', async () => {

@@ -6,7 +6,24 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../support/until.ts';
 import { launch, newContext, skipsBrowser } from './support/chromium.ts';
 import { editOrigin } from './support/edited-origin.ts';
-import { FIRST_LIGHT, LAMPLIGHT, LIBRARY, openListener, play, setStage } from './support/stage.ts';
+import { serveSite } from './support/site.ts';
+import {
+  BROWSER_BUILD,
+  FIRST_LIGHT,
+  LAMPLIGHT,
+  LIBRARY,
+  openListener,
+  PAGE,
+  play,
+  publishedSha256,
+  setStage,
+  sha256InPage,
+} from './support/stage.ts';
+
+declare global {
+  /** In the page: how often another worker took over. */
+  var changes: number;
+}
 
 describe.skipIf(skipsBrowser)('the service worker', { timeout: 60_000 }, () => {
   let browser: Browser;
@@ -155,6 +172,32 @@ describe.skipIf(skipsBrowser)('the service worker', { timeout: 60_000 }, () => {
       if (player !== null) player.currentTime = 55;
     });
     await until('it plays from where it jumped to', async () => (await state()).currentTime > 55.5);
+  });
+
+  it('is replaced by a newer one while the player plays on', async () => {
+    const script = await readFile(join(BROWSER_BUILD, 'sonantica-worker.js'), 'utf8');
+    const pages: Record<string, string> = { 'index.html': PAGE, 'sonantica-worker.js': script };
+    const stage = { ...(await setStage()), site: await serveSite([BROWSER_BUILD], pages) };
+    const page = await openListener(stage, browser);
+    expect(await play(page, FIRST_LIGHT)).toBe('worker');
+    pages['sonantica-worker.js'] = `${script}\n// newer`;
+    await page.evaluate(async () => {
+      globalThis.changes = 0;
+      navigator.serviceWorker.addEventListener('controllerchange', () => globalThis.changes++);
+      await (await navigator.serviceWorker.ready).update();
+    });
+    const time = () => page.evaluate(() => document.querySelector('audio')?.currentTime ?? 0);
+    const before = await time();
+    await until('the player plays on', async () => (await time()) > before + 2);
+    // A browser lets the older one end what it answers.
+    await page.evaluate(() => {
+      const player = document.querySelector('audio');
+      player?.removeAttribute('src');
+      player?.load();
+    });
+    await until('the newer one has taken over', () => page.evaluate(() => globalThis.changes === 1), 20_000);
+    expect(await play(page, LAMPLIGHT)).toBe('worker');
+    expect(await sha256InPage(page, FIRST_LIGHT)).toBe(await publishedSha256(FIRST_LIGHT));
   });
 
   it('wants nothing more of what a player has left', async () => {

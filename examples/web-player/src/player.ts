@@ -45,6 +45,8 @@ export class Player {
       'durationchange',
     ])
       this.#audio.addEventListener(type, () => this.show());
+    for (const type of ['timeupdate', 'seeking'])
+      this.#audio.addEventListener(type, () => this.#track?.setPlayhead(this.#audio.currentTime));
     this.#audio.addEventListener('error', () => this.#failed());
   }
 
@@ -120,10 +122,9 @@ export class Player {
       : (listed.audio?.durationSeconds ?? 0);
     this.#seek.max = String(duration);
     if (!this.#seeking) this.#showTime(this.#audio.currentTime);
-    const quality = [formatQuality(listed, text, this.#language)];
+    say('facts', formatQuality(listed, text, this.#language));
     const ahead = this.#bufferedAhead();
-    if (ahead > 0) quality.push(text.ahead(Math.round(ahead)));
-    say('quality', quality.filter((part) => part !== '').join(' · '));
+    say('ahead', ahead > 0 ? text.ahead(Math.round(ahead)) : '');
     this.#showSources();
     const notice =
       this.#trouble !== undefined

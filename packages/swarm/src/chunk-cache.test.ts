@@ -31,6 +31,20 @@ describe('the cache', () => {
     expect(cache.keptNowhereElse(SONG, 0)).toBe(false);
   });
 
+  it('holds less of what a store holds too, and all else up to its bound', () => {
+    const dropped: string[] = [];
+    const cache = new ChunkCache(100, (track, chunk) => dropped.push(`${track}/${chunk}`), 20);
+    for (const chunk of [0, 1, 2, 3, 4]) cache.put(SONG, chunk, new Uint8Array(10), false);
+    for (const chunk of [1, 2, 3]) cache.keptElsewhere(SONG, chunk);
+    expect([0, 1, 2, 3, 4].filter((chunk) => cache.get(SONG, chunk) !== undefined)).toEqual([0, 2, 3, 4]);
+    cache.put(SONG, 5, new Uint8Array(10), true);
+    expect([0, 2, 3, 4, 5].filter((chunk) => cache.get(SONG, chunk) !== undefined)).toEqual([0, 3, 4, 5]);
+    expect(cache.keptNowhereElse(SONG, 3)).toBe(true);
+    cache.put(SONG, 6, new Uint8Array(10), true);
+    expect([3, 5, 6].filter((chunk) => cache.get(SONG, chunk) !== undefined)).toEqual([3, 5, 6]);
+    expect(dropped).toEqual([]);
+  });
+
   it('counts a chunk that is put again once', () => {
     const { cache, dropped } = open(20);
     for (let i = 0; i < 5; i++) cache.put(SONG, 0, new Uint8Array(10), false);

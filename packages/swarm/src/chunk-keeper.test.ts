@@ -402,6 +402,68 @@ interface RoomOptions {
 
 let proofs = 0;
 
+describe('a store that several share', () => {
+  it('keeps no more than the listener allows, all of them together', async () => {
+    const store = sharedStore();
+    const limit = 4 * CHUNK;
+    const rooms = [await Room.open({ store, limit }), await Room.open({ store, limit })] as const;
+    const songs = [await track('song', 4), await track('other', 4)] as const;
+    let most = 0;
+    for (let chunk = 0; chunk < 4; chunk++) {
+      rooms[0].keep(songs[0], chunk);
+      rooms[1].keep(songs[1], chunk);
+      await Promise.all(rooms.map(({ keeper }) => keeper.settled()));
+      most = Math.max(most, await sizeOf(store));
+    }
+    expect(most).toBe(limit);
+    for (const { keeper, troubles } of rooms) {
+      expect(keeper.storedBytes).toBeLessThanOrEqual(limit);
+      expect(troubles).toEqual([]);
+    }
+  });
+
+  it('makes room of what another put, when the listener allows less', async () => {
+    const store = sharedStore();
+    const first = await Room.open({ store });
+    const song = await track('song', 4);
+    const second = await Room.open({ store });
+    for (let chunk = 0; chunk < 4; chunk++) first.keep(song, chunk);
+    await first.keeper.settled();
+    second.keeper.setLimit(CHUNK);
+    await second.keeper.settled();
+    expect(await sizeOf(store)).toBe(CHUNK);
+  });
+
+  it('learns what another deleted, when it needs room itself', async () => {
+    const store = sharedStore();
+    const room = await Room.open({ store, limit: 2 * CHUNK });
+    const song = await track('song', 4);
+    room.keep(song, 0);
+    room.keep(song, 1);
+    await room.keeper.settled();
+    await store.deleteTrack(song.manifest);
+    const other = await Room.open({ store });
+    other.keep(song, 2);
+    other.keep(song, 3);
+    await other.keeper.settled();
+    room.keep(song, 0);
+    await room.keeper.settled();
+    expect(await sizeOf(store)).toBe(2 * CHUNK);
+    expectChunk(await room.keeper.load(song, 0), song, 0);
+  });
+
+  it('is left alone, and that is told, where the system has no room for more', async () => {
+    const store = sharedStore(CHUNK - 1);
+    const room = await Room.open({ store });
+    const song = await track('song', 2);
+    room.keep(song, 0);
+    await room.keeper.settled();
+    expect(room.troubles).toEqual(["store-full: the site's storage is nearly full"]);
+    expect(await sizeOf(store)).toBe(0);
+    expectChunk(await room.keeper.load(song, 0), song, 0);
+  });
+});
+
 class Room {
   readonly store: ChunkStore;
   readonly keeper: ChunkKeeper;
@@ -498,6 +560,25 @@ function expectChunk(bytes: Uint8Array | undefined, version: TrackVersion, chunk
 
 async function sizeOf(store: ChunkStore): Promise<number> {
   return (await store.tracks()).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+}
+
+/** A store that others open too; one at a time writes, and the system has `roomBytes` left. */
+function sharedStore(roomBytes?: number): ChunkStore {
+  const store = openMemoryStore();
+  let turn: Promise<unknown> = Promise.resolve();
+  return changed(store, {
+    capacity: async () => {
+      const usedBytes = await sizeOf(store);
+      // Long enough for another to write meanwhile, unless it waits its turn.
+      await new Promise((resolve) => setImmediate(resolve));
+      return { usedBytes, roomBytes };
+    },
+    exclusively: (_name, act) => {
+      const acting = turn.then(act);
+      turn = acting.catch(() => undefined);
+      return acting;
+    },
+  });
 }
 
 /** A store some of whose methods are others. */

@@ -9,6 +9,8 @@ import type { TrackVersion } from './track-version.ts';
 
 /** Chunks held in memory beside the store, in bytes: what is being read, given on and not yet written. */
 const MEMORY_BYTES = 64 * 1024 * 1024;
+/** What instances that share a store take turns under. */
+const STORAGE = 'storage';
 
 /** Answers a chunk of a track that lies elsewhere, or `undefined` when it cannot. */
 export type ChunkReader = (chunk: number) => Promise<Uint8Array | undefined>;
@@ -24,6 +26,8 @@ export interface ChunkKeeperParts {
   readonly eviction: EvictionPolicy;
   /** Whether the listener keeps a track whatever happens. */
   isPinned(trackId: TrackId): boolean;
+  /** How much of what the store holds is kept in memory too, in bytes; as much as there is room for, unless told. */
+  readonly storedInMemoryBytes?: number | undefined;
   /** A chunk is held no longer. */
   onLost(track: TrackKey, chunk: number): void;
   /** A chunk kept from before was proven and used for the first time. */
@@ -66,7 +70,8 @@ export class ChunkKeeper {
   constructor(parts: ChunkKeeperParts) {
     this.#parts = parts;
     this.store = parts.store;
-    this.#cache = new ChunkCache(MEMORY_BYTES, (track, chunk) => parts.onLost(track, chunk));
+    const onDropped = (track: TrackKey, chunk: number) => parts.onLost(track, chunk);
+    this.#cache = new ChunkCache(MEMORY_BYTES, onDropped, parts.storedInMemoryBytes);
   }
 
   /** What the store held when it was opened. */
@@ -179,9 +184,7 @@ export class ChunkKeeper {
 
   async #write(version: TrackVersion, chunk: number, bytes: Uint8Array): Promise<void> {
     const { key, manifest } = version;
-    if (bytes.length > this.#limitBytes) return;
-    await this.#makeRoom(bytes.length);
-    if (this.#storedBytes + bytes.length > this.#limitBytes) return;
+    if (bytes.length > this.#limitBytes || !(await this.#makeRoom(bytes.length))) return;
     let kept = await this.#keptTrack(version);
     try {
       await this.store.putChunk(manifest, chunk, bytes);
@@ -218,18 +221,67 @@ export class ChunkKeeper {
     return kept;
   }
 
-  /** Evicts until `bytes` more fit under the limit, or only what is to be spared is left. */
-  async #makeRoom(bytes: number, spared: readonly Spared[] = ['pinned', 'in use']): Promise<void> {
-    const excess = this.#storedBytes + bytes - this.#limitBytes;
-    if (excess <= 0) return;
+  /**
+   * Evicts until `bytes` more fit under the limit, or only what is to be spared is left, whoever else keeps chunks in the same store; answers whether they do.
+   * Rejects with `store-full` where they would but the system has no room for them.
+   */
+  async #makeRoom(bytes: number, spared: readonly Spared[] = ['pinned', 'in use']): Promise<boolean> {
+    const capacity = await this.store.capacity?.();
+    if (capacity !== undefined) this.#storedBytes = capacity.usedBytes;
+    const overRoom = bytes - (capacity?.roomBytes ?? Number.POSITIVE_INFINITY);
+    const excess = Math.max(this.#storedBytes + bytes - this.#limitBytes, bytes === 0 ? 0 : overRoom);
+    if (excess <= 0) return true;
+    if (capacity !== undefined) await this.#lookAgain();
+    let freed = 0;
     const { eviction, clock } = this.#parts;
-    for (const { track, chunks } of chooseEvictions(
-      eviction,
-      this.#candidates(spared),
-      excess,
-      clock.wallMs(),
-    ))
+    const evictions = chooseEvictions(eviction, this.#candidates(spared), excess, clock.wallMs());
+    for (const { track, chunks, bytes: gone } of evictions) {
       await this.#drop(track, chunks);
+      freed += gone;
+    }
+    if (freed < overRoom) throw new SwarmError('store-full', "the site's storage is nearly full");
+    return this.#storedBytes + bytes <= this.#limitBytes;
+  }
+
+  /** Others keep chunks in the same store: what they put may go as ours may, and what they deleted is lost. */
+  async #lookAgain(): Promise<void> {
+    const found = new Map<TrackKey, StoredTrack>();
+    for (const stored of await this.store.tracks()) found.set(trackKey(stored.trackId, stored.root), stored);
+    for (const [key, kept] of this.#tracks) {
+      const stored = found.get(key);
+      for (const chunk of kept.chunks) {
+        if (stored?.held.has(chunk) === true) continue;
+        kept.chunks.delete(chunk);
+        kept.unproven.delete(chunk);
+        if (!this.#cache.keptNowhereElse(key, chunk)) this.#parts.onLost(key, chunk);
+      }
+      if (stored === undefined) this.#tracks.delete(key);
+    }
+    for (const [key, { trackId, root, manifest, held, usedAtMs }] of found) {
+      const { chunkSize, size } = manifest;
+      const kept = this.#tracks.get(key);
+      if (kept === undefined) {
+        const chunks = new Set(held);
+        this.#tracks.set(key, {
+          trackId,
+          root,
+          manifest,
+          chunkSize,
+          size,
+          chunks,
+          unproven: new Set(held),
+          usedAtMs,
+        });
+        continue;
+      }
+      for (const chunk of held) if (!kept.chunks.has(chunk)) kept.chunks.add(chunk);
+      kept.usedAtMs = Math.max(kept.usedAtMs, usedAtMs);
+    }
+  }
+
+  /** While no other instance that shares the store makes room or writes: the limit is the listener's, not each page's. */
+  #alone(act: () => Promise<void>): Promise<void> {
+    return this.store.exclusively === undefined ? act() : this.store.exclusively(STORAGE, act);
   }
 
   #candidates(spared: readonly Spared[]): EvictionCandidate[] {
@@ -271,11 +323,14 @@ export class ChunkKeeper {
   }
 
   #queue(write: () => Promise<void>): void {
-    this.#writes = this.#writes.then(write).catch((error: unknown) => {
-      const code = error instanceof SwarmError && error.code === 'store-full' ? 'store-full' : 'store-failed';
-      if (!this.#inTrouble)
-        this.#parts.onTrouble(code, error instanceof Error ? error.message : String(error));
-      this.#inTrouble = true;
-    });
+    this.#writes = this.#writes
+      .then(() => this.#alone(write))
+      .catch((error: unknown) => {
+        const code =
+          error instanceof SwarmError && error.code === 'store-full' ? 'store-full' : 'store-failed';
+        if (!this.#inTrouble)
+          this.#parts.onTrouble(code, error instanceof Error ? error.message : String(error));
+        this.#inTrouble = true;
+      });
   }
 }

@@ -45,6 +45,8 @@ export interface Environment {
   memory(bytes: number): Uint8Array;
   /** In which order chunks are asked for: a simulation compares others with what listeners run. Missing: `swarm`. */
   readonly chunkOrder?: ChunkOrder | undefined;
+  /** How much of what the store holds is kept in memory too, in bytes. Missing: as much as there is room for. */
+  readonly storedInMemoryBytes?: number | undefined;
   /** Where chunks are kept unless the author says so. Missing: memory. */
   readonly openStore?: () => ChunkStore;
   /** Tells when the page is left and when it is returned to; answers how to stop telling. Missing: nothing is left. */
@@ -63,6 +65,7 @@ export const systemEnvironment: Environment = {
   hasher: platform.hasher,
   verifySignature: platform.verifySignature,
   openWebSocket: platform.openWebSocket,
+  storedInMemoryBytes: platform.storedInMemoryBytes,
   ...(platform.openStore === undefined ? {} : { openStore: platform.openStore }),
   ...(platform.watchPage === undefined ? {} : { watchPage: platform.watchPage }),
   randomBytes,

@@ -12,6 +12,8 @@ export const platform: Platform = {
   log: (line) => {
     if (isDebugged) console.debug(`sonantica:swarm ${line}`);
   },
+  // A page has a player's buffers beside it, and reads from its database soon enough.
+  storedInMemoryBytes: 16 * 1024 * 1024,
   openStore: () => openLateStore(openIndexedDbStore),
   watchPage: ({ left, returned }) => {
     // Workers have no page to be left.

@@ -1,6 +1,7 @@
 import {
   ChunkSet,
   checkManifest,
+  chunksOf,
   isAulaId,
   isTrackId,
   ProtocolError,
@@ -115,6 +116,7 @@ export class Swarm {
       clock,
       eviction: options.eviction ?? 'priority',
       isPinned: (trackId) => this.#pinned.has(trackId),
+      storedInMemoryBytes: environment.storedInMemoryBytes,
       onLost: (track, chunk) => this.#delivery.chunkLost(track, chunk),
       onCached: (version, bytes) => this.#count(version, 'cache', bytes),
       demandFor: (track) => ({
@@ -193,6 +195,7 @@ export class Swarm {
     this.#mustBeOpen();
     const id = trackIdOf(trackId);
     const host: TrackHost = {
+      clock: this.#environment.clock,
       open: (signal, hint) => this.#openVersion(id, signal, hint),
       read: (version, range, dueInMs, signal) => {
         this.#lastRead = version;
@@ -593,19 +596,18 @@ export class Swarm {
     signal: AbortSignal,
   ): Promise<Uint8Array> {
     const { manifest } = version;
-    const bytes = new Uint8Array(range.end - range.start);
-    if (bytes.length === 0) return bytes;
+    if (range.end === range.start) return new Uint8Array(0);
     const give = new AbortController();
     const demand = this.#delivery.want(version, range, dueInMs);
     this.#demands.set(demand, give);
     try {
       const either = AbortSignal.any([signal, give.signal]);
+      const { first, end } = chunksOf(manifest, range);
+      // Awaited here: the demand lasts until the bytes are there.
+      if (end - first === 1) return await version.read(range, first, either);
+      const bytes = new Uint8Array(range.end - range.start);
       const parts: Promise<void>[] = [];
-      for (
-        let chunk = Math.floor(range.start / manifest.chunkSize);
-        chunk * manifest.chunkSize < range.end;
-        chunk++
-      ) {
+      for (let chunk = first; chunk < end; chunk++) {
         const at = Math.max(0, chunk * manifest.chunkSize - range.start);
         parts.push(version.read(range, chunk, either).then((part) => bytes.set(part, at)));
       }

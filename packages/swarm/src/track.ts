@@ -1,15 +1,21 @@
 import type { ByteRange, Manifest } from '@sonantica/wire';
+import type { Clock } from './core/env.ts';
+import { bytesPerSecond, dueAtPlayhead, Playhead } from './core/playhead.ts';
 import { SwarmError } from './errors.ts';
 import { Emitter, type Unsubscribe } from './events.ts';
 import type { TrackEvents, TrackStats } from './options.ts';
 import type { Playable } from './playback/playback.ts';
+import type { RangeReader } from './playback/range-reader.ts';
 import { HEAD_BYTES } from './sources/head-start.ts';
 import type { TrackVersion } from './track-version.ts';
 
 /** How a read is hurried or given up. */
 export interface ReadOptions {
   readonly signal?: AbortSignal;
-  /** When the bytes are needed, in milliseconds from now. Without it nobody is in a hurry. */
+  /**
+   * When the bytes are needed, in milliseconds from now. Without it, when the playhead reaches them; where no player said
+   * where it is, nobody is in a hurry.
+   */
   readonly deadlineMs?: number;
 }
 
@@ -21,6 +27,7 @@ export interface OpenHint {
 
 /** What a track needs of its swarm. */
 export interface TrackHost {
+  readonly clock: Clock;
   /** The verified manifest and what is held of that version. */
   open(signal: AbortSignal, hint: OpenHint): Promise<TrackVersion>;
   /** Bytes, proven, into memory of the caller's own. */
@@ -37,12 +44,12 @@ export interface TrackHost {
 const UNHURRIED_MS = 15_000;
 /** A read that is due sooner than this is one to begin with, in milliseconds. */
 const AT_ONCE_MS = 500;
-/** Bytes read at a time by a stream. */
-const STREAM_BYTES = 262_144;
 
 /** A track as a player sees it: bytes by range, as a stream, as a Blob. Opened with `swarm.open`. */
 export class Track {
   readonly trackId: string;
+  /** Where its player is. Readers that serve a player take their deadlines from here. */
+  readonly playhead: Playhead;
   readonly #host: TrackHost;
   readonly #events = new Emitter<TrackEvents>();
   readonly #closing = new AbortController();
@@ -53,6 +60,7 @@ export class Track {
   constructor(trackId: string, host: TrackHost) {
     this.trackId = trackId;
     this.#host = host;
+    this.playhead = new Playhead(host.clock);
   }
 
   /** The verified manifest. Rejects with `track-not-found`, `manifest-invalid` or `origin-unavailable`. */
@@ -65,9 +73,10 @@ export class Track {
    * `invalid-argument` for a range beyond the track, `origin-unavailable` when nobody gives the bytes,
    * `aborted` or `closed`.
    */
-  async read(range: ByteRange, { signal, deadlineMs = UNHURRIED_MS }: ReadOptions = {}): Promise<Uint8Array> {
+  async read(range: ByteRange, { signal, deadlineMs }: ReadOptions = {}): Promise<Uint8Array> {
     const { start, end } = range;
-    const atOnce = deadlineMs <= AT_ONCE_MS && start >= 0 && start < Math.min(end, HEAD_BYTES);
+    const atOnce =
+      (deadlineMs ?? UNHURRIED_MS) <= AT_ONCE_MS && start >= 0 && start < Math.min(end, HEAD_BYTES);
     const version = await this.#open({ head: atOnce });
     if (
       !Number.isInteger(start) ||
@@ -81,29 +90,48 @@ export class Track {
         `bytes ${start}–${end} of a track of ${version.manifest.size} bytes`,
       );
     }
-    return this.#host.read(version, range, deadlineMs, this.#signal(signal));
+    const dueInMs = deadlineMs ?? this.#dueInMs(start, version.manifest);
+    return this.#host.read(version, range, dueInMs, this.#signal(signal));
   }
 
-  /** The track, or a range of it, in order. Cancelling the stream stops what it asked for. */
+  /**
+   * Where the player is, in seconds from the beginning: what it hears soon is wanted first. Call it as often as the player
+   * tells (`timeupdate`, `seeking`); players that say nothing are estimated from the bitrate and what they take. Throws
+   * `invalid-argument` for what is no place.
+   */
+  setPlayhead(seconds: number): void {
+    if (!Number.isFinite(seconds) || seconds < 0)
+      throw new SwarmError('invalid-argument', `${seconds} is no place in a track`);
+    this.playhead.set(seconds);
+  }
+
+  /**
+   * The track, or a range of it, in order, each piece wanted by when a player hears it. Cancelling the stream stops what it
+   * asked for. Its reads reject as `read` does.
+   */
   stream(range?: ByteRange): ReadableStream<Uint8Array> {
-    let at = range?.start ?? 0;
-    const stop = new AbortController();
-    return new ReadableStream<Uint8Array>(
-      {
-        pull: async (controller) => {
-          const { size } = await this.manifest();
-          const end = Math.min(range?.end ?? size, size);
-          if (at < end) {
-            const next = Math.min(end, at + STREAM_BYTES);
-            controller.enqueue(await this.read({ start: at, end: next }, { signal: stop.signal }));
-            at = next;
-          }
-          if (at >= end) controller.close();
-        },
-        cancel: () => stop.abort(new SwarmError('aborted', 'the stream was cancelled')),
-      },
-      { highWaterMark: 1 },
-    );
+    let reader: RangeReader | undefined;
+    const pull = async (controller: ReadableStreamDefaultController<Uint8Array>) => {
+      if (reader === undefined) {
+        const [manifest, { RangeReader: Reader }] = await Promise.all([
+          this.manifest(),
+          import('./playback/range-reader.ts'),
+        ]);
+        const start = range?.start ?? 0;
+        const end = Math.max(start, Math.min(range?.end ?? manifest.size, manifest.size));
+        reader = new Reader(this, manifest, { start, end });
+        if (stopped) return reader.cancel();
+      }
+      const bytes = await reader.next();
+      if (bytes === undefined) controller.close();
+      else controller.enqueue(bytes);
+    };
+    let stopped = false;
+    const cancel = () => {
+      stopped = true;
+      reader?.cancel();
+    };
+    return new ReadableStream<Uint8Array>({ pull, cancel }, { highWaterMark: 0 });
   }
 
   /** The whole track in memory, with its media type. */
@@ -178,6 +206,14 @@ export class Track {
       },
     );
     return this.#opening;
+  }
+
+  /** When the playhead reaches a byte; some time soon, where nobody said where it is. */
+  #dueInMs(byte: number, manifest: Manifest): number {
+    const placeMs = this.playhead.placeMs();
+    return placeMs === undefined
+      ? UNHURRIED_MS
+      : dueAtPlayhead(placeMs, byte, bytesPerSecond(manifest) / 1000);
   }
 
   #signal(signal: AbortSignal | undefined): AbortSignal {

@@ -25,7 +25,8 @@ export const FIRST_LIGHT = 'first-light-24-96';
 /** Where the browser build lies. */
 export const BROWSER_BUILD = join(ROOT, 'packages/swarm/dist/browser');
 
-const PAGE = `<!doctype html><meta charset="utf-8"><title>stage</title><link rel="icon" href="data:,">
+/** The empty page that has the library. */
+export const PAGE = `<!doctype html><meta charset="utf-8"><title>stage</title><link rel="icon" href="data:,">
 <audio id="player"></audio>
 <script type="module">
   import * as sonantica from '/sonantica.js';

@@ -460,10 +460,41 @@ describe('claims', () => {
   });
 });
 
+describe('a listener whom the origin alone feeds', () => {
+  it('is given the bytes in order: what is due later takes nothing from the line until its turn', () => {
+    const rig = new Rig();
+    for (const chunk of [0, 1, 2]) rig.wantChunk(chunk, 2_000 + chunk * 1_000);
+    expect(rig.inFlight(ORIGIN)).toBe(8);
+    rig.deliver(ORIGIN, 4);
+    expect(rig.inFlight(ORIGIN)).toBe(4);
+    rig.deliver(ORIGIN, 2);
+    expect(rig.inFlight(ORIGIN)).toBe(2 + 8);
+  });
+
+  it('waits for nothing that nobody listens to while it listens, and takes it afterwards', () => {
+    const rig = new Rig();
+    const chunk = chunkRange(SONG, 3);
+    rig.want({ start: chunk.start + 4 * BLOCK, end: chunk.end }, 2_000);
+    rig.want({ start: chunk.start, end: chunk.end }, NEVER);
+    expect(rig.inFlight(ORIGIN)).toBe(4);
+    rig.deliver(ORIGIN, 4);
+    expect(rig.inFlight(ORIGIN)).toBe(0);
+    rig.pass(1_100);
+    expect(rig.inFlight(ORIGIN)).toBe(4);
+  });
+
+  it('is one that a tracker says nothing of: what is due is asked for by whole chunks, not block by block', () => {
+    const rig = new Rig({ tracker: 'absent' });
+    rig.wantChunk(0, 300);
+    expect(rig.log.filter(({ type }) => type === 'fetch')).toHaveLength(1);
+    expect(rig.inFlight(ORIGIN)).toBe(8);
+  });
+});
+
 describe('a tracker not heard of yet', () => {
   it('is waited for by who is in no hurry', () => {
     const rig = new Rig({ tracker: 'awaited' });
-    rig.wantChunk(0, 3_100);
+    rig.wantChunk(0, NEVER);
     rig.wantChunk(1, NEVER);
     expect(rig.log).toEqual([]);
     rig.run(rig.scheduler.setTracker('absent', rig.now));

@@ -72,6 +72,8 @@ const GIVE_UP_AFTER_MS = 3_000;
 const PREFETCH_AFTER_MS = 250;
 /** How often the order of chunks follows what others hold, where it does, in milliseconds. */
 const REORDER_EVERY_MS = 100;
+/** Who has wanted nothing by a deadline for this long leaves the line to what nobody waits for, in milliseconds. */
+const QUIET_MS = 1_000;
 const BUSY_PAUSE_MS = 250;
 const NOT_GIVING_PAUSE_MS = 60_000;
 
@@ -98,6 +100,8 @@ export class ChunkScheduler {
   readonly #demandedMs = new Map<DemandId, number>();
   /** Since when peers are to be expected: when the tracker answered, or the first of the present ones was linked. */
   #peersSinceMs = Number.NEGATIVE_INFINITY;
+  /** When something was last wanted by a deadline. */
+  #listenedMs = Number.NEGATIVE_INFINITY;
   /** When a peer last gave a block. */
   #lastGivenMs = Number.NEGATIVE_INFINITY;
   #policy: SourcePolicy;
@@ -188,6 +192,7 @@ export class ChunkScheduler {
     if (prefetch !== undefined) return this.#plan(nowMs);
     if (deadlineMs - nowMs < URGENT_MS) this.#recallPrefetch();
     this.#demandedMs.set(id, nowMs);
+    if (deadlineMs !== Number.POSITIVE_INFINITY) this.#listenedMs = nowMs;
     const origin = this.#origin;
     origin.pausedUntilMs = Math.min(origin.pausedUntilMs, nowMs + ORIGIN_FIRST_PAUSE_MS);
     return this.#plan(nowMs);
@@ -197,6 +202,7 @@ export class ChunkScheduler {
   unwant(key: TrackKey, id: DemandId, nowMs: number): SchedulerCommand[] {
     this.#demandedMs.delete(id);
     const track = this.#tracks.get(key);
+    if (track?.hasDeadline(id) === true) this.#listenedMs = nowMs;
     if (track?.drop(id, nowMs) !== true) return [];
     track.inOrder();
     for (const chunk of track.begun) if (!chunk.isWanted) this.#cancelAll(track, chunk);
@@ -635,17 +641,29 @@ export class ChunkScheduler {
       if (!completes && this.#urgentBytesAtOrigin(nowMs) >= URGENT_AHEAD_BYTES) return;
       const choice = urgentChoice(view, track, chunk, nowMs);
       if (choice.type !== 'fetch') return;
+      const isUnheard = chunk.dueMs(choice.run.first) === Number.POSITIVE_INFINITY;
+      if (isUnheard && track.originProvesBlocks && this.#givesInOrder(track, nowMs)) return;
       this.#askOrigin(track, chunk, choice.run, choice.whole, nowMs);
     }
   }
 
   /** The rest of a chunk that is this listener's to fetch, while nobody waits for anything of the origin. */
   #takePatient(track: TrackDemand, chunk: WantedChunk, nowMs: number): void {
-    const { outstandingChunks } = this.#origin;
+    const { outstandingChunks, pace } = this.#origin;
     const another = !outstandingChunks.has(chunk);
     if (another && (outstandingChunks.size >= ORIGIN_CHUNKS || this.#urgentBytesAtOrigin(nowMs) > 0)) return;
-    for (let run = chunk.mostPressingIdle(); run !== undefined; run = chunk.mostPressingIdle())
+    const inOrder = this.#givesInOrder(track, nowMs);
+    for (let run = chunk.mostPressingIdle(); run !== undefined; run = chunk.mostPressingIdle()) {
+      if (inOrder && chunk.dueMs(run.first) === Number.POSITIVE_INFINITY) return;
+      if (inOrder && this.#bytesAtOrigin(Number.POSITIVE_INFINITY) > pace.aheadBytes) return;
       this.#askOrigin(track, chunk, run, true, nowMs);
+    }
+  }
+
+  /** Whether the origin alone feeds a listener: then nothing takes from the line before its turn, as over plain HTTP. */
+  #givesInOrder(track: TrackDemand, nowMs: number): boolean {
+    if (this.#peers.size > 0) return false;
+    return nowMs - this.#listenedMs < QUIET_MS || track.inOrder()[0]?.deadlineMs !== Number.POSITIVE_INFINITY;
   }
 
   #askOrigin(track: TrackDemand, chunk: WantedChunk, run: BlockSpan, whole: boolean, nowMs: number): void {
@@ -661,7 +679,11 @@ export class ChunkScheduler {
 
   /** Bytes under way from the origin that somebody waits for. */
   #urgentBytesAtOrigin(nowMs: number): number {
-    const beforeMs = nowMs + 2 * this.#origin.pace.leadMs;
+    return this.#bytesAtOrigin(nowMs + 2 * this.#origin.pace.leadMs);
+  }
+
+  /** Bytes under way from the origin that are due before a time; all that somebody waits for when it is infinite. */
+  #bytesAtOrigin(beforeMs: number): number {
     let bytes = 0;
     for (const chunk of this.#origin.outstandingChunks.keys()) {
       if (chunk.deadlineMs >= beforeMs) continue;

@@ -11,6 +11,13 @@ describe('the pace of the origin', () => {
     expect(pace.isCongested(1_000)).toBe(false);
   });
 
+  it('has as much under way as comes in two answers, within bounds', () => {
+    expect(new OriginPace().aheadBytes).toBe(50_000);
+    expect(paced({ firstByteMs: 100, bytesPerMs: 1_000 }).aheadBytes).toBeCloseTo(200_000, -3);
+    expect(paced({ firstByteMs: 2, bytesPerMs: 100 }).aheadBytes).toBe(32_768);
+    expect(paced({ firstByteMs: 500, bytesPerMs: 50_000 }).aheadBytes).toBe(1_048_576);
+  });
+
   it('leaves a distant origin more time than a near one', () => {
     const near = paced({ firstByteMs: 20, bytesPerMs: 1_000 });
     const far = paced({ firstByteMs: 400, bytesPerMs: 1_000 });

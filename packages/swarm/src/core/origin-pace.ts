@@ -8,6 +8,10 @@ const MARGIN_MS = 400;
 const LONGEST_LEAD_MS = 3_000;
 /** What has to come of a block before its deadline when a few are asked for at once, in bytes. */
 const LEAD_BYTES = 65_536;
+/** Bounds of what is asked for ahead of the last answer, in bytes, and the answers' times it is to fill. */
+const LEAST_AHEAD_BYTES = 32_768;
+const MOST_AHEAD_BYTES = 1_048_576;
+const ANSWERS_AHEAD = 2;
 const SMOOTHING = 0.25;
 /** How many mean deviations of the answer's time are allowed for, as TCP's retransmission timer does (RFC 6298). */
 const DEVIATIONS = 4;
@@ -40,6 +44,12 @@ export class OriginPace {
     const transferMs = this.#bytesPerMs === undefined ? 0 : LEAD_BYTES / this.#bytesPerMs;
     const answerMs = this.firstByteMs + DEVIATIONS * this.#deviationMs;
     return Math.min(LONGEST_LEAD_MS, MARGIN_MS + answerMs + transferMs);
+  }
+
+  /** Bytes to have under way so that the line is not idle between one answer and the next. */
+  get aheadBytes(): number {
+    const inOneAnswer = (this.#bytesPerMs ?? FIRST_GUESS_BYTES_PER_MS) * this.firstByteMs;
+    return Math.min(MOST_AHEAD_BYTES, Math.max(LEAST_AHEAD_BYTES, ANSWERS_AHEAD * inOneAnswer));
   }
 
   /** When a request of this size made now is expected to be answered whole, in milliseconds from now. */

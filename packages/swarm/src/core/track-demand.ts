@@ -91,6 +91,11 @@ export class TrackDemand {
     return true;
   }
 
+  /** Whether somebody waits for what a demand wants. */
+  hasDeadline(id: DemandId): boolean {
+    return (this.#demands.get(id)?.deadlineMs ?? Number.POSITIVE_INFINITY) !== Number.POSITIVE_INFINITY;
+  }
+
   /** The demands that need a chunk. */
   demandsOf(chunk: number): DemandId[] {
     const ids: DemandId[] = [];

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { answerMedia, SAFE_HEADERS } from './media-answer.ts';
-import { bytesPerSecond, mediaFacts, statusOf, type PlayableTrack } from './playable-track.ts';
+import { mediaFacts, statusOf, type PlayableTrack } from './playable-track.ts';
 import { RangeReader } from './range-reader.ts';
 
 /** What a local server needs of a swarm. */
@@ -96,13 +96,9 @@ async function serve(
   });
   response.writeHead(answer.status, answer.headers);
   if (answer.body === undefined) return void response.end();
-  const { read } = track;
-  const reader = new RangeReader({
-    read: read.bind(track),
-    range: answer.body,
-    bytesPerSecond: bytesPerSecond(manifest),
-    nowMs: () => performance.now(),
-  });
+  const reader = new RangeReader(track, manifest, answer.body);
+  // A player that leaves while it waits for bytes is heard of here alone.
+  response.once('close', () => reader.cancel());
   await pipeline(piecesOf(reader), response);
 }
 

@@ -1,8 +1,7 @@
-import type { ByteRange } from '@sonantica/wire';
 import { SwarmError } from '../errors.ts';
 import { answerMedia, refusal, servedType } from './media-answer.ts';
-import { bytesPerSecond, mediaFacts, statusOf, type PlayableTrack } from './playable-track.ts';
-import { RangeReader } from './range-reader.ts';
+import { mediaFacts, statusOf, type PlayableTrack } from './playable-track.ts';
+import { streamRange } from './range-reader.ts';
 import { WorkerHost } from './worker-host.ts';
 
 /** How a player gets at a track. */
@@ -26,14 +25,11 @@ export interface PlaybackParts {
 
 /** Up to this size, in bytes, a track is put into memory where no worker answers. */
 const MOST_BLOB_BYTES = 50_000_000;
-/** Wanted early, wherever the playhead is: players look for seek tables and tags at the end. */
-const END_CHUNKS = 2;
-const END_DUE_MS = 3_000;
 
 /** Gives tracks to players by URL and by `fetch`. One a swarm. */
 export class Playback {
   readonly #parts: PlaybackParts;
-  readonly #open = new Map<PlayableTrack, { root: string; blobUrl?: string; stop: AbortController }>();
+  readonly #open = new Map<PlayableTrack, { root: string; blobUrl?: string }>();
   #host: WorkerHost | undefined;
   #connecting: Promise<string | undefined> | undefined;
   #connected = false;
@@ -44,16 +40,13 @@ export class Playback {
 
   /** A URL for a player. Valid until the track is closed. Rejects as `manifest` does, or with `origin-unavailable`. */
   async playable(track: PlayableTrack): Promise<Playable> {
-    const manifest = await track.manifest();
-    const { root, size, mime } = manifest;
+    const { root, size, mime } = await track.manifest();
     const version = root.slice(0, 16);
-    const open = this.#open.get(track) ?? { root, stop: new AbortController() };
+    const open = this.#open.get(track) ?? { root };
     this.#open.set(track, open);
     const prefix = await this.#connect();
-    if (prefix !== undefined) {
-      this.#wantEnds(track, manifest, open.stop.signal);
+    if (prefix !== undefined)
       return { url: `${prefix}${encodeURIComponent(track.trackId)}?v=${version}`, via: 'worker' };
-    }
     if (size < MOST_BLOB_BYTES) {
       open.blobUrl ??= URL.createObjectURL(new Blob([await track.blob()], { type: servedType(mime) }));
       return { url: open.blobUrl, via: 'blob' };
@@ -74,7 +67,7 @@ export class Playback {
         range: headers.get('range'),
         ifRange: headers.get('if-range'),
       });
-      const body = answer.body === undefined ? null : mediaStream(track, manifest, answer.body, signal);
+      const body = answer.body === undefined ? null : streamRange(track, manifest, answer.body, signal);
       return new Response(body, { status: answer.status, headers: answer.headers });
     } catch (error) {
       if (request.signal.aborted) throw request.signal.reason;
@@ -86,7 +79,6 @@ export class Playback {
   closed(track: PlayableTrack): void {
     const open = this.#open.get(track);
     if (open === undefined) return;
-    open.stop.abort(new SwarmError('closed', 'the track was closed'));
     if (open.blobUrl !== undefined) URL.revokeObjectURL(open.blobUrl);
     this.#open.delete(track);
   }
@@ -114,42 +106,4 @@ export class Playback {
       if (track.trackId === trackId && root.startsWith(version)) return track;
     return undefined;
   }
-
-  #wantEnds(
-    track: PlayableTrack,
-    { size, chunkSize }: { readonly size: number; readonly chunkSize: number },
-    signal: AbortSignal,
-  ): void {
-    const lastChunk = Math.ceil(size / chunkSize) - 1;
-    const start = Math.max(0, lastChunk - END_CHUNKS + 1) * chunkSize;
-    // Best effort: whoever plays hears of what is missing.
-    track.read({ start, end: size }, { signal, deadlineMs: END_DUE_MS }).catch(() => undefined);
-  }
-}
-
-/** A range of a track in order, wanted as fast as it is taken. Cancelling it takes back what is wanted. */
-export function mediaStream(
-  track: Pick<PlayableTrack, 'read'>,
-  manifest: Parameters<typeof bytesPerSecond>[0],
-  range: ByteRange,
-  signal?: AbortSignal,
-): ReadableStream<Uint8Array<ArrayBuffer>> {
-  const reader = new RangeReader({
-    read: (part, options) => track.read(part, options),
-    range,
-    bytesPerSecond: bytesPerSecond(manifest),
-    nowMs: () => performance.now(),
-  });
-  signal?.addEventListener('abort', () => reader.cancel(), { once: true });
-  return new ReadableStream(
-    {
-      pull: async (controller) => {
-        const bytes = await reader.next();
-        if (bytes === undefined) controller.close();
-        else controller.enqueue(bytes as Uint8Array<ArrayBuffer>);
-      },
-      cancel: () => reader.cancel(),
-    },
-    { highWaterMark: 0 },
-  );
 }

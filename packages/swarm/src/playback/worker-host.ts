@@ -1,4 +1,4 @@
-import { bytesPerSecond, mediaFacts, statusOf, type PlayableTrack } from './playable-track.ts';
+import { mediaFacts, statusOf, type PlayableTrack } from './playable-track.ts';
 import { RangeReader } from './range-reader.ts';
 import {
   isOf,
@@ -109,12 +109,7 @@ export class WorkerHost {
       port.onmessage = ({ data }: MessageEvent<PullMessage>) => {
         if (data.type === 'cancel') return end();
         if (data.type === 'range') {
-          reader = new RangeReader({
-            read: (range, options) => track.read(range, options),
-            range: data.range,
-            bytesPerSecond: bytesPerSecond(manifest),
-            nowMs: () => performance.now(),
-          });
+          reader = new RangeReader(track, manifest, data.range);
           this.#readers.add(reader);
           return;
         }

@@ -52,7 +52,8 @@ export async function* getPieces(
   signal.addEventListener('abort', stop, { once: true });
   if (signal.aborted) stop();
   try {
-    const response = await fetch(url, { headers, signal: silence.signal });
+    // The browser's own cache would keep every byte twice, and lets ranges of one file wait for each other.
+    const response = await fetch(url, { headers, signal: silence.signal, cache: 'no-store' });
     try {
       accept(response);
     } catch (error) {

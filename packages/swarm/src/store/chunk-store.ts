@@ -18,6 +18,14 @@ export interface StoredTrack extends StoredTrackKey {
   readonly usedAtMs: number;
 }
 
+/** How full a store is that several instances share. In bytes. */
+export interface StoreCapacity {
+  /** Chunks held, whoever put them. */
+  readonly usedBytes: number;
+  /** What the system would let be kept beside; `undefined` where it does not say. */
+  readonly roomBytes: number | undefined;
+}
+
 /**
  * Keeps proven chunks and small facts over restarts. Bytes are proven before `putChunk` and again by
  * the reader after a restart: a store is not trusted.
@@ -57,6 +65,11 @@ export interface ChunkStore {
   exclusively?<T>(name: string, act: () => Promise<T>): Promise<T>;
   /** Hears the name of every document that another instance with the same contents has put. Calls `off` to stop. */
   onDocument?(listener: (name: string) => void): () => void;
+  /**
+   * What all instances with the same contents hold together, and what more the system has room for. Missing, or answering
+   * nothing, where a store belongs to one instance alone.
+   */
+  capacity?(): Promise<StoreCapacity | undefined>;
   /** Waits for what is under way and lets go of locks, also when it rejects. Idempotent. */
   close(): Promise<void>;
 }

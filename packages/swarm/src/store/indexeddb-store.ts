@@ -2,7 +2,8 @@ import { ChunkSet, chunkCount, chunkLength, type Geometry, type ManifestJson } f
 import { createStore, promisifyRequest, type UseStore } from 'idb-keyval';
 import { SwarmError } from '../errors.ts';
 import { checkChunk, checkDocumentName, documentJson, geometryOf } from './arguments.ts';
-import type { ChunkStore, StoredTrack, StoredTrackKey } from './chunk-store.ts';
+import type { ChunkStore, StoreCapacity, StoredTrack, StoredTrackKey } from './chunk-store.ts';
+import { addToTotal, lengthOf, putTotal, readTotal, takeFromTotal } from './indexeddb-total.ts';
 import { ownBuffer } from './own-buffer.ts';
 
 /** How an IndexedDB store is opened. */
@@ -15,6 +16,10 @@ export interface IndexedDbStoreOptions {
   readonly wallMs?: () => number;
 }
 
+/** How long an estimate of the site's room is believed, in milliseconds. */
+const ROOM_KNOWN_MS = 10_000;
+/** The share of its quota that is left to the site itself. */
+const LEFT_TO_SITE = 0.05;
 /** How long a last use may be known to this page alone, in milliseconds. */
 const USE_WRITTEN_MS = 60_000;
 
@@ -22,6 +27,7 @@ const USE_WRITTEN_MS = 60_000;
  * One object store. Keys sort by kind:
  *   ['chunk', version, number] → Uint8Array      ['document', name] → JSON text
  *   ['manifest', version] → JSON text            ['used', version] → milliseconds since 1970
+ *   ['total'] → bytes of all chunks
  */
 type Key = ['chunk', string, number] | ['document' | 'manifest' | 'used', string];
 
@@ -49,6 +55,7 @@ class IndexedDbStore implements ChunkStore {
   readonly #listeners = new Set<(name: string) => void>();
   #use: UseStore;
   #persist: boolean;
+  #room: { readonly askedMs: number; readonly bytes: Promise<number | undefined> } | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(name: string, persist: boolean, wallMs: () => number) {
@@ -78,7 +85,7 @@ class IndexedDbStore implements ChunkStore {
         const { key, manifest, geometry } = track;
         const count = chunkCount(geometry);
         const held = (chunks.get(version) ?? []).filter((chunk) => isChunkNumber(chunk, count));
-        const sizeBytes = held.reduce((bytes, chunk) => bytes + chunkLength(geometry, chunk), 0);
+        const sizeBytes = lengthOf(geometry, held);
         const atMs = this.#used.get(version)?.atMs ?? used.get(version);
         const usedAtMs = typeof atMs === 'number' ? atMs : 0;
         tracks.push({ ...key, manifest, held: ChunkSet.of(count, held), sizeBytes, usedAtMs });
@@ -93,8 +100,13 @@ class IndexedDbStore implements ChunkStore {
       const geometry = geometryOf(key, manifest);
       const text = JSON.stringify(manifest);
       const before = readTrack(version, await get(store, ['manifest', version]))?.geometry;
-      if (before !== undefined && (before.size !== geometry.size || before.chunkSize !== geometry.chunkSize))
+      if (
+        before !== undefined &&
+        (before.size !== geometry.size || before.chunkSize !== geometry.chunkSize)
+      ) {
+        await takeFromTotal(store, before, await chunksOf(store, version, before));
         store.delete(rangeOf('chunk', version));
+      }
       put(store, ['manifest', version], text);
       this.#touch(store, version, true);
       await promisifyRequest(store.transaction);
@@ -108,6 +120,8 @@ class IndexedDbStore implements ChunkStore {
       const version = versionOf(key);
       const track = readTrack(version, await get(store, ['manifest', version]));
       checkChunk(track?.geometry, chunk, own);
+      const before = await promisifyRequest(store.getKey(['chunk', version, chunk]));
+      if (before === undefined) await addToTotal(store, own.length);
       put(store, ['chunk', version, chunk], own);
       this.#touch(store, version, false);
       await promisifyRequest(store.transaction);
@@ -134,9 +148,12 @@ class IndexedDbStore implements ChunkStore {
 
   deleteChunks(key: StoredTrackKey, chunks: Iterable<number>): Promise<void> {
     return this.#run(`deleting chunks of ${key.trackId}`, 'readwrite', async (store) => {
-      for (const chunk of chunks) {
-        if (isChunkNumber(chunk, Number.MAX_SAFE_INTEGER)) store.delete(['chunk', versionOf(key), chunk]);
-      }
+      const version = versionOf(key);
+      const geometry = readTrack(version, await get(store, ['manifest', version]))?.geometry;
+      const held = new Set(await chunksOf(store, version, geometry));
+      const gone = [...new Set(chunks)].filter((chunk) => held.has(chunk));
+      await takeFromTotal(store, geometry, gone);
+      for (const chunk of gone) store.delete(['chunk', version, chunk]);
       await promisifyRequest(store.transaction);
     });
   }
@@ -144,12 +161,20 @@ class IndexedDbStore implements ChunkStore {
   deleteTrack(key: StoredTrackKey): Promise<void> {
     return this.#run(`deleting ${key.trackId}`, 'readwrite', async (store) => {
       const version = versionOf(key);
+      const geometry = readTrack(version, await get(store, ['manifest', version]))?.geometry;
+      await takeFromTotal(store, geometry, await chunksOf(store, version, geometry));
       store.delete(rangeOf('chunk', version));
       store.delete(['manifest', version]);
       store.delete(['used', version]);
       this.#used.delete(version);
       await promisifyRequest(store.transaction);
     });
+  }
+
+  async capacity(): Promise<StoreCapacity> {
+    const known = await this.#run('reading what is held', 'readonly', readTotal);
+    const usedBytes = known ?? (await this.#count());
+    return { usedBytes, roomBytes: await this.#roomBytes() };
   }
 
   getDocument(name: string): Promise<unknown> {
@@ -199,6 +224,42 @@ class IndexedDbStore implements ChunkStore {
     } catch (error) {
       throw toStoreError(error, 'closing the store');
     }
+  }
+
+  /** Adds up what is held; once, unless the database was made before it was counted, or is damaged. */
+  #count(): Promise<number> {
+    return this.#run('counting what is held', 'readwrite', async (store) => {
+      const chunks = byVersion(await promisifyRequest(store.getAllKeys(rangeOf('chunk'))));
+      let bytes = 0;
+      for (const [version, text] of await entries(store, 'manifest')) {
+        const geometry = readTrack(version, text)?.geometry;
+        if (geometry === undefined) continue;
+        const count = chunkCount(geometry);
+        const held = (chunks.get(version) ?? []).filter((chunk) => isChunkNumber(chunk, count));
+        bytes += lengthOf(geometry, held);
+      }
+      putTotal(store, bytes);
+      await promisifyRequest(store.transaction);
+      return bytes;
+    });
+  }
+
+  /** What the browser would let the site keep beside, as it says; asked now and then. */
+  #roomBytes(): Promise<number | undefined> {
+    const now = this.#wallMs();
+    if (this.#room !== undefined && Math.abs(now - this.#room.askedMs) < ROOM_KNOWN_MS)
+      return this.#room.bytes;
+    // Missing on plain HTTP.
+    const storage: StorageManager | undefined = globalThis.navigator?.storage;
+    const bytes = Promise.resolve(storage?.estimate?.()).then(
+      (estimate) => {
+        if (estimate?.quota === undefined || estimate.usage === undefined) return undefined;
+        return Math.max(0, Math.floor(estimate.quota * (1 - LEFT_TO_SITE) - estimate.usage));
+      },
+      () => undefined,
+    );
+    this.#room = { askedMs: now, bytes };
+    return bytes;
   }
 
   /** Does one thing in one transaction, so that closing waits for it and its failure is a `SwarmError`. */
@@ -278,6 +339,17 @@ async function entries(store: IDBObjectStore, kind: 'manifest' | 'used'): Promis
     if (Array.isArray(key) && typeof key[1] === 'string') found.set(key[1], values[i]);
   }
   return found;
+}
+
+/** The chunks that are held of a version; those that its manifest does not have are none. */
+async function chunksOf(
+  store: IDBObjectStore,
+  version: string,
+  geometry: Geometry | undefined,
+): Promise<number[]> {
+  const keys = await promisifyRequest(store.getAllKeys(rangeOf('chunk', version)));
+  const count = geometry === undefined ? Number.MAX_SAFE_INTEGER : chunkCount(geometry);
+  return (byVersion(keys).get(version) ?? []).filter((chunk) => isChunkNumber(chunk, count));
 }
 
 /** The numbers of chunks by version; keys of another form are passed over. */

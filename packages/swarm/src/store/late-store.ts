@@ -21,6 +21,7 @@ export function openLateStore(open: () => Promise<ChunkStore>): ChunkStore {
       const store = await opened;
       return store.exclusively === undefined ? act() : store.exclusively(name, act);
     },
+    capacity: async () => (await opened).capacity?.(),
     onDocument: (listener) => {
       let closed = false;
       let stop: (() => void) | undefined;

@@ -198,6 +198,24 @@ export function chunkStoreSuite(
     expectSame([...onlyTrack(await store.tracks()).held].join(), '1', 'held chunks');
   });
 
+  it('counts what all who share it hold, where it is shared', async (store) => {
+    if (store.capacity === undefined) return;
+    const used = async () => (await store.capacity?.())?.usedBytes;
+    expectSame(await used(), 0, 'bytes of an empty store');
+    const key = await putTrack(store, 'song', [0, 2]);
+    expectSame(await used(), CHUNK_BYTES + 1000, 'bytes');
+    await store.putChunk(key, 0, bytesOf(4));
+    expectSame(await used(), CHUNK_BYTES + 1000, 'bytes, a chunk put twice');
+    await putTrack(store, 'other', [1]);
+    await store.deleteChunks(key, [0, 0, 1]);
+    expectSame(await used(), CHUNK_BYTES + 1000, 'bytes, some deleted');
+    await store.deleteChunks(keyOf('unknown'), [0]);
+    await store.deleteTrack(keyOf('other'));
+    expectSame(await used(), 1000, 'bytes, a track deleted');
+    await store.putManifest(key, { ...manifestOf(key), chunkSize: CHUNK_BYTES * 2 });
+    expectSame(await used(), 0, 'bytes, the track cut otherwise');
+  });
+
   it('keeps two versions of a track apart', async (store) => {
     const old = await putTrack(store, keyOf('song', 'a'), [0]);
     const young = await putTrack(store, keyOf('song', 'b'), []);
