@@ -17,8 +17,8 @@ const TICK_MS = 100;
 
 /** What a delivery tells those around it. */
 export interface DeliveryHandler {
-  /** Ask the tracker for leave to fetch chunks from the origin. */
-  claim(track: TrackKey, chunks: readonly number[]): void;
+  /** Ask the tracker for leave to fetch `most` of these chunks from the origin. */
+  claim(track: TrackKey, chunks: readonly number[], most: number): void;
   connect(peerId: string): void;
   /** Peers of the track may wait for this chunk. */
   fetching(track: TrackKey, chunk: number, etaMs: number): void;
@@ -290,7 +290,7 @@ export class Delivery implements SourceSink, TrackVersionHandler {
           this.#sources.get(command.source)?.cancel(command.track, command);
           break;
         case 'claim':
-          this.#handler.claim(command.track, command.chunks);
+          this.#handler.claim(command.track, command.chunks, command.most);
           break;
         case 'connect':
           this.#handler.connect(command.peerId);

@@ -203,12 +203,20 @@ export class Neighbourhood implements PeerSourceHandler {
       peer.tellFetching(track, chunk, Math.min(etaMs, NO_DEADLINE_MS));
   }
 
-  claim(track: TrackKey, chunks: readonly number[]): void {
+  claim(track: TrackKey, chunks: readonly number[], most: number): void {
     const version = this.#versions.get(track);
     if (version === undefined) return;
     const { trackId, root } = version.manifest;
     const have = this.#announcements.takeGained(track);
-    this.#tracker?.send({ type: 'claim', trackId, root, chunks, ...(have.length === 0 ? {} : { have }) });
+    this.#parts.log(`claims ${most} of ${chunks.join(', ')} of ${trackId}`);
+    this.#tracker?.send({
+      type: 'claim',
+      trackId,
+      root,
+      chunks,
+      ...(have.length === 0 ? {} : { have }),
+      ...(most < chunks.length ? { most } : {}),
+    });
   }
 
   /** The tracker's claim named this peer as the one who has or fetches a chunk. */
@@ -255,6 +263,7 @@ export class Neighbourhood implements PeerSourceHandler {
         return this.#heardOfClaim(message);
       case 'signal': {
         this.#trackerSays(message.from, message.tier);
+        for (const version of this.#versions.values()) this.#parts.delivery.setAlone(version.key, false);
         return this.#parts.connector.signal(message.from, message.data);
       }
       case 'error':
@@ -285,6 +294,8 @@ export class Neighbourhood implements PeerSourceHandler {
       if (this.#isHopeless(peerId)) mine.push(chunk);
       else others.set(chunk, peerId);
     }
+    const elsewhere = Array.from(others, ([chunk, peerId]) => `${chunk} by ${peerId}`);
+    this.#parts.log(`may fetch ${[...mine, ...elsewhere].join(', ') || 'nothing'} of ${trackId}`);
     this.#parts.delivery.claimed(trackKey(trackId, root), mine, others, ttlMs);
   }
 

@@ -558,7 +558,7 @@ export class Swarm {
 
   #deliveryHandler(): DeliveryHandler {
     return {
-      claim: (track, chunks) => this.#neighbourhood?.claim(track, chunks),
+      claim: (track, chunks, most) => this.#neighbourhood?.claim(track, chunks, most),
       connect: (peerId) => this.#neighbourhood?.connect(peerId),
       fetching: (track, chunk, etaMs) => this.#neighbourhood?.tellFetching(track, chunk, etaMs),
       block: (version, source, bytes) => {

@@ -320,7 +320,7 @@ describe('claims', () => {
   it('come before the origin; what is granted is fetched whole and told to peers', () => {
     const rig = tracked();
     rig.wantChunk(3, NEVER);
-    expect(rig.log).toEqual([{ type: 'claim', track: KEY, chunks: [3] }]);
+    expect(rig.log).toEqual([{ type: 'claim', track: KEY, chunks: [3], most: 1 }]);
     rig.forgetLog();
     rig.claimed([3]);
     expect(rig.fetches(ORIGIN)).toMatchObject([{ chunk: 3, first: 0, count: 8 }]);
@@ -344,7 +344,7 @@ describe('claims', () => {
     rig.pass(1_400);
     expect(rig.log).toHaveLength(1);
     rig.pass(100);
-    expect(rig.log.at(-1)).toEqual({ type: 'claim', track: KEY, chunks: [3] });
+    expect(rig.log.at(-1)).toEqual({ type: 'claim', track: KEY, chunks: [3], most: 1 });
   });
 
   it('that nobody answers for three seconds count as granted', () => {
@@ -363,7 +363,7 @@ describe('claims', () => {
     rig.failOrigin();
     rig.forgetLog();
     rig.pass(600);
-    expect(rig.log).toEqual([{ type: 'claim', track: KEY, chunks: [3] }]);
+    expect(rig.log).toEqual([{ type: 'claim', track: KEY, chunks: [3], most: 1 }]);
   });
 
   it('are at most eight at a time', () => {
@@ -399,7 +399,7 @@ describe('claims', () => {
     rig.scheduler.peerOpened('p', OTHER, ChunkSet.none(16), rig.now);
     rig.want({ start: 0, end: 5 * SONG.chunkSize }, NEVER);
     rig.run(rig.scheduler.want(OTHER, 99, { start: 0, end: SONG.size }, NEVER, rig.now));
-    expect(claimedIn(rig.log)).toHaveLength(8);
+    expect(leasesIn(rig.log)).toBe(8);
   });
 
   it('go to the track that somebody waits for first', () => {
@@ -429,14 +429,44 @@ describe('claims', () => {
     rig.deliver('p', 1);
     rig.forgetLog();
     rig.want({ start: 4 * SONG.chunkSize, end: SONG.size }, NEVER);
-    expect(claimedIn(rig.log)).toHaveLength(1);
+    expect(leasesIn(rig.log)).toBe(1);
+    expect(claimedIn(rig.log)).toHaveLength(LIMITS.maxClaims);
+    rig.forgetLog();
+    rig.claimed([7], [[5, 'somebody']], 60_000);
+    rig.pass(100);
+    expect(claimedIn(rig.log)).toEqual([]);
   });
 
-  it('are not made by a listener who is alone', () => {
+  it('are made by a listener who is alone, but not waited for', () => {
     const rig = new Rig({ tracker: 'up' });
     rig.run(rig.scheduler.setAlone(KEY, true, rig.now));
     rig.wantChunk(3, NEVER);
-    expect(rig.log.map(({ type }) => type)).toEqual(['fetch', 'fetching']);
+    expect(rig.log.map(({ type }) => type)).toEqual(['fetch', 'fetching', 'claim']);
+  });
+
+  it('of a listener who is alone come at most every 400 ms, for as many chunks as may be claimed', () => {
+    const rig = new Rig({ tracker: 'up' });
+    rig.run(rig.scheduler.setAlone(KEY, true, rig.now));
+    rig.want({ start: 0, end: SONG.size }, NEVER);
+    expect(leasesIn(rig.log)).toBe(4);
+    rig.claimed(claimedIn(rig.log).slice(0, 4), [], 60_000);
+    rig.forgetLog();
+    rig.deliver(ORIGIN, 64);
+    expect(rig.fetches(ORIGIN)).not.toEqual([]);
+    expect(claimedIn(rig.log)).toEqual([]);
+    rig.pass(500);
+    expect(claimedIn(rig.log)).not.toEqual([]);
+  });
+
+  it('show a listener who thought itself alone what somebody else fetches', () => {
+    const rig = new Rig({ tracker: 'up' });
+    rig.run(rig.scheduler.setAlone(KEY, true, rig.now));
+    rig.want({ start: 0, end: SONG.size }, NEVER);
+    const [first, ...others] = claimedIn(rig.log);
+    rig.claimed(others, [[first!, 'somebody']], 60_000);
+    rig.forgetLog();
+    rig.deliver(ORIGIN, 400);
+    expect(rig.fetches(ORIGIN).map(({ chunk }) => chunk)).not.toContain(first);
   });
 
   it('wait for the word of a peer that is fetching the chunk, as long as it said and a little longer', () => {
@@ -637,7 +667,7 @@ describe('a failing origin', () => {
     rig.forgetLog();
     rig.wantChunk(1, NEVER);
     rig.pass(200);
-    expect(rig.log).toEqual([{ type: 'claim', track: KEY, chunks: [1] }]);
+    expect(rig.log).toEqual([{ type: 'claim', track: KEY, chunks: [1], most: 1 }]);
   });
 });
 
@@ -999,6 +1029,10 @@ function tracked(): Rig {
   const rig = new Rig({ tracker: 'up' });
   rig.peer('p', 'aula', []);
   return rig;
+}
+
+function leasesIn(log: readonly SchedulerCommand[]): number {
+  return log.reduce((sum, command) => sum + (command.type === 'claim' ? command.most : 0), 0);
 }
 
 function claimedIn(log: readonly SchedulerCommand[]): number[] {

@@ -2,7 +2,7 @@ import { LIMITS, type ByteRange, type ChunkSet, type Geometry } from '@sonantica
 import type { Random } from './env.ts';
 import type { FlowWindowBounds } from './flow-window.ts';
 import { patientChoice, urgentChoice, type OriginView, type TrackerState } from './origin-choice.ts';
-import { claimsLeft, elsewhere, granted, isLease } from './origin-claims.ts';
+import { claimsLeft, elsewhere, granted, isLease, originStep } from './origin-claims.ts';
 import { OriginPace } from './origin-pace.ts';
 import { ORIGIN, SourceState, type SourceId, type Tier } from './source-state.ts';
 import { askedBefore, canDeliverBy, UNTRIED_MS } from './source-ranking.ts';
@@ -29,8 +29,13 @@ export type SchedulerCommand =
       readonly first: number;
       readonly count: number;
     }
-  /** Ask the tracker for leave to fetch these from the origin. */
-  | { readonly type: 'claim'; readonly track: TrackKey; readonly chunks: readonly number[] }
+  /** Ask the tracker for leave to fetch `most` of these from the origin. */
+  | {
+      readonly type: 'claim';
+      readonly track: TrackKey;
+      readonly chunks: readonly number[];
+      readonly most: number;
+    }
   /** Link to this peer: it holds or fetches what is wanted. */
   | { readonly type: 'connect'; readonly peerId: string }
   /** Tell the peers of this track what is being fetched. */
@@ -60,14 +65,14 @@ const GIVING_WITHIN_MS = 3_000;
 const MOST_TURNS = 8;
 /** A duplicate is asked for when the deadline is nearer than this and the first source is late. */
 const ENDGAME_MS = 1_000;
-/** A peer that will not be asked for longer than this is nobody to wait for, in milliseconds. */
-const HOPELESS_AFTER_MS = 1_500;
 /** Pauses after the origin failed: twice as long each time, in milliseconds. */
 const ORIGIN_FIRST_PAUSE_MS = 500;
 const ORIGIN_LONGEST_PAUSE_MS = 30_000;
 /** How long a failing origin is tried again before those who wait are told, in milliseconds. */
 const GIVE_UP_AFTER_MS = 3_000;
 const BUSY_PAUSE_MS = 250;
+/** A lone listener tells the tracker what it fetches at most this often, in milliseconds. */
+const TELL_EVERY_MS = 400;
 const NOT_GIVING_PAUSE_MS = 60_000;
 
 /**
@@ -335,6 +340,7 @@ export class ChunkScheduler {
       const chunk = track.chunk(index);
       if (chunk !== undefined) chunk.claim = granted(ttlMs, nowMs);
     }
+    if (heldBy.size > 0) track.alone = false;
     for (const [index, peerId] of heldBy) {
       const chunk = track.chunk(index);
       if (chunk === undefined) continue;
@@ -343,7 +349,9 @@ export class ChunkScheduler {
       this.#commands.push({ type: 'connect', peerId });
     }
     for (const chunk of track.begun) {
-      if (chunk.claim.state === 'asked') chunk.claim = elsewhere(nowMs);
+      // Neither granted nor somebody's: all the leases wanted are had, or all that there are.
+      if (chunk.claim.state === 'asked')
+        chunk.claim = grantedChunks.length > 0 ? { state: 'none' } : elsewhere(nowMs);
     }
     return this.#plan(nowMs);
   }
@@ -355,7 +363,7 @@ export class ChunkScheduler {
 
   /** Whether a peer is banned, or gives nothing for a while: whoever waits for it waits in vain. */
   isHopeless(id: SourceId, nowMs: number): boolean {
-    return this.#peers.get(id)?.health.isOutFor(HOPELESS_AFTER_MS, nowMs) ?? false;
+    return this.#peers.get(id)?.isHopeless(nowMs) ?? false;
   }
 
   /** A complete chunk was dropped from the store, or found damaged in it. */
@@ -515,18 +523,25 @@ export class ChunkScheduler {
       for (const chunk of track.begun) if (chunk.isWanted && isLease(chunk.claim, nowMs)) leases++;
     for (const track of this.#byUrgency()) {
       const ask: WantedChunk[] = [];
+      const left = claimsLeft(
+        leases,
+        track.alone ? 'alone' : this.#othersGive(nowMs) ? 'shared' : 'unshared',
+      );
+      const telling = this.#tracker === 'up' && track.alone && nowMs >= track.tellAgainMs;
       for (const chunk of track.inOrder()) {
         this.#takeUrgent(view, track, chunk, nowMs);
         const choice = patientChoice(view, track, chunk, nowMs);
         if (choice.type === 'fetch') this.#takePatient(track, chunk, nowMs);
-        else if (choice.type === 'ask' && claimsLeft(leases, !track.alone && this.#othersGive(nowMs)) > 0) {
-          ask.push(chunk);
-          leases++;
-        }
+        const told = telling && originStep(chunk.claim, nowMs) === 'ask';
+        if (choice.type === 'ask' || told) ask.push(chunk);
       }
-      if (ask.length === 0) continue;
+      const most = Math.min(ask.length, left);
+      if (most === 0) continue;
+      ask.length = Math.min(ask.length, LIMITS.maxClaims);
+      leases += most;
+      if (telling) track.tellAgainMs = nowMs + TELL_EVERY_MS;
       for (const chunk of ask) chunk.claim = { state: 'asked', sinceMs: nowMs };
-      this.#commands.push({ type: 'claim', track: track.key, chunks: ask.map(({ chunk }) => chunk) });
+      this.#commands.push({ type: 'claim', track: track.key, chunks: ask.map(({ chunk }) => chunk), most });
     }
   }
 
@@ -668,6 +683,7 @@ export class ChunkScheduler {
     peer.outstandingBytes -= bytes;
     peer.lastProgressMs = nowMs;
     peer.gaveBytes += bytes;
+    peer.lastGaveMs = nowMs;
     this.#lastGivenMs = nowMs;
     peer.health.delivered();
     peer.window.delivered(bytes, peer.outstandingBytes, nowMs);

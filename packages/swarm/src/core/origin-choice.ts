@@ -105,7 +105,7 @@ export function patientChoice(
 function isMine(view: OriginView, track: TrackDemand, chunk: WantedChunk, nowMs: number): boolean {
   const { allowDownloadFromPeers, preferServerOverP2P } = view.policy;
   if (preferServerOverP2P || !allowDownloadFromPeers) return true;
-  if (track.alone && view.peersOf(track).length === 0) return true;
+  if (track.alone && chunk.claim.state !== 'elsewhere' && view.peersOf(track).length === 0) return true;
   return chunk.claim.state === 'granted' && isLease(chunk.claim, nowMs);
 }
 

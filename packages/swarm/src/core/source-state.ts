@@ -18,6 +18,10 @@ const TRIED_AFTER_MS = 2_000;
 /** How long blocks that nobody waits for may take, in milliseconds: a peer gives to those who listen first. */
 const PATIENT_TIMEOUT_MS = 5_000;
 
+/** A peer that will not be asked for longer than this, and gave nothing for so long, is nobody to wait for, in milliseconds. */
+const HOPELESS_AFTER_MS = 1_500;
+const GIVES_WITHIN_MS = 3_000;
+
 /** What a peer holds of a track and what it says it is getting. */
 export interface PeerHoldings {
   readonly held: ChunkSet;
@@ -36,6 +40,8 @@ export class SourceState {
   outstandingBytes = 0;
   /** Bytes it gave. */
   gaveBytes = 0;
+  /** When it last gave a block. */
+  lastGaveMs = Number.NEGATIVE_INFINITY;
   /** Requests sent and not yet answered to the last block. */
   lastProgressMs = 0;
 
@@ -47,9 +53,16 @@ export class SourceState {
     this.window = new FlowWindow(bounds);
   }
 
-  /** Whether what is due soon may be staked on it: it gave something, or has been linked for a while. */
+  /** Whether what is due soon may be staked on it: it gave something, or has been linked for a while and never asked in vain. */
   isTried(nowMs: number): boolean {
-    return this.gaveBytes > 0 || nowMs - this.linkedMs >= TRIED_AFTER_MS;
+    return this.gaveBytes > 0 || (nowMs - this.linkedMs >= TRIED_AFTER_MS && !this.health.wasSilent);
+  }
+
+  /** Whether who waits for it waits in vain: it lied, or it is out for a while and has long given nothing. */
+  isHopeless(nowMs: number): boolean {
+    if (this.health.banned) return true;
+    const givenMs = Math.max(this.lastGaveMs, this.linkedMs);
+    return this.health.isOutFor(HOPELESS_AFTER_MS, nowMs) && nowMs - givenMs >= GIVES_WITHIN_MS;
   }
 
   holds(track: TrackKey, chunk: number): boolean {

@@ -37,6 +37,8 @@ export class TrackDemand {
   originProvesBlocks = true;
   /** Whether nobody but this listener takes part, as far as the tracker said. */
   alone = false;
+  /** When a lone listener may next tell the tracker what it is fetching, so that whoever comes does not fetch it too. */
+  tellAgainMs = Number.NEGATIVE_INFINITY;
   readonly #ranks: Uint32Array;
   readonly #chunks = new Map<number, WantedChunk>();
   readonly #demands = new Map<DemandId, Demand>();
