@@ -32,6 +32,7 @@ describe('a peer is waited for', () => {
     busy.health.timedOut(6_000);
     busy.lastGaveMs = 4_000;
     expect(busy.isHopeless(6_100)).toBe(false);
+    busy.health.timedOut(7_000);
     expect(busy.isHopeless(7_100)).toBe(true);
   });
 
