@@ -1,4 +1,4 @@
-import { chunksOf, type BlockRun, type ByteRange, type ChunkSet } from '@sonantica/wire';
+import { chunksOf, type BlockRun, type ByteRange, type ChunkSet, type TrackId } from '@sonantica/wire';
 import type { ChunkKeeper } from './chunk-keeper.ts';
 import { ChunkScheduler, type SchedulerCommand, type SourcePolicy } from './core/chunk-scheduler.ts';
 import type { TrackerState } from './core/origin-choice.ts';
@@ -35,6 +35,8 @@ export interface DeliveryHandler {
 /** The origin as a source that can be told off. */
 export interface OriginLike extends Source {
   distrust(track: TrackKey, chunk: number): void;
+  /** Since when the first blocks of a track have been under way for whoever asks for them; `undefined` when they are not. */
+  headSinceMs(trackId: TrackId): number | undefined;
   /** Its leaf hashes of a track are wrong: they are not asked for again. */
   distrustLeaves(track: TrackKey): void;
 }
@@ -117,6 +119,8 @@ export class Delivery implements SourceSink, TrackVersionHandler {
     this.#demands.set(id, { version, range });
     const now = this.#clock.nowMs();
     this.#perform(this.#scheduler.want(version.key, id, range, now + dueInMs, now));
+    this.#stopTicking?.();
+    this.#stopTicking = undefined;
     this.#keepTime();
     return id;
   }
@@ -281,6 +285,9 @@ export class Delivery implements SourceSink, TrackVersionHandler {
           const { track, chunk, first, count } = command;
           const leavesKnown = version.leavesKnown(chunk);
           const dueInMs = command.deadlineMs - now;
+          const begunMs = this.#origin?.headSinceMs(version.manifest.trackId);
+          if (command.source === ORIGIN && begunMs !== undefined)
+            this.#scheduler.originHadBegun(track, chunk, begunMs);
           this.#sources
             .get(command.source)
             ?.fetch({ track, manifest: version.manifest, chunk, first, count, dueInMs, leavesKnown });
@@ -307,11 +314,13 @@ export class Delivery implements SourceSink, TrackVersionHandler {
 
   #keepTime(): void {
     if (this.#stopTicking !== undefined || !this.#scheduler.isBusy) return;
-    this.#stopTicking = this.#timers.every(TICK_MS, () => {
-      this.#perform(this.#scheduler.tick(this.#clock.nowMs()));
-      if (this.#scheduler.isBusy) return;
-      this.#stopTicking?.();
+    const now = this.#clock.nowMs();
+    // What the origin must be asked for between two ticks is asked for on the moment.
+    const nextMs = this.#scheduler.nextDecisionMs(now, now + TICK_MS) ?? now + TICK_MS;
+    this.#stopTicking = this.#timers.after(Math.max(1, Math.ceil(nextMs - now)), () => {
       this.#stopTicking = undefined;
+      this.#perform(this.#scheduler.tick(this.#clock.nowMs()));
+      this.#keepTime();
     });
   }
 }

@@ -502,7 +502,7 @@ describe('a tracker not heard of yet', () => {
 
   it('is not waited for when somebody needs bytes soon', () => {
     const rig = new Rig({ tracker: 'awaited' });
-    rig.wantChunk(0, 400);
+    rig.wantChunk(0, 200);
     expect(rig.fetches(ORIGIN)).toMatchObject([{ chunk: 0 }]);
   });
 });
@@ -510,20 +510,20 @@ describe('a tracker not heard of yet', () => {
 describe('an urgent head', () => {
   it('takes from the origin only the blocks that are needed', () => {
     const rig = tracked();
-    rig.want({ start: 0, end: 6 * BLOCK }, 400);
+    rig.want({ start: 0, end: 6 * BLOCK }, 200);
     expect(rig.fetches(ORIGIN)).toMatchObject([{ chunk: 0, first: 0, count: 6 }]);
   });
 
   it('takes the whole chunk where the origin cannot prove blocks', () => {
     const rig = tracked();
     rig.scheduler.setOriginProvesBlocks(KEY, false);
-    rig.want({ start: 0, end: 6 * BLOCK }, 400);
+    rig.want({ start: 0, end: 6 * BLOCK }, 200);
     expect(rig.fetches(ORIGIN)).toMatchObject([{ chunk: 0, first: 0, count: 8 }]);
   });
 
   it('takes the rest of the chunk when the origin turns out not to prove blocks', () => {
     const rig = tracked();
-    rig.want({ start: 0, end: 6 * BLOCK }, 400);
+    rig.want({ start: 0, end: 6 * BLOCK }, 200);
     rig.scheduler.setOriginProvesBlocks(KEY, false);
     rig.pass(100);
     expect(rig.fetches(ORIGIN)).toMatchObject([
@@ -536,7 +536,7 @@ describe('an urgent head', () => {
     const rig = new Rig({ tracker: 'absent' });
     rig.want({ start: 4 * SONG.chunkSize, end: SONG.size }, NEVER);
     expect(rig.inFlight(ORIGIN)).toBe(4 * 8);
-    rig.wantChunk(0, 400);
+    rig.wantChunk(0, 200);
     expect(rig.fetches(ORIGIN).at(-1)).toMatchObject({ chunk: 0, first: 0, count: 8 });
   });
 
@@ -557,10 +557,51 @@ describe('an urgent head', () => {
       rig.deliver('p', 1);
     }
     rig.forgetLog();
-    rig.wantChunk(1, 450);
+    rig.wantChunk(1, 240);
     expect(rig.inFlight('p')).toBe(4);
     expect(rig.inFlight(ORIGIN)).toBe(4);
   });
+});
+
+describe('a peer not yet tried', () => {
+  function asked(dueInMs: number) {
+    const rig = tracked();
+    rig.run(rig.scheduler.peerHas('p', KEY, [0, 1, 2], [], rig.now));
+    rig.wantChunk(0, dueInMs);
+    return rig;
+  }
+
+  it('is asked for what is due soon while the origin could still step in, and the origin then is', () => {
+    const rig = asked(500);
+    expect(rig.inFlight('p')).toBe(4);
+    rig.pass(200);
+    expect(rig.inFlight(ORIGIN)).toBe(0);
+    rig.pass(100);
+    expect(rig.fetches(ORIGIN)[0]).toMatchObject({ chunk: 0, first: 0 });
+  });
+
+  it('is not asked for what the origin could not give in time any more', () => {
+    const rig = asked(270);
+    rig.pass(100);
+    expect(rig.inFlight('p')).toBe(0);
+    expect(rig.inFlight(ORIGIN)).toBe(8);
+  });
+
+  it('that begins to give is left to go on', () => {
+    const rig = asked(500);
+    rig.pass(100);
+    rig.deliver('p', 1);
+    rig.pass(200);
+    expect(rig.inFlight('p')).toBeGreaterThan(0);
+    expect(rig.fetches(ORIGIN).filter(({ first }) => first < 4)).toEqual([]);
+  });
+});
+
+it('the next moment of decision is when the origin would have to be asked', () => {
+  const rig = tracked();
+  rig.wantChunk(3, 5_000);
+  expect(rig.scheduler.nextDecisionMs(rig.now, rig.now + 100)).toBeUndefined();
+  expect(rig.scheduler.nextDecisionMs(rig.now, rig.now + 5_000)).toBe(rig.now + 4_750);
 });
 
 describe('the endgame', () => {

@@ -61,6 +61,8 @@ const SPREAD_WITHIN_MS = 1_000;
 const SPREAD_BLOCKS = 2;
 /** Peers that gave nothing for this long are not counted on to share what they fetch, in milliseconds. */
 const GIVING_WITHIN_MS = 3_000;
+/** How long a peer that gave nothing yet has to show that it does before the origin is asked for the same, in milliseconds. */
+const TRIAL_MS = 50;
 /** How often each peer is asked for a few such blocks within one decision. */
 const MOST_TURNS = 8;
 /** A duplicate is asked for when the deadline is nearer than this and the first source is late. */
@@ -71,8 +73,10 @@ const ORIGIN_LONGEST_PAUSE_MS = 30_000;
 /** How long a failing origin is tried again before those who wait are told, in milliseconds. */
 const GIVE_UP_AFTER_MS = 3_000;
 const BUSY_PAUSE_MS = 250;
+/** How long after the tracker granted nothing it is asked again about other chunks, in milliseconds. */
+const CLAIM_AGAIN_MS = 250;
 /** A lone listener tells the tracker what it fetches at most this often, in milliseconds. */
-const TELL_EVERY_MS = 400;
+const TELL_EVERY_MS = 150;
 const NOT_GIVING_PAUSE_MS = 60_000;
 
 /**
@@ -308,6 +312,12 @@ export class ChunkScheduler {
     return this.#plan(nowMs);
   }
 
+  /** What the origin was just asked for of a chunk has been under way since `sinceMs`. */
+  originHadBegun(key: TrackKey, chunk: number, sinceMs: number): void {
+    const wanted = this.#tracks.get(key)?.chunk(chunk);
+    if (wanted !== undefined) this.#origin.pace.hadBegun(wanted, sinceMs);
+  }
+
   /** No mirror gave the rest of a run. */
   originFailed(key: TrackKey, chunk: number, span: BlockSpan, nowMs: number): SchedulerCommand[] {
     const origin = this.#origin;
@@ -341,6 +351,7 @@ export class ChunkScheduler {
       if (chunk !== undefined) chunk.claim = granted(ttlMs, nowMs);
     }
     if (heldBy.size > 0) track.alone = false;
+    track.claimAgainMs = grantedChunks.length > 0 ? nowMs : nowMs + CLAIM_AGAIN_MS;
     for (const [index, peerId] of heldBy) {
       const chunk = track.chunk(index);
       if (chunk === undefined) continue;
@@ -376,6 +387,23 @@ export class ChunkScheduler {
   get isBusy(): boolean {
     for (const track of this.#tracks.values()) if (track.inOrder().length > 0) return true;
     return false;
+  }
+
+  /**
+   * When before `untilMs` something may have to be asked of the origin so that it comes in time: the next moment to call
+   * {@link tick}; `undefined` when there is none.
+   */
+  nextDecisionMs(nowMs: number, untilMs: number): number | undefined {
+    const { leadMs } = this.#origin.pace;
+    let next: number | undefined;
+    for (const track of this.#tracks.values()) {
+      for (const chunk of track.inOrder()) {
+        if (chunk.deadlineMs - leadMs >= untilMs) break;
+        const dueMs = chunk.nextDueMs(nowMs + leadMs);
+        if (dueMs - leadMs < (next ?? untilMs)) next = dueMs - leadMs;
+      }
+    }
+    return next;
   }
 
   /** Time passed. Called about ten times a second while {@link isBusy}. */
@@ -459,10 +487,8 @@ export class ChunkScheduler {
       if (track === undefined) continue;
       for (const chunk of track.inOrder()) {
         if (own !== undefined && chunk.deadlineMs >= own.chunk.deadlineMs) break;
-        // A peer not yet tried may not give at all: what is due before that is known is not staked on it.
-        if (!peer.isTried(nowMs) && chunk.deadlineMs - nowMs < UNTRIED_MS) continue;
         if (!peer.holds(key, chunk.chunk)) continue;
-        const run = chunk.mostPressingIdle();
+        const run = this.#runFor(peer, chunk, nowMs);
         if (run === undefined) {
           late ??= this.#lateRun(peer, track, chunk, nowMs);
           continue;
@@ -478,6 +504,15 @@ export class ChunkScheduler {
       }
     }
     return own ?? shared ?? late;
+  }
+
+  /**
+   * What may be asked of a peer. One not yet tried may not give at all: what is due before that is known, and before the
+   * origin could step in, is not staked on it.
+   */
+  #runFor(peer: SourceState, chunk: WantedChunk, nowMs: number): BlockSpan | undefined {
+    if (peer.isTried(nowMs) || chunk.deadlineMs - nowMs >= UNTRIED_MS) return chunk.mostPressingIdle();
+    return chunk.mostPressingIdle({ fromMs: nowMs + this.#origin.pace.leadMs + TRIAL_MS });
   }
 
   /** Endgame: blocks due within a second whose source has not moved for half its time-out. */
@@ -517,7 +552,7 @@ export class ChunkScheduler {
 
   #planOrigin(nowMs: number): void {
     if (nowMs < this.#origin.pausedUntilMs) return;
-    const view = this.#originView();
+    const view = this.#originView(nowMs);
     let leases = 0;
     for (const track of this.#tracks.values())
       for (const chunk of track.begun) if (chunk.isWanted && isLease(chunk.claim, nowMs)) leases++;
@@ -536,7 +571,7 @@ export class ChunkScheduler {
         if (choice.type === 'ask' || told) ask.push(chunk);
       }
       const most = Math.min(ask.length, left);
-      if (most === 0) continue;
+      if (most === 0 || nowMs < track.claimAgainMs) continue;
       ask.length = Math.min(ask.length, LIMITS.maxClaims);
       leases += most;
       if (telling) track.tellAgainMs = nowMs + TELL_EVERY_MS;
@@ -557,7 +592,7 @@ export class ChunkScheduler {
     return nowMs - Math.max(this.#peersSinceMs, this.#lastGivenMs) < GIVING_WITHIN_MS;
   }
 
-  #originView(): OriginView {
+  #originView(nowMs: number): OriginView {
     const peersOf = new Map<TrackKey, SourceState[]>();
     for (const peer of this.#peers.values()) {
       if (peer.health.banned) continue;
@@ -572,6 +607,7 @@ export class ChunkScheduler {
       tracker: this.#tracker,
       pace: this.#origin.pace,
       ownId: this.#ownId,
+      isDoubted: (source) => this.#peers.get(source)?.isDoubted(nowMs) ?? false,
       peersOf: (track) => peersOf.get(track.key) ?? [],
     };
   }

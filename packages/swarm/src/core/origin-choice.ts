@@ -1,7 +1,7 @@
 import { fetcherRank, isLease, originStep } from './origin-claims.ts';
 import type { OriginPace } from './origin-pace.ts';
 import { canDeliverBy } from './source-ranking.ts';
-import type { SourceState } from './source-state.ts';
+import type { SourceId, SourceState } from './source-state.ts';
 import type { TrackDemand } from './track-demand.ts';
 import type { BlockSpan, WantedChunk } from './wanted-chunk.ts';
 
@@ -28,6 +28,8 @@ export interface OriginView {
   readonly pace: OriginPace;
   /** This instance's link nonce, the same that peers know it by. */
   readonly ownId: string;
+  /** Whether what is under way from a peer may not come: nothing ever did, or nothing has for a while. */
+  isDoubted(source: SourceId): boolean;
   /** Linked peers that take part in the track. */
   peersOf(track: TrackDemand): readonly SourceState[];
 }
@@ -54,11 +56,15 @@ export function urgentChoice(
   if (chunk.deadlineMs - nowMs >= pace.leadMs) return WAIT;
   const whole = !track.originProvesBlocks || isMine(view, track, chunk, nowMs);
   const leads = track.alone ? LEADS_AT_ONCE : 1;
-  const run = whole ? chunk.mostPressingIdle() : chunk.mostPressingIdle(nowMs + leads * pace.leadMs);
+  const congested = pace.isCongested(track.consumptionBytesPerMs);
+  // A slow origin is not asked for what is on its way, however long it takes.
+  const doubted = congested ? undefined : { doubted: view.isDoubted };
+  const run = whole
+    ? chunk.mostPressingIdle(doubted)
+    : chunk.mostPressingIdle({ beforeMs: nowMs + leads * pace.leadMs, ...doubted });
   if (run === undefined) return WAIT;
   const dueMs = chunk.dueMs(run.first);
   if (!whole && dueMs - nowMs >= pace.leadMs) return WAIT;
-  const congested = pace.isCongested(track.consumptionBytesPerMs);
   const { allowDownloadFromPeers, preferServerOverP2P } = view.policy;
   for (const peer of allowDownloadFromPeers && !preferServerOverP2P ? view.peersOf(track) : []) {
     if (peer.holds(track.key, chunk.chunk) && canDeliverBy(peer, chunk.spanBytes(run), dueMs, nowMs))

@@ -65,6 +65,12 @@ export class SourceState {
     return this.health.isOutFor(HOPELESS_AFTER_MS, nowMs) && nowMs - givenMs >= GIVES_WITHIN_MS;
   }
 
+  /** Whether what it was asked for may not come: it never gave anything, or blocks have been due for a while and none came. */
+  isDoubted(nowMs: number): boolean {
+    if (this.gaveBytes === 0) return true;
+    return this.outstandingBytes > 0 && nowMs - this.lastProgressMs > blockTimeoutMs(this.window.pingMs) / 2;
+  }
+
   holds(track: TrackKey, chunk: number): boolean {
     return this.tracks.get(track)?.held.has(chunk) ?? false;
   }

@@ -39,6 +39,8 @@ export class TrackDemand {
   alone = false;
   /** When a lone listener may next tell the tracker what it is fetching, so that whoever comes does not fetch it too. */
   tellAgainMs = Number.NEGATIVE_INFINITY;
+  /** When the tracker may be asked again for leave to fetch something. */
+  claimAgainMs = Number.NEGATIVE_INFINITY;
   readonly #ranks: Uint32Array;
   readonly #chunks = new Map<number, WantedChunk>();
   readonly #demands = new Map<DemandId, Demand>();

@@ -21,6 +21,13 @@ export interface BlockSpan {
   readonly end: number;
 }
 
+/** Which idle blocks are looked for. */
+export interface IdleQuery {
+  readonly fromMs?: number;
+  readonly beforeMs?: number;
+  readonly doubted?: (source: SourceId) => boolean;
+}
+
 /**
  * A chunk that is not yet complete: which blocks are proven, which are under way and from whom, and by
  * when somebody wants which of them.
@@ -61,6 +68,16 @@ export class WantedChunk {
   /** By when a block is wanted. */
   dueMs(block: number): number {
     return this.#dueMs[block] ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** When the first unproven block after `fromMs` is due. */
+  nextDueMs(fromMs: number): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (let block = 0; block < this.blocks; block++) {
+      const dueMs = this.dueMs(block);
+      if (dueMs > fromMs && dueMs < next && !this.isProven(block)) next = dueMs;
+    }
+    return next;
   }
 
   /** Somebody wants these blocks by `deadlineMs`, or some day when it is infinite. */
@@ -149,14 +166,23 @@ export class WantedChunk {
   }
 
   /**
-   * The run of blocks neither proven nor under way that begins with the one due first; `undefined` when all are. With
-   * `beforeMs`, only blocks due before then.
+   * The run of blocks neither proven nor under way that begins with the one due first; `undefined` when all are. Only
+   * blocks due from `fromMs` on and before `beforeMs`, where given; what is under way from `doubted` sources alone counts
+   * as if it were not.
    */
-  mostPressingIdle(beforeMs = Number.POSITIVE_INFINITY): BlockSpan | undefined {
+  mostPressingIdle({ fromMs, beforeMs, doubted }: IdleQuery = {}): BlockSpan | undefined {
     let first: number | undefined;
-    const all = beforeMs === Number.POSITIVE_INFINITY;
+    const isIdle = (block: number) => {
+      const flights = this.#flights.get(block);
+      return (
+        flights === undefined || (doubted !== undefined && flights.every(({ source }) => doubted(source)))
+      );
+    };
     const matches = (block: number) =>
-      !this.isProven(block) && !this.#flights.has(block) && (all || this.dueMs(block) < beforeMs);
+      !this.isProven(block) &&
+      (fromMs === undefined || this.dueMs(block) >= fromMs) &&
+      (beforeMs === undefined || this.dueMs(block) < beforeMs) &&
+      isIdle(block);
     for (let block = 0; block < this.blocks; block++) {
       if (matches(block) && (first === undefined || this.dueMs(block) < this.dueMs(first))) first = block;
     }
