@@ -565,8 +565,8 @@ describe('an urgent head', () => {
 
 describe('a peer not yet tried', () => {
   function asked(dueInMs: number) {
-    const rig = tracked();
-    rig.run(rig.scheduler.peerHas('p', KEY, [0, 1, 2], [], rig.now));
+    const rig = new Rig({ tracker: 'up' });
+    rig.peer('p', 'aula', [0], WINDOW, 0);
     rig.wantChunk(0, dueInMs);
     return rig;
   }
@@ -898,10 +898,10 @@ class Rig {
   }
 
   /** A peer whose window stays as it is. */
-  peer(id: SourceId, tier: Tier, held: 'all' | readonly number[], window = WINDOW): void {
+  peer(id: SourceId, tier: Tier, held: 'all' | readonly number[], window = WINDOW, sinceMs = 10_000): void {
     this.#windows.set(id, window);
     this.#flights.set(id, []);
-    this.scheduler.addPeer(id, tier, { startBytes: window, maxBytes: window }, this.now - 10_000);
+    this.scheduler.addPeer(id, tier, { startBytes: window, maxBytes: window }, this.now - sinceMs);
     const set = held === 'all' ? ChunkSet.all(16) : ChunkSet.of(16, held);
     this.run(this.scheduler.peerOpened(id, KEY, set, this.now));
   }
