@@ -27,6 +27,8 @@ export interface DeliveryHandler {
   /** A chunk is no longer held. */
   lost(version: TrackVersion, chunk: number): void;
   block(version: TrackVersion, source: SourceId, bytes: number): void;
+  /** A block was proven of a chunk that few peers hold, and that is not whole yet. */
+  part(version: TrackVersion, chunk: number, block: number): void;
   /** A source sent what the manifest disproves. */
   rejected(version: TrackVersion, chunk: number, source: SourceId): void;
   unavailable(demands: readonly DemandId[]): void;
@@ -179,6 +181,20 @@ export class Delivery implements SourceSink, TrackVersionHandler {
     this.#scheduler.peerFetching(peer.id, track, chunks, this.#clock.nowMs());
   }
 
+  peerHasPart(peer: PeerSource, track: TrackKey, run: BlockRun): void {
+    this.#perform(this.#scheduler.peerHasPart(peer.id, track, run, this.#clock.nowMs()));
+  }
+
+  /** Whether few of the linked peers hold a chunk, so that parts of it are worth passing on. */
+  isScarce(track: TrackKey, chunk: number): boolean {
+    return this.#scheduler.isScarce(track, chunk);
+  }
+
+  /** Whether a linked peer takes part in a track and does not hold a chunk of it. */
+  lacks(peer: PeerSource, track: TrackKey, chunk: number): boolean {
+    return this.#scheduler.lacks(peer.id, track, chunk);
+  }
+
   /** Bytes a peer gave this listener. */
   gaveBytes(peer: PeerSource): number {
     return this.#scheduler.gaveBytes(peer.id);
@@ -241,6 +257,8 @@ export class Delivery implements SourceSink, TrackVersionHandler {
 
   proven(version: TrackVersion, chunk: number, block: number, source: SourceId, bytes: number): void {
     this.#handler.block(version, source, bytes);
+    if (!version.held.has(chunk) && version.part(chunk) !== undefined && this.isScarce(version.key, chunk))
+      this.#handler.part(version, chunk, block);
     this.#perform(this.#scheduler.blockProven(version.key, chunk, block, source, this.#clock.nowMs()));
   }
 

@@ -3,6 +3,7 @@ import {
   LIMITS,
   NO_DEADLINE_MS,
   type AulaId,
+  type BlockRun,
   type ChunkSet,
   type ClaimedReply,
   type ClientMessage,
@@ -180,6 +181,12 @@ export class Neighbourhood implements PeerSourceHandler {
     this.#tellHaves();
   }
 
+  /** A block was proven of a chunk that few hold and this listener not wholly. */
+  proved(version: TrackVersion, chunk: number, block: number): void {
+    this.#haves.proved(version.key, chunk, block);
+    this.#tellHaves();
+  }
+
   lost(version: TrackVersion, chunk: number): void {
     this.#announcements.lost(version.key, chunk);
     this.#haves.lost(version.key, chunk);
@@ -188,8 +195,13 @@ export class Neighbourhood implements PeerSourceHandler {
 
   #tellHaves(): void {
     const { clock, timers } = this.#parts;
-    for (const { track, chunks, lost } of this.#haves.due(clock.nowMs()))
-      for (const peer of this.#byNonce.values()) peer.tellHave(track, chunks, lost);
+    for (const { track, chunks, lost, parts } of this.#haves.due(clock.nowMs())) {
+      for (const peer of this.#byNonce.values()) {
+        if (chunks.length + lost.length > 0) peer.tellHave(track, chunks, lost);
+        for (const run of parts)
+          if (this.#parts.delivery.lacks(peer, track, run.chunk)) peer.tellPart(track, run);
+      }
+    }
     const waitMs = this.#haves.waitMs(clock.nowMs());
     if (waitMs === undefined || this.#cancelTelling !== undefined) return;
     this.#cancelTelling = timers.after(waitMs, () => {
@@ -361,6 +373,8 @@ export class Neighbourhood implements PeerSourceHandler {
 
   opened(peer: PeerSource, track: TrackKey, held: ChunkSet): void {
     this.#parts.delivery.peerOpened(peer, track, held);
+    for (const run of this.#versions.get(track)?.parts() ?? [])
+      if (this.#parts.delivery.isScarce(track, run.chunk) && !held.has(run.chunk)) peer.tellPart(track, run);
   }
 
   shut(peer: PeerSource, track: TrackKey): void {
@@ -373,6 +387,10 @@ export class Neighbourhood implements PeerSourceHandler {
 
   fetching(peer: PeerSource, track: TrackKey, chunks: readonly { chunk: number; etaMs: number }[]): void {
     this.#parts.delivery.peerFetching(peer, track, chunks);
+  }
+
+  part(peer: PeerSource, track: TrackKey, run: BlockRun): void {
+    this.#parts.delivery.peerHasPart(peer, track, run);
   }
 
   pinged(peer: PeerSource, roundTripMs: number): void {

@@ -560,6 +560,7 @@ export class Swarm {
     return {
       claim: (track, chunks, most) => this.#neighbourhood?.claim(track, chunks, most),
       connect: (peerId) => this.#neighbourhood?.connect(peerId),
+      part: (version, chunk, block) => this.#neighbourhood?.proved(version, chunk, block),
       fetching: (track, chunk, etaMs) => this.#neighbourhood?.tellFetching(track, chunk, etaMs),
       block: (version, source, bytes) => {
         const tier = this.#tierOf(source);

@@ -563,6 +563,57 @@ describe('an urgent head', () => {
   });
 });
 
+describe('parts of a chunk', () => {
+  const RUN = { chunk: 0, first: 2, count: 2 };
+
+  it('are asked of who holds them, and nothing else of that chunk', () => {
+    const rig = new Rig();
+    rig.peer('p', 'aula', []);
+    rig.run(rig.scheduler.peerHasPart('p', KEY, RUN, rig.now));
+    rig.wantChunk(0, 9_000);
+    expect(rig.fetches('p')).toMatchObject([{ chunk: 0, first: 2, count: 2 }]);
+    rig.run(rig.scheduler.peerHasPart('p', KEY, { chunk: 0, first: 6, count: 1 }, rig.now));
+    expect(rig.fetches('p').at(-1)).toMatchObject({ chunk: 0, first: 6, count: 1 });
+  });
+
+  it('are asked no more of who refuses them, or lost the chunk', () => {
+    for (const end of ['refusal', 'loss']) {
+      const rig = new Rig();
+      rig.peer('p', 'aula', []);
+      rig.run(rig.scheduler.peerHasPart('p', KEY, RUN, rig.now));
+      if (end === 'refusal')
+        rig.run(rig.scheduler.refused('p', KEY, 0, { first: 2, end: 4 }, 'not-held', rig.now));
+      else rig.run(rig.scheduler.peerHas('p', KEY, [], [0], rig.now));
+      rig.wantChunk(0, 9_000);
+      expect(rig.fetches('p')).toEqual([]);
+    }
+  });
+
+  it('are worth telling while somebody listens to the chunk soon and few hold it', () => {
+    const rig = new Rig();
+    for (const id of ['a', 'b', 'c', 'd']) rig.peer(id, 'aula', []);
+    expect(rig.scheduler.isScarce(KEY, 0)).toBe(false);
+    rig.wantChunk(0, 9_000);
+    rig.wantChunk(1, NEVER);
+    expect(rig.scheduler.isScarce(KEY, 0)).toBe(true);
+    expect(rig.scheduler.isScarce(KEY, 1)).toBe(false);
+    for (const id of ['a', 'b']) rig.run(rig.scheduler.peerHas(id, KEY, [0], [], rig.now));
+    expect(rig.scheduler.isScarce(KEY, 0)).toBe(false);
+  });
+
+  it('are begun by each listener elsewhere, while few hold the chunk', () => {
+    const firsts = new Set<number | undefined>();
+    for (let seed = 1; seed <= 12; seed++) {
+      const rig = new Rig({ seed });
+      for (const id of ['b', 'c', 'd', 'e']) rig.peer(id, 'aula', []);
+      rig.peer('a', 'aula', [0]);
+      rig.wantChunk(0, 9_000);
+      firsts.add(rig.fetches('a')[0]?.first);
+    }
+    expect(firsts.size).toBeGreaterThan(3);
+  });
+});
+
 describe('a peer not yet tried', () => {
   function asked(dueInMs: number) {
     const rig = new Rig({ tracker: 'up' });

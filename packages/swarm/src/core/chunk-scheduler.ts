@@ -1,4 +1,4 @@
-import { LIMITS, type ByteRange, type ChunkSet, type Geometry } from '@sonantica/wire';
+import { LIMITS, type BlockRun, type ByteRange, type ChunkSet, type Geometry } from '@sonantica/wire';
 import type { Random } from './env.ts';
 import type { FlowWindowBounds } from './flow-window.ts';
 import { patientChoice, urgentChoice, type OriginView, type TrackerState } from './origin-choice.ts';
@@ -8,7 +8,7 @@ import { ORIGIN, SourceState, type SourceId, type Tier } from './source-state.ts
 import { askedBefore, canDeliverBy, UNTRIED_MS } from './source-ranking.ts';
 import { TrackDemand, type DemandId } from './track-demand.ts';
 import type { TrackKey } from './track-key.ts';
-import type { BlockSpan, WantedChunk } from './wanted-chunk.ts';
+import type { BlockSpan, IdleQuery, WantedChunk } from './wanted-chunk.ts';
 
 /** What the shell is to do. Times are on the scheduler's clock. */
 export type SchedulerCommand =
@@ -61,6 +61,8 @@ const SPREAD_WITHIN_MS = 1_000;
 const SPREAD_BLOCKS = 2;
 /** Peers that gave nothing for this long are not counted on to share what they fetch, in milliseconds. */
 const GIVING_WITHIN_MS = 3_000;
+/** Parts of a chunk are told of while fewer than one in so many peers hold it. */
+const SCARCE_BELOW = 3;
 /** How long a peer that gave nothing yet has to show that it does before the origin is asked for the same, in milliseconds. */
 const TRIAL_MS = 50;
 /** How often each peer is asked for a few such blocks within one decision. */
@@ -208,7 +210,7 @@ export class ChunkScheduler {
 
   /** A peer takes part in a track; `held` becomes the scheduler's own. */
   peerOpened(id: SourceId, key: TrackKey, held: ChunkSet, nowMs: number): SchedulerCommand[] {
-    this.#peers.get(id)?.tracks.set(key, { held, fetching: new Map() });
+    this.#peers.get(id)?.tracks.set(key, { held, fetching: new Map(), parts: new Map() });
     return this.#plan(nowMs);
   }
 
@@ -232,9 +234,46 @@ export class ChunkScheduler {
     for (const chunk of chunks) {
       if (chunk < holdings.held.capacity) holdings.held.add(chunk);
       holdings.fetching.delete(chunk);
+      holdings.parts.delete(chunk);
     }
-    for (const chunk of lost) holdings.held.delete(chunk);
+    for (const chunk of lost) {
+      holdings.held.delete(chunk);
+      holdings.parts.delete(chunk);
+    }
     return this.#plan(nowMs);
+  }
+
+  /** A peer holds blocks of a chunk that it does not hold whole. */
+  peerHasPart(id: SourceId, key: TrackKey, run: BlockRun, nowMs: number): SchedulerCommand[] {
+    const peer = this.#peers.get(id);
+    if (peer === undefined) return [];
+    peer.tellPart(key, run);
+    const { first, count } = run;
+    const idle = this.#tracks
+      .get(key)
+      ?.chunk(run.chunk)
+      ?.mostPressingIdle({ among: (block) => block >= first && block < first + count });
+    return idle === undefined || !peer.isWorthAsking ? [] : this.#plan(nowMs);
+  }
+
+  /** Whether somebody listens to a chunk soon and few of the peers that take part in its track hold it. */
+  isScarce(key: TrackKey, chunk: number): boolean {
+    const wanted = this.#tracks.get(key)?.chunk(chunk);
+    if (wanted === undefined || wanted.deadlineMs === Number.POSITIVE_INFINITY) return false;
+    let holders = 0;
+    let others = 0;
+    for (const peer of this.#peers.values()) {
+      if (!peer.tracks.has(key)) continue;
+      if (peer.holds(key, chunk)) holders++;
+      else others++;
+    }
+    return others > 0 && holders * SCARCE_BELOW < others;
+  }
+
+  /** Whether a peer takes part in a track and does not hold a chunk of it. */
+  lacks(id: SourceId, key: TrackKey, chunk: number): boolean {
+    const held = this.#peers.get(id)?.tracks.get(key)?.held;
+    return held !== undefined && !held.has(chunk);
   }
 
   peerFetching(
@@ -307,8 +346,10 @@ export class ChunkScheduler {
     const peer = this.#peers.get(id);
     if (peer === undefined) return [];
     this.#landSpan(peer.id, this.#tracks.get(key)?.chunk(chunk), span);
-    if (reason === 'not-held') peer.tracks.get(key)?.held.delete(chunk);
-    else peer.health.pause(reason === 'busy' ? BUSY_PAUSE_MS : NOT_GIVING_PAUSE_MS, nowMs);
+    if (reason === 'not-held') {
+      peer.tracks.get(key)?.held.delete(chunk);
+      peer.tracks.get(key)?.parts.delete(chunk);
+    } else peer.health.pause(reason === 'busy' ? BUSY_PAUSE_MS : NOT_GIVING_PAUSE_MS, nowMs);
     return this.#plan(nowMs);
   }
 
@@ -484,11 +525,12 @@ export class ChunkScheduler {
     let late: typeof own;
     for (const key of peer.tracks.keys()) {
       const track = this.#tracks.get(key);
-      if (track === undefined) continue;
+      const holdings = peer.tracks.get(key);
+      if (track === undefined || holdings === undefined) continue;
       for (const chunk of track.inOrder()) {
         if (own !== undefined && chunk.deadlineMs >= own.chunk.deadlineMs) break;
-        if (!peer.holds(key, chunk.chunk)) continue;
-        const run = this.#runFor(peer, chunk, nowMs);
+        if (!holdings.held.has(chunk.chunk) && !holdings.parts.has(chunk.chunk)) continue;
+        const run = this.#runFor(peer, track, chunk, nowMs);
         if (run === undefined) {
           late ??= this.#lateRun(peer, track, chunk, nowMs);
           continue;
@@ -510,9 +552,19 @@ export class ChunkScheduler {
    * What may be asked of a peer. One not yet tried may not give at all: what is due before that is known, and before the
    * origin could step in, is not staked on it.
    */
-  #runFor(peer: SourceState, chunk: WantedChunk, nowMs: number): BlockSpan | undefined {
-    if (peer.isTried(nowMs) || chunk.deadlineMs - nowMs >= UNTRIED_MS) return chunk.mostPressingIdle();
-    return chunk.mostPressingIdle({ fromMs: nowMs + this.#origin.pace.leadMs + TRIAL_MS });
+  #runFor(peer: SourceState, track: TrackDemand, chunk: WantedChunk, nowMs: number): BlockSpan | undefined {
+    const dueInMs = chunk.deadlineMs - nowMs;
+    const query: IdleQuery = peer.holds(track.key, chunk.chunk)
+      ? {}
+      : { among: (block) => peer.holdsBlock(track.key, chunk.chunk, block) };
+    const soon = dueInMs < UNTRIED_MS;
+    const fromMs = nowMs + this.#origin.pace.leadMs + TRIAL_MS;
+    const isTried = !soon || peer.isTried(nowMs);
+    if (!this.isScarce(track.key, chunk.chunk))
+      return chunk.mostPressingIdle(isTried ? query : { ...query, fromMs });
+    // Who wants the same chunk begins elsewhere in it: then they have different blocks to pass on.
+    const rotatedBy = track.startIn(chunk);
+    return chunk.mostPressingIdle(soon ? { ...query, fromMs, rotatedBy } : { ...query, rotatedBy });
   }
 
   /** Endgame: blocks due within a second whose source has not moved for half its time-out. */
@@ -526,7 +578,11 @@ export class ChunkScheduler {
     const run = chunk.firstUnasked(chunk.wanted, peer.id);
     if (run === undefined) return undefined;
     const flights = chunk.flightsOf(run.first);
-    const overdue = flights.length === 1 && flights.every((flight) => nowMs - flight.sinceMs > 250);
+    const overdue =
+      flights.length === 1 &&
+      flights.every(
+        ({ source, sinceMs }) => nowMs - sinceMs > 250 && (this.#peers.get(source)?.isDoubted(nowMs) ?? true),
+      );
     return overdue ? { track, chunk, run: { first: run.first, end: run.first + 1 } } : undefined;
   }
 
@@ -717,11 +773,8 @@ export class ChunkScheduler {
     if (chunk?.land(block, from) !== true || peer === undefined) return;
     const bytes = chunk.blockBytes(block);
     peer.outstandingBytes -= bytes;
-    peer.lastProgressMs = nowMs;
-    peer.gaveBytes += bytes;
-    peer.lastGaveMs = nowMs;
+    peer.gave(bytes, nowMs);
     this.#lastGivenMs = nowMs;
-    peer.health.delivered();
     peer.window.delivered(bytes, peer.outstandingBytes, nowMs);
   }
 

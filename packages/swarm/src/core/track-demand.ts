@@ -53,6 +53,11 @@ export class TrackDemand {
     this.#ranks = randomRanks(chunkCount(geometry), random);
   }
 
+  /** A number of this listener's own: with which of the blocks of a chunk it begins, where the order is free. */
+  startIn(chunk: WantedChunk): number {
+    return this.#ranks[chunk.chunk] ?? 0;
+  }
+
   demand(id: DemandId, range: ByteRange, deadlineMs: number, nowMs: number): void {
     this.#demands.set(id, { range, deadlineMs, madeMs: nowMs });
     this.#order = undefined;

@@ -25,6 +25,10 @@ export interface BlockSpan {
 export interface IdleQuery {
   readonly fromMs?: number;
   readonly beforeMs?: number;
+  /** Only these blocks. */
+  readonly among?: (block: number) => boolean;
+  /** Begins with this one of them, counted round, whichever is due first. */
+  readonly rotatedBy?: number;
   readonly doubted?: (source: SourceId) => boolean;
 }
 
@@ -41,6 +45,8 @@ export class WantedChunk {
   readonly #dueMs: Float64Array;
   readonly #flights = new Map<number, Flight[]>();
   #provenCount = 0;
+  /** Blocks neither proven nor under way. */
+  #idleCount: number;
   claim: ClaimState = { state: 'none' };
   /** Since when the tracker has answered that somebody else holds or fetches it; never, when `undefined`. */
   elsewhereSinceMs: number | undefined;
@@ -51,6 +57,7 @@ export class WantedChunk {
     this.chunk = chunk;
     this.#geometry = geometry;
     this.blocks = blockCount(geometry, chunk);
+    this.#idleCount = this.blocks;
     this.#proven = new Uint8Array(this.blocks);
     this.#dueMs = new Float64Array(this.blocks).fill(Number.POSITIVE_INFINITY);
   }
@@ -106,6 +113,11 @@ export class WantedChunk {
     return this.wanted.end > this.wanted.first;
   }
 
+  /** Whether a block is neither proven nor under way. */
+  get hasIdle(): boolean {
+    return this.#idleCount > 0;
+  }
+
   get hasFlights(): boolean {
     return this.#flights.size > 0;
   }
@@ -127,6 +139,7 @@ export class WantedChunk {
 
   prove(block: number): void {
     if (this.#proven[block] === 1) return;
+    if (!this.#flights.has(block)) this.#idleCount--;
     this.#proven[block] = 1;
     this.#provenCount++;
     if (this.dueMs(block) > this.#deadlineMs) return;
@@ -151,8 +164,12 @@ export class WantedChunk {
 
   takeOff(block: number, flight: Flight): void {
     const flights = this.#flights.get(block);
-    if (flights === undefined) this.#flights.set(block, [flight]);
-    else flights.push(flight);
+    if (flights !== undefined) {
+      flights.push(flight);
+      return;
+    }
+    this.#flights.set(block, [flight]);
+    if (!this.isProven(block)) this.#idleCount--;
   }
 
   /** Ends a flight; answers whether there was one. */
@@ -161,7 +178,9 @@ export class WantedChunk {
     const at = flights?.findIndex((flight) => flight.source === source) ?? -1;
     if (flights === undefined || at < 0) return false;
     flights.splice(at, 1);
-    if (flights.length === 0) this.#flights.delete(block);
+    if (flights.length > 0) return true;
+    this.#flights.delete(block);
+    if (!this.isProven(block)) this.#idleCount++;
     return true;
   }
 
@@ -170,7 +189,8 @@ export class WantedChunk {
    * blocks due from `fromMs` on and before `beforeMs`, where given; what is under way from `doubted` sources alone counts
    * as if it were not.
    */
-  mostPressingIdle({ fromMs, beforeMs, doubted }: IdleQuery = {}): BlockSpan | undefined {
+  mostPressingIdle({ fromMs, beforeMs, among, rotatedBy, doubted }: IdleQuery = {}): BlockSpan | undefined {
+    if (this.#idleCount === 0 && doubted === undefined) return undefined;
     let first: number | undefined;
     const isIdle = (block: number) => {
       const flights = this.#flights.get(block);
@@ -182,11 +202,16 @@ export class WantedChunk {
       !this.isProven(block) &&
       (fromMs === undefined || this.dueMs(block) >= fromMs) &&
       (beforeMs === undefined || this.dueMs(block) < beforeMs) &&
+      (among === undefined || among(block)) &&
       isIdle(block);
+    const matching: number[] = [];
     for (let block = 0; block < this.blocks; block++) {
-      if (matches(block) && (first === undefined || this.dueMs(block) < this.dueMs(first))) first = block;
+      if (!matches(block)) continue;
+      matching.push(block);
+      if (first === undefined || this.dueMs(block) < this.dueMs(first)) first = block;
     }
     if (first === undefined) return undefined;
+    if (rotatedBy !== undefined) first = matching[rotatedBy % matching.length] ?? first;
     let end = first + 1;
     while (end < this.blocks && matches(end)) end++;
     return { first, end };
