@@ -2,8 +2,14 @@ import type { Swarm, Track } from '@sonantica/swarm';
 import { isWrong, type VirtualClock } from '@sonantica/swarm/testing';
 import { HEAD_BYTES, Playback } from './playback.ts';
 
-/** Bytes read at a time after the head. */
+/** A read is due whole when the player reaches its first byte: small at first, as a player's are, so that little is due at once. */
+const FIRST_PIECE_BYTES = 32_768;
 const PIECE_BYTES = 131_072;
+const FIRST_PIECES_END = 524_288;
+
+function pieceBytes(at: number): number {
+  return at < FIRST_PIECES_END ? FIRST_PIECE_BYTES : PIECE_BYTES;
+}
 /** How far ahead of the playhead reads carry a deadline, in milliseconds. */
 const WINDOW_MS = 15_000;
 const BLOCK_BYTES = 16_384;
@@ -75,7 +81,10 @@ export class SwarmPlay implements Play {
     const { sizeBytes, bytesPerMs } = this.#piece;
     const until = Math.min(sizeBytes, this.playback.position + WINDOW_MS * bytesPerMs);
     while (this.#asked < until) {
-      const end = Math.min(sizeBytes, Math.floor(this.#asked / PIECE_BYTES + 1) * PIECE_BYTES);
+      const end = Math.min(
+        sizeBytes,
+        Math.floor(this.#asked / pieceBytes(this.#asked) + 1) * pieceBytes(this.#asked),
+      );
       this.#read(this.#asked, end, this.playback.dueInMs(this.#asked));
     }
     if (this.#asked < sizeBytes) this.#clock.schedule(500, () => this.#lookAhead());

@@ -1,4 +1,4 @@
-import { chunksOf, type BlockRun, type ByteRange, type ChunkSet } from '@sonantica/wire';
+import { chunksOf, type BlockRun, type ByteRange, type ChunkSet, type TrackId } from '@sonantica/wire';
 import type { ChunkKeeper } from './chunk-keeper.ts';
 import type { ChunkOrder } from './core/chunk-order.ts';
 import { ChunkScheduler, type SchedulerCommand, type SourcePolicy } from './core/chunk-scheduler.ts';
@@ -19,8 +19,8 @@ const TICK_MS = 100;
 
 /** What a delivery tells those around it. */
 export interface DeliveryHandler {
-  /** Ask the tracker for leave to fetch chunks from the origin. */
-  claim(track: TrackKey, chunks: readonly number[]): void;
+  /** Ask the tracker for leave to fetch `most` of these chunks from the origin. */
+  claim(track: TrackKey, chunks: readonly number[], most: number): void;
   connect(peerId: string): void;
   /** Peers of the track may wait for this chunk. */
   fetching(track: TrackKey, chunk: number, etaMs: number): void;
@@ -29,6 +29,8 @@ export interface DeliveryHandler {
   /** A chunk is no longer held. */
   lost(version: TrackVersion, chunk: number): void;
   block(version: TrackVersion, source: SourceId, bytes: number): void;
+  /** A block was proven of a chunk that few peers hold, and that is not whole yet. */
+  part(version: TrackVersion, chunk: number, block: number): void;
   /** A source sent what the manifest disproves. */
   rejected(version: TrackVersion, chunk: number, source: SourceId): void;
   unavailable(demands: readonly DemandId[]): void;
@@ -37,6 +39,8 @@ export interface DeliveryHandler {
 /** The origin as a source that can be told off. */
 export interface OriginLike extends Source {
   distrust(track: TrackKey, chunk: number): void;
+  /** Since when the first blocks of a track have been under way for whoever asks for them; `undefined` when they are not. */
+  headSinceMs(trackId: TrackId): number | undefined;
   /** Its leaf hashes of a track are wrong: they are not asked for again. */
   distrustLeaves(track: TrackKey): void;
 }
@@ -120,6 +124,8 @@ export class Delivery implements SourceSink, TrackVersionHandler {
     this.#demands.set(id, { version, range });
     const now = this.#clock.nowMs();
     this.#perform(this.#scheduler.want(version.key, id, range, now + dueInMs, now, prefetch));
+    this.#stopTicking?.();
+    this.#stopTicking = undefined;
     this.#keepTime();
     return id;
   }
@@ -176,6 +182,20 @@ export class Delivery implements SourceSink, TrackVersionHandler {
 
   peerFetching(peer: PeerSource, track: TrackKey, chunks: readonly { chunk: number; etaMs: number }[]): void {
     this.#scheduler.peerFetching(peer.id, track, chunks, this.#clock.nowMs());
+  }
+
+  peerHasPart(peer: PeerSource, track: TrackKey, run: BlockRun): void {
+    this.#perform(this.#scheduler.peerHasPart(peer.id, track, run, this.#clock.nowMs()));
+  }
+
+  /** Whether few of the linked peers hold a chunk, so that parts of it are worth passing on. */
+  isScarce(track: TrackKey, chunk: number): boolean {
+    return this.#scheduler.isScarce(track, chunk);
+  }
+
+  /** Whether a linked peer takes part in a track and does not hold a chunk of it. */
+  lacks(peer: PeerSource, track: TrackKey, chunk: number): boolean {
+    return this.#scheduler.lacks(peer.id, track, chunk);
   }
 
   /** Bytes a peer gave this listener. */
@@ -240,6 +260,8 @@ export class Delivery implements SourceSink, TrackVersionHandler {
 
   proven(version: TrackVersion, chunk: number, block: number, source: SourceId, bytes: number): void {
     this.#handler.block(version, source, bytes);
+    if (!version.held.has(chunk) && version.part(chunk) !== undefined && this.isScarce(version.key, chunk))
+      this.#handler.part(version, chunk, block);
     this.#perform(this.#scheduler.blockProven(version.key, chunk, block, source, this.#clock.nowMs()));
   }
 
@@ -284,6 +306,9 @@ export class Delivery implements SourceSink, TrackVersionHandler {
           const { track, chunk, first, count } = command;
           const leavesKnown = version.leavesKnown(chunk);
           const dueInMs = command.deadlineMs - now;
+          const begunMs = this.#origin?.headSinceMs(version.manifest.trackId);
+          if (command.source === ORIGIN && begunMs !== undefined)
+            this.#scheduler.originHadBegun(track, chunk, begunMs);
           this.#sources
             .get(command.source)
             ?.fetch({ track, manifest: version.manifest, chunk, first, count, dueInMs, leavesKnown });
@@ -294,7 +319,7 @@ export class Delivery implements SourceSink, TrackVersionHandler {
           this.#sources.get(command.source)?.cancel(command.track, command);
           break;
         case 'claim':
-          this.#handler.claim(command.track, command.chunks);
+          this.#handler.claim(command.track, command.chunks, command.most);
           break;
         case 'connect':
           this.#handler.connect(command.peerId);
@@ -311,11 +336,13 @@ export class Delivery implements SourceSink, TrackVersionHandler {
 
   #keepTime(): void {
     if (this.#stopTicking !== undefined || !this.#scheduler.isBusy) return;
-    this.#stopTicking = this.#timers.every(TICK_MS, () => {
-      this.#perform(this.#scheduler.tick(this.#clock.nowMs()));
-      if (this.#scheduler.isBusy) return;
-      this.#stopTicking?.();
+    const now = this.#clock.nowMs();
+    // What the origin must be asked for between two ticks is asked for on the moment.
+    const nextMs = this.#scheduler.nextDecisionMs(now, now + TICK_MS) ?? now + TICK_MS;
+    this.#stopTicking = this.#timers.after(Math.max(1, Math.ceil(nextMs - now)), () => {
       this.#stopTicking = undefined;
+      this.#perform(this.#scheduler.tick(this.#clock.nowMs()));
+      this.#keepTime();
     });
   }
 }

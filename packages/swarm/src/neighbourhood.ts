@@ -4,6 +4,7 @@ import {
   LIMITS,
   NO_DEADLINE_MS,
   type AulaId,
+  type BlockRun,
   type ClaimedReply,
   type ClientMessage,
   type HaveText,
@@ -211,6 +212,12 @@ export class Neighbourhood implements PeerSourceHandler {
     this.#tellHaves();
   }
 
+  /** A block was proven of a chunk that few hold and this listener not wholly. */
+  proved(version: TrackVersion, chunk: number, block: number): void {
+    this.#haves.proved(version.key, chunk, block);
+    this.#tellHaves();
+  }
+
   lost(version: TrackVersion, chunk: number): void {
     this.#announcements.lost(version.key, chunk);
     this.#haves.lost(version.key, chunk);
@@ -219,8 +226,13 @@ export class Neighbourhood implements PeerSourceHandler {
 
   #tellHaves(): void {
     const { clock, timers } = this.#parts;
-    for (const { track, chunks, lost } of this.#haves.due(clock.nowMs()))
-      for (const peer of this.#byNonce.values()) peer.tellHave(track, chunks, lost);
+    for (const { track, chunks, lost, parts } of this.#haves.due(clock.nowMs())) {
+      for (const peer of this.#byNonce.values()) {
+        if (chunks.length + lost.length > 0) peer.tellHave(track, chunks, lost);
+        for (const run of parts)
+          if (this.#parts.delivery.lacks(peer, track, run.chunk)) peer.tellPart(track, run);
+      }
+    }
     const waitMs = this.#haves.waitMs(clock.nowMs());
     if (waitMs === undefined || this.#cancelTelling !== undefined) return;
     this.#cancelTelling = timers.after(waitMs, () => {
@@ -234,12 +246,20 @@ export class Neighbourhood implements PeerSourceHandler {
       peer.tellFetching(track, chunk, Math.min(etaMs, NO_DEADLINE_MS));
   }
 
-  claim(track: TrackKey, chunks: readonly number[]): void {
+  claim(track: TrackKey, chunks: readonly number[], most: number): void {
     const version = this.#versions.get(track);
     if (version === undefined) return;
     const { trackId, root } = version.manifest;
     const have = this.#announcements.takeGained(track);
-    this.#tracker?.send({ type: 'claim', trackId, root, chunks, ...(have.length === 0 ? {} : { have }) });
+    this.#parts.log(`claims ${most} of ${chunks.join(', ')} of ${trackId}`);
+    this.#tracker?.send({
+      type: 'claim',
+      trackId,
+      root,
+      chunks,
+      ...(have.length === 0 ? {} : { have }),
+      ...(most < chunks.length ? { most } : {}),
+    });
   }
 
   /** The tracker's claim named this peer as the one who has or fetches a chunk. */
@@ -286,6 +306,7 @@ export class Neighbourhood implements PeerSourceHandler {
         return this.#heardOfClaim(message);
       case 'signal': {
         this.#trackerSays(message.from, message.tier);
+        for (const version of this.#versions.values()) this.#parts.delivery.setAlone(version.key, false);
         return this.#parts.connector.signal(message.from, message.data);
       }
       case 'error':
@@ -323,6 +344,8 @@ export class Neighbourhood implements PeerSourceHandler {
       if (this.#isHopeless(peerId)) mine.push(chunk);
       else others.set(chunk, peerId);
     }
+    const elsewhere = Array.from(others, ([chunk, peerId]) => `${chunk} by ${peerId}`);
+    this.#parts.log(`may fetch ${[...mine, ...elsewhere].join(', ') || 'nothing'} of ${trackId}`);
     this.#parts.delivery.claimed(trackKey(trackId, root), mine, others, ttlMs);
   }
 
@@ -407,6 +430,8 @@ export class Neighbourhood implements PeerSourceHandler {
 
   opened(peer: PeerSource, track: TrackKey, held: ChunkSet): void {
     this.#parts.delivery.peerOpened(peer, track, held);
+    for (const run of this.#versions.get(track)?.parts() ?? [])
+      if (this.#parts.delivery.isScarce(track, run.chunk) && !held.has(run.chunk)) peer.tellPart(track, run);
   }
 
   shut(peer: PeerSource, track: TrackKey): void {
@@ -419,6 +444,10 @@ export class Neighbourhood implements PeerSourceHandler {
 
   fetching(peer: PeerSource, track: TrackKey, chunks: readonly { chunk: number; etaMs: number }[]): void {
     this.#parts.delivery.peerFetching(peer, track, chunks);
+  }
+
+  part(peer: PeerSource, track: TrackKey, run: BlockRun): void {
+    this.#parts.delivery.peerHasPart(peer, track, run);
   }
 
   pinged(peer: PeerSource, roundTripMs: number): void {

@@ -676,8 +676,9 @@ export class Swarm {
 
   #deliveryHandler(): DeliveryHandler {
     return {
-      claim: (track, chunks) => this.#neighbourhood?.claim(track, chunks),
+      claim: (track, chunks, most) => this.#neighbourhood?.claim(track, chunks, most),
       connect: (peerId) => this.#neighbourhood?.connect(peerId),
+      part: (version, chunk, block) => this.#neighbourhood?.proved(version, chunk, block),
       fetching: (track, chunk, etaMs) => this.#neighbourhood?.tellFetching(track, chunk, etaMs),
       block: (version, source, bytes) => {
         const tier = this.#tierOf(source);

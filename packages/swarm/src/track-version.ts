@@ -1,5 +1,14 @@
-import { ChunkSet, LIMITS, blockCount, withinChunk, type ByteRange, type Manifest } from '@sonantica/wire';
+import {
+  ChunkSet,
+  LIMITS,
+  blockCount,
+  withinChunk,
+  type BlockRun,
+  type ByteRange,
+  type Manifest,
+} from '@sonantica/wire';
 import { ChunkAssembly, type UnprovenBlock } from './core/chunk-assembly.ts';
+import { runsOf } from './core/have-notices.ts';
 import type { SourceId } from './core/source-state.ts';
 import { trackKey, type TrackKey } from './core/track-key.ts';
 import { SwarmError } from './errors.ts';
@@ -113,6 +122,16 @@ export class TrackVersion {
       this.#handler.disproved(this, chunk, -1, source);
       if (assembly !== undefined) this.#tryWholeChunk(assembly, source);
     });
+  }
+
+  /** Proven blocks of chunks that are not whole yet. */
+  parts(): BlockRun[] {
+    return [...this.#assemblies.values()].flatMap((assembly) => runsOf(assembly.chunk, assembly.placed()));
+  }
+
+  /** The memory of a chunk that is not whole, if a block of it is proven; to be read, not changed. */
+  part(chunk: number): ChunkAssembly | undefined {
+    return this.#verifier.hasLeaves(chunk) ? this.#assemblies.get(chunk) : undefined;
   }
 
   /** Forgets unproven blocks of a source that left or was banned. */

@@ -46,6 +46,7 @@ it('four are given to at a time, and the next as soon as one of them has what it
     shut: ignore,
     have: ignore,
     fetching: ignore,
+    part: ignore,
     pinged: ignore,
     asked: (peer) => uploads.asked(peer),
     drained: (peer) => uploads.drained(peer),

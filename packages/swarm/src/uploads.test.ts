@@ -76,6 +76,19 @@ describe('a request', () => {
   });
 });
 
+describe('a chunk that is under way itself', () => {
+  it('is given on as far as it is proven, and refused beyond', async () => {
+    const room = await Room.open({ held: [1] });
+    await room.prove(0, [2, 3]);
+    room.ask({ chunk: 0, first: 2, count: 3 });
+    await settled();
+    expect(room.got).toEqual(['proof 0', 'block 0/2', 'block 0/3']);
+    expect(room.bytes.get('0/3')).toEqual(SONG.slice(3 * LIMITS.blockBytes, 4 * LIMITS.blockBytes));
+    expect(room.refusedRuns).toEqual([{ chunk: 0, first: 4, count: 1 }]);
+    expect(room.refusals).toEqual(['not-held']);
+  });
+});
+
 describe('a listener who does not share', () => {
   it('gives nothing', async () => {
     const room = await Room.open();
@@ -246,7 +259,7 @@ class Room {
       throw new Error('not expected here');
     };
     this.version = new TrackVersion(manifest, ChunkSet.of(2, held), verifier, {
-      proven: unused,
+      proven: () => undefined,
       disproved: unused,
       wasted: unused,
       complete: unused,
@@ -305,6 +318,26 @@ class Room {
     this.taker.open(manifest, ChunkSet.none(2));
   }
 
+  /** Blocks of a chunk that is not held arrive, with its leaf hashes. */
+  async prove(chunk: number, blocks: readonly number[]): Promise<void> {
+    const { manifest } = this.version;
+    const { start, end } = chunkRange(manifest, chunk);
+    const bytes = SONG.slice(start, end);
+    const leaves = await new BlockVerifier(nodeHasher, manifest, manifest.chunkHashes).proveChunk(
+      chunk,
+      bytes,
+    );
+    if (leaves === undefined) throw new Error('the song is another');
+    this.version.acceptProof('origin', chunk, leaves);
+    for (const block of blocks)
+      this.version.acceptBlock(
+        'origin',
+        chunk,
+        block,
+        bytes.slice(block * LIMITS.blockBytes, (block + 1) * LIMITS.blockBytes),
+      );
+  }
+
   ask(run: BlockRun, { leavesKnown = false, dueInMs = Number.POSITIVE_INFINITY } = {}): void {
     const { key: track, manifest } = this.version;
     this.taker.fetch({ track, manifest, ...run, dueInMs, leavesKnown });
@@ -333,6 +366,7 @@ function handler(some: Partial<PeerSourceHandler>): PeerSourceHandler {
     shut: ignore,
     have: ignore,
     fetching: ignore,
+    part: ignore,
     pinged: ignore,
     asked: ignore,
     drained: ignore,

@@ -219,8 +219,11 @@ export class Uploads {
     const { budget } = this.#parts;
     const version = this.#parts.version(request.track);
     if (!this.#parts.mayServe(peer)) return 'not-sharing';
-    if (version?.held.has(request.chunk) !== true) return 'not-held';
-    const bytes = await this.#parts.load(version, request.chunk);
+    if (version === undefined) return 'not-held';
+    const part = version.held.has(request.chunk) ? undefined : version.part(request.chunk);
+    const bytes =
+      part?.bytes ??
+      (version.held.has(request.chunk) ? await this.#parts.load(version, request.chunk) : undefined);
     if (bytes === undefined) return 'not-held';
     if (request.needsProof) {
       const leaves = await version.leavesOf(request.chunk, bytes);
@@ -233,6 +236,7 @@ export class Uploads {
     }
     const record = this.#records.get(peer);
     for (let block = request.nextBlock; block < request.first + request.count; block++) {
+      if (part?.isPlaced(block) === false) return 'not-held';
       if (turnBytes >= TURN_BYTES && this.#othersWait) return 'turn over';
       if (!peer.sendable && !peer.isEnded) await this.#room(peer);
       if (request.cancelled || peer.isEnded) return undefined;

@@ -69,6 +69,7 @@ const LAYOUTS: readonly (readonly [string, PeerFrame, string])[] = [
     '08 00000001 00000002 0003 0908',
   ],
   ['cancel', { type: 'cancel', handle: 1, chunk: 2, first: 4, count: 12 }, '09 00000001 00000002 0004 000c'],
+  ['part', { type: 'part', handle: 1, chunk: 2, first: 4, count: 12 }, '0e 00000001 00000002 0004 000c'],
   [
     'refuse',
     { type: 'refuse', handle: 1, chunk: 2, first: 4, count: 12, reason: 'busy' },
@@ -125,7 +126,7 @@ describe('rubbish', () => {
   it.each([
     ['nothing at all', '', 'bad-frame'],
     ['type 0', '00', 'bad-type'],
-    ['a type beyond the last', '0e', 'bad-type'],
+    ['a type beyond the last', '0f', 'bad-type'],
     ['type 255', 'ff ff ff', 'bad-type'],
     ['text', toHex(new TextEncoder().encode('{"type":"hello"}')), 'bad-type'],
     ['a hello with a short nonce', '01 01 00112233', 'bad-frame'],
@@ -153,6 +154,7 @@ describe('rubbish', () => {
     ['a request of no blocks', `${request} 0000 00000000 00`, 'bad-field'],
     ['a request that neither wants nor spares a proof', `${request} 0001 00000000 02`, 'bad-field'],
     ['a cancel of no blocks', '09 00000001 00000002 0004 0000', 'bad-field'],
+    ['a part of no blocks', '0e 00000001 00000002 0004 0000', 'bad-field'],
     ['a refusal for an unknown reason', '0a 00000001 00000002 0004 0001 06', 'bad-field'],
     ['a proof without leaves', '07 00000001 00000002', 'bad-frame'],
     ['a proof of half a hash', `07 00000001 00000002 ${'05'.repeat(16)}`, 'bad-frame'],
@@ -312,6 +314,7 @@ describe('fuzz', () => {
     }),
     fc.record({ type: type('block'), handle: u32, chunk: u32, block: u16, bytes: someBytes }),
     fc.record({ type: type('cancel'), ...run }),
+    fc.record({ type: type('part'), ...run }),
     fc.record({ type: type('refuse'), ...run, count: u16, reason: fc.constantFrom(...REFUSE_REASONS) }),
     fc.record({ type: type('ping'), token: u32 }),
     fc.record({ type: type('pong'), token: u32 }),

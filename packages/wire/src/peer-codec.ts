@@ -19,6 +19,7 @@ const TYPES = {
   ping: 11,
   pong: 12,
   close: 13,
+  part: 14,
 } as const;
 
 const REFUSE_REASONS: readonly RefuseReason[] = [
@@ -98,10 +99,11 @@ export function encodePeerFrame(frame: PeerFrame): Uint8Array {
     }
     case 'request':
     case 'cancel':
+    case 'part':
     case 'refuse': {
       const writer = new FrameWriter(
         TYPES[frame.type],
-        RUN_BYTES + { request: 5, cancel: 0, refuse: 1 }[frame.type],
+        RUN_BYTES + { request: 5, cancel: 0, part: 0, refuse: 1 }[frame.type],
       );
       writer.u32(frame.handle);
       writer.u32(frame.chunk);
@@ -204,6 +206,8 @@ function readFrame(reader: FrameReader): PeerFrame {
       };
     case TYPES.cancel:
       return { type: 'cancel', handle: reader.u32(), ...reader.run(1) };
+    case TYPES.part:
+      return { type: 'part', handle: reader.u32(), ...reader.run(1) };
     case TYPES.refuse:
       return { type: 'refuse', handle: reader.u32(), ...reader.run(0), reason: reader.oneOf(REFUSE_REASONS) };
     case TYPES.proof: {

@@ -6,7 +6,7 @@ export const PEER_PROTOCOL_VERSION = 1;
 
 /**
  * A number an end gives to a track it opened on a link; never used again on that link. In `shut`,
- * `have`, `fetching`, `request` and `cancel` it is the sender's; in the answers `proof`, `block` and
+ * `have`, `fetching`, `part`, `request` and `cancel` it is the sender's; in the answers `proof`, `block` and
  * `refuse` it is the receiver's, so that everybody only looks up handles of their own when it matters.
  */
 export type TrackHandle = number;
@@ -76,6 +76,12 @@ export interface FetchingFrame {
   readonly chunks: readonly { readonly chunk: number; readonly etaMs: number }[];
 }
 
+/** "I hold these blocks of a chunk that I do not hold whole": they may be asked for. */
+export interface PartFrame extends BlockRun {
+  readonly type: 'part';
+  readonly handle: TrackHandle;
+}
+
 /** Asks for blocks. `deadlineMs` is the time until they are needed; 4294967295 means no hurry. */
 export interface RequestFrame extends BlockRun {
   readonly type: 'request';
@@ -141,6 +147,7 @@ export type PeerFrame =
   | ShutTrackFrame
   | HaveFrame
   | FetchingFrame
+  | PartFrame
   | RequestFrame
   | ProofFrame
   | BlockFrame

@@ -57,6 +57,7 @@ const clientMessages: ClientMessage[] = [
   { type: 'find', ...track, want: 3, needs: ChunkSet.of(10, [1]).toText() },
   { type: 'claim', ...track, chunks: [1, 2, 3, 4, 5, 6, 7, 8] },
   { type: 'claim', ...track, chunks: [], have: [4] },
+  { type: 'claim', ...track, chunks: [1, 2], most: 1 },
   { type: 'leave', ...track },
 ];
 
@@ -217,6 +218,8 @@ describe('rubbish from a client', () => {
     ['needs', { ...find, needs: 'A'.repeat(5_468) }],
     ['chunks', { ...claim, chunks: [0, 1, 2, 3, 4, 5, 6, 7, 8] }],
     ['have', { ...claim, have: 'all' }],
+    ['most', { ...claim, most: 0 }],
+    ['most', { ...claim, most: 9 }],
     ['to', { ...signal, to: 'me' }],
     ['to', { ...signal, to: `${peerId}=` }],
     ['to', { ...signal, to: undefined }],

@@ -249,12 +249,13 @@ function readFind(message: JsonRecord): FindRequest {
 }
 
 function readClaim(message: JsonRecord): ClaimRequest {
-  const { chunks, have } = message;
+  const { chunks, have, most } = message;
   return {
     type: 'claim',
     ...readTrack(message),
     chunks: readChunks(chunks, LIMITS.maxClaims, 'chunks'),
     ...(have === undefined ? {} : { have: readChunks(have, LIMITS.maxHaveChunks, 'have') }),
+    ...(most === undefined ? {} : { most: readInteger(most, 1, LIMITS.maxClaims, 'most') }),
   };
 }
 

@@ -108,6 +108,8 @@ export interface ClaimRequest {
   readonly chunks: readonly number[];
   /** Chunks the sender now holds; taken in first, so that their leases are free again. */
   readonly have?: readonly number[];
+  /** Leases wanted of these at most, the first that are free; all when missing. */
+  readonly most?: number;
 }
 
 /** Something for another peer: an offer, an answer, candidates. */

@@ -214,14 +214,14 @@ export class Answers {
     const member = this.#announced(peer, message);
     if (member === undefined) return;
     const { claims, registry } = this.#context;
-    const { trackId, root, chunks, have = [] } = message;
+    const { trackId, root, chunks, have = [], most = Number.POSITIVE_INFINITY } = message;
     if (!this.#areOfTrack(member, 'claim', chunks) || !this.#areOfTrack(member, 'claim', have)) return;
     if (have.length > 0) {
       registry.update(member, have, []);
       claims.endHeld(member);
     }
     const holderOf = (chunk: number) => pickHolder(member, chunk, this.#pick);
-    const { granted, heldBy } = claims.claim(member, chunks, holderOf, nowMs);
+    const { granted, heldBy } = claims.claim(member, chunks, most, holderOf, nowMs);
     this.totals.claims++;
     this.totals.granted += granted.length;
     send(peer, { type: 'claimed', trackId, root, granted, heldBy, ttlMs: claims.ttlMs });

@@ -29,6 +29,14 @@ describe('a claim', () => {
     expect(grants.reduce((sum, n) => sum + n)).toBe(1);
   });
 
+  it('for one of several is granted the first that is free', () => {
+    const { first, second, third } = swarmOf(3);
+    third.have([3]);
+    expect(first.claim([3, 4, 5, 6], [], 1)).toEqual({ granted: [4], heldBy: { 3: third.id } });
+    expect(second.claim([3, 4, 5, 6], [], 1)).toEqual({ granted: [5], heldBy: { 3: third.id, 4: first.id } });
+    expect(first.claim([4, 6], [], 1)).toEqual({ granted: [4], heldBy: {} });
+  });
+
   it('is granted to nobody while somebody holds the chunk', () => {
     const { first, second } = swarmOf(2);
     first.have([4]);
@@ -136,7 +144,7 @@ describe('a lease', () => {
     const track = { trackId: SONG, root: ROOT, chunkCount: 20 };
     const member = registry.announce(peer, track, ChunkSet.none(20), 'global');
     const claims = new Claims(10_000, 8);
-    claims.claim(member, [1, 2, 3], () => undefined, 0);
+    claims.claim(member, [1, 2, 3], 8, () => undefined, 0);
     expect(member.swarm.leases.size).toBe(3);
     claims.sweep(10_000);
     expect(member.swarm.leases.size).toBe(0);

@@ -35,12 +35,13 @@ export class Claims {
   }
 
   /**
-   * Grants what it can. `holderOf` names somebody the claimer may see who holds a chunk. A lease of the
+   * Grants what it can, `most` of it at most. `holderOf` names somebody the claimer may see who holds a chunk. A lease of the
    * claimer's own is granted again without lasting longer: silence cannot keep a chunk for ever.
    */
   claim(
     claimer: Member,
     chunks: readonly number[],
+    most: number,
     holderOf: (chunk: number) => Peer | undefined,
     nowMs: number,
   ): Claimed {
@@ -50,8 +51,9 @@ export class Claims {
     for (const chunk of new Set(chunks)) {
       if (claimer.has(chunk)) continue;
       const holder = holderOf(chunk) ?? this.#fetcher(claimer, chunk, nowMs);
-      if (holder === claimer.peer) granted.push(chunk);
-      else if (holder !== undefined) heldBy.set(chunk, holder.id);
+      if (holder !== undefined && holder !== claimer.peer) heldBy.set(chunk, holder.id);
+      else if (granted.length >= most) continue;
+      else if (holder === claimer.peer) granted.push(chunk);
       else if (claimer.peer.leases.length < this.#maxLeases && claimer.peer.noLeasesUntilMs <= nowMs) {
         this.#grant({ member: claimer, chunk, expiresMs: nowMs + this.ttlMs });
         granted.push(chunk);

@@ -142,8 +142,15 @@ export class VirtualClient {
     return this.take('peers');
   }
 
-  claim(chunks: readonly number[], have?: readonly number[]) {
-    this.say({ type: 'claim', trackId: SONG, root: ROOT, chunks, ...(have === undefined ? {} : { have }) });
+  claim(chunks: readonly number[], have?: readonly number[], most?: number) {
+    this.say({
+      type: 'claim',
+      trackId: SONG,
+      root: ROOT,
+      chunks,
+      ...(have === undefined ? {} : { have }),
+      ...(most === undefined ? {} : { most }),
+    });
     const { granted, heldBy } = this.take('claimed');
     return { granted, heldBy: Object.fromEntries(heldBy) };
   }

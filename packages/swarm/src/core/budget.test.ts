@@ -206,23 +206,32 @@ it('never sends more in a day than its limit, whatever crashes and clocks do', (
       const disk = openDisk(limit);
       const sentByDay = new Map<number, number>();
       let wallMs = noon;
+      // The latest day that the budget has seen; a crash forgets one of which nothing is on disk.
       let day = 0;
+      let dayOnDisk = 0;
       for (const { do: what, bytes } of steps) {
         if (what === 'jump') wallMs += bytes;
         if (what === 'crash') disk.crash(wallMs);
         if (what === 'close') {
           disk.document = disk.budget.settle();
+          dayOnDisk = day;
           disk.crash(wallMs);
         }
+        if (what === 'crash' || what === 'close') day = dayOnDisk;
+        else if (what !== 'jump') day = Math.max(day, Math.floor(wallMs / DAY_MS));
         if (what === 'crash while writing') {
           // The document is on disk, but nobody heard of it.
           const reservation = disk.budget.reserve(bytes, wallMs);
-          if (reservation.answer === 'persist') disk.document = reservation.document;
+          if (reservation.answer === 'persist') {
+            disk.document = reservation.document;
+            dayOnDisk = day;
+          }
           disk.crash(wallMs);
+          day = dayOnDisk;
         }
         // Nothing sent is nothing written down: such a day may be forgotten by a crash.
         if (what !== 'send' || bytes === 0 || !disk.send(bytes, wallMs)) continue;
-        day = Math.max(day, Math.floor(wallMs / DAY_MS));
+        dayOnDisk = day;
         sentByDay.set(day, (sentByDay.get(day) ?? 0) + bytes);
         expect(sentByDay.get(day)).toBeLessThanOrEqual(limit);
       }

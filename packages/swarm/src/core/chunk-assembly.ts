@@ -45,6 +45,11 @@ export class ChunkAssembly {
     return this.#unproven;
   }
 
+  /** Blocks in place. */
+  placed(): number[] {
+    return Array.from(this.#placed.keys()).filter((block) => this.isPlaced(block));
+  }
+
   isPlaced(block: number): boolean {
     return this.#placed[block] === 1;
   }

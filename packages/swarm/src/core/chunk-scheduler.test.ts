@@ -320,7 +320,7 @@ describe('claims', () => {
   it('come before the origin; what is granted is fetched whole and told to peers', () => {
     const rig = tracked();
     rig.wantChunk(3, NEVER);
-    expect(rig.log).toEqual([{ type: 'claim', track: KEY, chunks: [3] }]);
+    expect(rig.log).toEqual([{ type: 'claim', track: KEY, chunks: [3], most: 1 }]);
     rig.forgetLog();
     rig.claimed([3]);
     expect(rig.fetches(ORIGIN)).toMatchObject([{ chunk: 3, first: 0, count: 8 }]);
@@ -344,7 +344,7 @@ describe('claims', () => {
     rig.pass(1_400);
     expect(rig.log).toHaveLength(1);
     rig.pass(100);
-    expect(rig.log.at(-1)).toEqual({ type: 'claim', track: KEY, chunks: [3] });
+    expect(rig.log.at(-1)).toEqual({ type: 'claim', track: KEY, chunks: [3], most: 1 });
   });
 
   it('that nobody answers for three seconds count as granted', () => {
@@ -363,7 +363,7 @@ describe('claims', () => {
     rig.failOrigin();
     rig.forgetLog();
     rig.pass(600);
-    expect(rig.log).toEqual([{ type: 'claim', track: KEY, chunks: [3] }]);
+    expect(rig.log).toEqual([{ type: 'claim', track: KEY, chunks: [3], most: 1 }]);
   });
 
   it('are at most eight at a time', () => {
@@ -399,7 +399,7 @@ describe('claims', () => {
     rig.scheduler.peerOpened('p', OTHER, ChunkSet.none(16), rig.now);
     rig.want({ start: 0, end: 5 * SONG.chunkSize }, NEVER);
     rig.run(rig.scheduler.want(OTHER, 99, { start: 0, end: SONG.size }, NEVER, rig.now));
-    expect(claimedIn(rig.log)).toHaveLength(8);
+    expect(leasesIn(rig.log)).toBe(8);
   });
 
   it('go to the track that somebody waits for first', () => {
@@ -429,14 +429,44 @@ describe('claims', () => {
     rig.deliver('p', 1);
     rig.forgetLog();
     rig.want({ start: 4 * SONG.chunkSize, end: SONG.size }, NEVER);
-    expect(claimedIn(rig.log)).toHaveLength(1);
+    expect(leasesIn(rig.log)).toBe(1);
+    expect(claimedIn(rig.log)).toHaveLength(LIMITS.maxClaims);
+    rig.forgetLog();
+    rig.claimed([7], [[5, 'somebody']], 60_000);
+    rig.pass(100);
+    expect(claimedIn(rig.log)).toEqual([]);
   });
 
-  it('are not made by a listener who is alone', () => {
+  it('are made by a listener who is alone, but not waited for', () => {
     const rig = new Rig({ tracker: 'up' });
     rig.run(rig.scheduler.setAlone(KEY, true, rig.now));
     rig.wantChunk(3, NEVER);
-    expect(rig.log.map(({ type }) => type)).toEqual(['fetch', 'fetching']);
+    expect(rig.log.map(({ type }) => type)).toEqual(['fetch', 'fetching', 'claim']);
+  });
+
+  it('of a listener who is alone come at most every 400 ms, for as many chunks as may be claimed', () => {
+    const rig = new Rig({ tracker: 'up' });
+    rig.run(rig.scheduler.setAlone(KEY, true, rig.now));
+    rig.want({ start: 0, end: SONG.size }, NEVER);
+    expect(leasesIn(rig.log)).toBe(4);
+    rig.claimed(claimedIn(rig.log).slice(0, 4), [], 60_000);
+    rig.forgetLog();
+    rig.deliver(ORIGIN, 64);
+    expect(rig.fetches(ORIGIN)).not.toEqual([]);
+    expect(claimedIn(rig.log)).toEqual([]);
+    rig.pass(500);
+    expect(claimedIn(rig.log)).not.toEqual([]);
+  });
+
+  it('show a listener who thought itself alone what somebody else fetches', () => {
+    const rig = new Rig({ tracker: 'up' });
+    rig.run(rig.scheduler.setAlone(KEY, true, rig.now));
+    rig.want({ start: 0, end: SONG.size }, NEVER);
+    const [first = -1, ...others] = claimedIn(rig.log);
+    rig.claimed(others, [[first, 'somebody']], 60_000);
+    rig.forgetLog();
+    rig.deliver(ORIGIN, 400);
+    expect(rig.fetches(ORIGIN).map(({ chunk }) => chunk)).not.toContain(first);
   });
 
   it('wait for the word of a peer that is fetching the chunk, as long as it said and a little longer', () => {
@@ -503,7 +533,7 @@ describe('a tracker not heard of yet', () => {
 
   it('is not waited for when somebody needs bytes soon', () => {
     const rig = new Rig({ tracker: 'awaited' });
-    rig.wantChunk(0, 400);
+    rig.wantChunk(0, 200);
     expect(rig.fetches(ORIGIN)).toMatchObject([{ chunk: 0 }]);
   });
 });
@@ -511,20 +541,20 @@ describe('a tracker not heard of yet', () => {
 describe('an urgent head', () => {
   it('takes from the origin only the blocks that are needed', () => {
     const rig = tracked();
-    rig.want({ start: 0, end: 6 * BLOCK }, 400);
+    rig.want({ start: 0, end: 6 * BLOCK }, 200);
     expect(rig.fetches(ORIGIN)).toMatchObject([{ chunk: 0, first: 0, count: 6 }]);
   });
 
   it('takes the whole chunk where the origin cannot prove blocks', () => {
     const rig = tracked();
     rig.scheduler.setOriginProvesBlocks(KEY, false);
-    rig.want({ start: 0, end: 6 * BLOCK }, 400);
+    rig.want({ start: 0, end: 6 * BLOCK }, 200);
     expect(rig.fetches(ORIGIN)).toMatchObject([{ chunk: 0, first: 0, count: 8 }]);
   });
 
   it('takes the rest of the chunk when the origin turns out not to prove blocks', () => {
     const rig = tracked();
-    rig.want({ start: 0, end: 6 * BLOCK }, 400);
+    rig.want({ start: 0, end: 6 * BLOCK }, 200);
     rig.scheduler.setOriginProvesBlocks(KEY, false);
     rig.pass(100);
     expect(rig.fetches(ORIGIN)).toMatchObject([
@@ -537,7 +567,7 @@ describe('an urgent head', () => {
     const rig = new Rig({ tracker: 'absent' });
     rig.want({ start: 4 * SONG.chunkSize, end: SONG.size }, NEVER);
     expect(rig.inFlight(ORIGIN)).toBe(4 * 8);
-    rig.wantChunk(0, 400);
+    rig.wantChunk(0, 200);
     expect(rig.fetches(ORIGIN).at(-1)).toMatchObject({ chunk: 0, first: 0, count: 8 });
   });
 
@@ -558,10 +588,102 @@ describe('an urgent head', () => {
       rig.deliver('p', 1);
     }
     rig.forgetLog();
-    rig.wantChunk(1, 450);
+    rig.wantChunk(1, 240);
     expect(rig.inFlight('p')).toBe(4);
     expect(rig.inFlight(ORIGIN)).toBe(4);
   });
+});
+
+describe('parts of a chunk', () => {
+  const RUN = { chunk: 0, first: 2, count: 2 };
+
+  it('are asked of who holds them, and nothing else of that chunk', () => {
+    const rig = new Rig();
+    rig.peer('p', 'aula', []);
+    rig.run(rig.scheduler.peerHasPart('p', KEY, RUN, rig.now));
+    rig.wantChunk(0, 9_000);
+    expect(rig.fetches('p')).toMatchObject([{ chunk: 0, first: 2, count: 2 }]);
+    rig.run(rig.scheduler.peerHasPart('p', KEY, { chunk: 0, first: 6, count: 1 }, rig.now));
+    expect(rig.fetches('p').at(-1)).toMatchObject({ chunk: 0, first: 6, count: 1 });
+  });
+
+  it('are asked no more of who refuses them, or lost the chunk', () => {
+    for (const end of ['refusal', 'loss']) {
+      const rig = new Rig();
+      rig.peer('p', 'aula', []);
+      rig.run(rig.scheduler.peerHasPart('p', KEY, RUN, rig.now));
+      if (end === 'refusal')
+        rig.run(rig.scheduler.refused('p', KEY, 0, { first: 2, end: 4 }, 'not-held', rig.now));
+      else rig.run(rig.scheduler.peerHas('p', KEY, [], [0], rig.now));
+      rig.wantChunk(0, 9_000);
+      expect(rig.fetches('p')).toEqual([]);
+    }
+  });
+
+  it('are worth telling while somebody listens to the chunk soon and few hold it', () => {
+    const rig = new Rig();
+    for (const id of ['a', 'b', 'c', 'd']) rig.peer(id, 'aula', []);
+    expect(rig.scheduler.isScarce(KEY, 0)).toBe(false);
+    rig.wantChunk(0, 9_000);
+    rig.wantChunk(1, NEVER);
+    expect(rig.scheduler.isScarce(KEY, 0)).toBe(true);
+    expect(rig.scheduler.isScarce(KEY, 1)).toBe(false);
+    for (const id of ['a', 'b']) rig.run(rig.scheduler.peerHas(id, KEY, [0], [], rig.now));
+    expect(rig.scheduler.isScarce(KEY, 0)).toBe(false);
+  });
+
+  it('are begun by each listener elsewhere, while few hold the chunk', () => {
+    const firsts = new Set<number | undefined>();
+    for (let seed = 1; seed <= 12; seed++) {
+      const rig = new Rig({ seed });
+      for (const id of ['b', 'c', 'd', 'e']) rig.peer(id, 'aula', []);
+      rig.peer('a', 'aula', [0]);
+      rig.wantChunk(0, 9_000);
+      firsts.add(rig.fetches('a')[0]?.first);
+    }
+    expect(firsts.size).toBeGreaterThan(3);
+  });
+});
+
+describe('a peer not yet tried', () => {
+  function asked(dueInMs: number) {
+    const rig = new Rig({ tracker: 'up' });
+    rig.peer('p', 'aula', [0], WINDOW, 0);
+    rig.wantChunk(0, dueInMs);
+    return rig;
+  }
+
+  it('is asked for what is due soon while the origin could still step in, and the origin then is', () => {
+    const rig = asked(500);
+    expect(rig.inFlight('p')).toBe(4);
+    rig.pass(200);
+    expect(rig.inFlight(ORIGIN)).toBe(0);
+    rig.pass(100);
+    expect(rig.fetches(ORIGIN)[0]).toMatchObject({ chunk: 0, first: 0 });
+  });
+
+  it('is not asked for what the origin could not give in time any more', () => {
+    const rig = asked(270);
+    rig.pass(100);
+    expect(rig.inFlight('p')).toBe(0);
+    expect(rig.inFlight(ORIGIN)).toBe(8);
+  });
+
+  it('that begins to give is left to go on', () => {
+    const rig = asked(500);
+    rig.pass(100);
+    rig.deliver('p', 1);
+    rig.pass(200);
+    expect(rig.inFlight('p')).toBeGreaterThan(0);
+    expect(rig.fetches(ORIGIN).filter(({ first }) => first < 4)).toEqual([]);
+  });
+});
+
+it('the next moment of decision is when the origin would have to be asked', () => {
+  const rig = tracked();
+  rig.wantChunk(3, 5_000);
+  expect(rig.scheduler.nextDecisionMs(rig.now, rig.now + 100)).toBeUndefined();
+  expect(rig.scheduler.nextDecisionMs(rig.now, rig.now + 5_000)).toBe(rig.now + 4_750);
 });
 
 describe('the endgame', () => {
@@ -668,7 +790,7 @@ describe('a failing origin', () => {
     rig.forgetLog();
     rig.wantChunk(1, NEVER);
     rig.pass(200);
-    expect(rig.log).toEqual([{ type: 'claim', track: KEY, chunks: [1] }]);
+    expect(rig.log).toEqual([{ type: 'claim', track: KEY, chunks: [1], most: 1 }]);
   });
 });
 
@@ -858,10 +980,10 @@ class Rig {
   }
 
   /** A peer whose window stays as it is. */
-  peer(id: SourceId, tier: Tier, held: 'all' | readonly number[], window = WINDOW): void {
+  peer(id: SourceId, tier: Tier, held: 'all' | readonly number[], window = WINDOW, sinceMs = 10_000): void {
     this.#windows.set(id, window);
     this.#flights.set(id, []);
-    this.scheduler.addPeer(id, tier, { startBytes: window, maxBytes: window }, this.now - 10_000);
+    this.scheduler.addPeer(id, tier, { startBytes: window, maxBytes: window }, this.now - sinceMs);
     const set = held === 'all' ? ChunkSet.all(16) : ChunkSet.of(16, held);
     this.run(this.scheduler.peerOpened(id, KEY, set, this.now));
   }
@@ -1030,6 +1152,10 @@ function tracked(): Rig {
   const rig = new Rig({ tracker: 'up' });
   rig.peer('p', 'aula', []);
   return rig;
+}
+
+function leasesIn(log: readonly SchedulerCommand[]): number {
+  return log.reduce((sum, command) => sum + (command.type === 'claim' ? command.most : 0), 0);
 }
 
 function claimedIn(log: readonly SchedulerCommand[]): number[] {

@@ -1,15 +1,15 @@
-import { LIMITS, type ByteRange, type ChunkSet, type Geometry } from '@sonantica/wire';
+import { LIMITS, type BlockRun, type ByteRange, type ChunkSet, type Geometry } from '@sonantica/wire';
 import type { ChunkOrder } from './chunk-order.ts';
 import type { Random } from './env.ts';
 import type { FlowWindowBounds } from './flow-window.ts';
 import { patientChoice, urgentChoice, type OriginView, type TrackerState } from './origin-choice.ts';
-import { claimsLeft, elsewhere, granted, isLease } from './origin-claims.ts';
+import { claimsLeft, elsewhere, granted, isLease, originStep } from './origin-claims.ts';
 import { OriginPace } from './origin-pace.ts';
 import { ORIGIN, SourceState, type SourceId, type Tier } from './source-state.ts';
 import { askedBefore, canDeliverBy, UNTRIED_MS } from './source-ranking.ts';
 import { TrackDemand, type DemandId } from './track-demand.ts';
 import type { TrackKey } from './track-key.ts';
-import type { BlockSpan, PrefetchSources, WantedChunk } from './wanted-chunk.ts';
+import type { BlockSpan, IdleQuery, PrefetchSources, WantedChunk } from './wanted-chunk.ts';
 
 /** What the shell is to do. Times are on the scheduler's clock. */
 export type SchedulerCommand =
@@ -30,8 +30,13 @@ export type SchedulerCommand =
       readonly first: number;
       readonly count: number;
     }
-  /** Ask the tracker for leave to fetch these from the origin. */
-  | { readonly type: 'claim'; readonly track: TrackKey; readonly chunks: readonly number[] }
+  /** Ask the tracker for leave to fetch `most` of these from the origin. */
+  | {
+      readonly type: 'claim';
+      readonly track: TrackKey;
+      readonly chunks: readonly number[];
+      readonly most: number;
+    }
   /** Link to this peer: it holds or fetches what is wanted. */
   | { readonly type: 'connect'; readonly peerId: string }
   /** Tell the peers of this track what is being fetched. */
@@ -57,12 +62,14 @@ const SPREAD_WITHIN_MS = 1_000;
 const SPREAD_BLOCKS = 2;
 /** Peers that gave nothing for this long are not counted on to share what they fetch, in milliseconds. */
 const GIVING_WITHIN_MS = 3_000;
+/** Parts of a chunk are told of while fewer than one in so many peers hold it. */
+const SCARCE_BELOW = 3;
+/** How long a peer that gave nothing yet has to show that it does before the origin is asked for the same, in milliseconds. */
+const TRIAL_MS = 50;
 /** How often each peer is asked for a few such blocks within one decision. */
 const MOST_TURNS = 8;
 /** A duplicate is asked for when the deadline is nearer than this and the first source is late. */
 const ENDGAME_MS = 1_000;
-/** A peer that will not be asked for longer than this is nobody to wait for, in milliseconds. */
-const HOPELESS_AFTER_MS = 1_500;
 /** Pauses after the origin failed: twice as long each time, in milliseconds. */
 const ORIGIN_FIRST_PAUSE_MS = 500;
 const ORIGIN_LONGEST_PAUSE_MS = 30_000;
@@ -75,6 +82,10 @@ const REORDER_EVERY_MS = 100;
 /** Who has wanted nothing by a deadline for this long leaves the line to what nobody waits for, in milliseconds. */
 const QUIET_MS = 1_000;
 const BUSY_PAUSE_MS = 250;
+/** How long after the tracker granted nothing it is asked again about other chunks, in milliseconds. */
+const CLAIM_AGAIN_MS = 250;
+/** A lone listener tells the tracker what it fetches at most this often, in milliseconds. */
+const TELL_EVERY_MS = 150;
 const NOT_GIVING_PAUSE_MS = 60_000;
 
 /**
@@ -231,7 +242,7 @@ export class ChunkScheduler {
 
   /** A peer takes part in a track; `held` becomes the scheduler's own. */
   peerOpened(id: SourceId, key: TrackKey, held: ChunkSet, nowMs: number): SchedulerCommand[] {
-    this.#peers.get(id)?.tracks.set(key, { held, fetching: new Map() });
+    this.#peers.get(id)?.tracks.set(key, { held, fetching: new Map(), parts: new Map() });
     return this.#plan(nowMs);
   }
 
@@ -255,9 +266,46 @@ export class ChunkScheduler {
     for (const chunk of chunks) {
       if (chunk < holdings.held.capacity) holdings.held.add(chunk);
       holdings.fetching.delete(chunk);
+      holdings.parts.delete(chunk);
     }
-    for (const chunk of lost) holdings.held.delete(chunk);
+    for (const chunk of lost) {
+      holdings.held.delete(chunk);
+      holdings.parts.delete(chunk);
+    }
     return this.#plan(nowMs);
+  }
+
+  /** A peer holds blocks of a chunk that it does not hold whole. */
+  peerHasPart(id: SourceId, key: TrackKey, run: BlockRun, nowMs: number): SchedulerCommand[] {
+    const peer = this.#peers.get(id);
+    if (peer === undefined) return [];
+    peer.tellPart(key, run);
+    const { first, count } = run;
+    const idle = this.#tracks
+      .get(key)
+      ?.chunk(run.chunk)
+      ?.mostPressingIdle({ among: (block) => block >= first && block < first + count });
+    return idle === undefined || !peer.isWorthAsking ? [] : this.#plan(nowMs);
+  }
+
+  /** Whether somebody listens to a chunk soon and few of the peers that take part in its track hold it. */
+  isScarce(key: TrackKey, chunk: number): boolean {
+    const wanted = this.#tracks.get(key)?.chunk(chunk);
+    if (wanted === undefined || wanted.deadlineMs === Number.POSITIVE_INFINITY) return false;
+    let holders = 0;
+    let others = 0;
+    for (const peer of this.#peers.values()) {
+      if (!peer.tracks.has(key)) continue;
+      if (peer.holds(key, chunk)) holders++;
+      else others++;
+    }
+    return others > 0 && holders * SCARCE_BELOW < others;
+  }
+
+  /** Whether a peer takes part in a track and does not hold a chunk of it. */
+  lacks(id: SourceId, key: TrackKey, chunk: number): boolean {
+    const held = this.#peers.get(id)?.tracks.get(key)?.held;
+    return held !== undefined && !held.has(chunk);
   }
 
   peerFetching(
@@ -330,9 +378,17 @@ export class ChunkScheduler {
     const peer = this.#peers.get(id);
     if (peer === undefined) return [];
     this.#landSpan(peer.id, this.#tracks.get(key)?.chunk(chunk), span);
-    if (reason === 'not-held') peer.tracks.get(key)?.held.delete(chunk);
-    else peer.health.pause(reason === 'busy' ? BUSY_PAUSE_MS : NOT_GIVING_PAUSE_MS, nowMs);
+    if (reason === 'not-held') {
+      peer.tracks.get(key)?.held.delete(chunk);
+      peer.tracks.get(key)?.parts.delete(chunk);
+    } else peer.health.pause(reason === 'busy' ? BUSY_PAUSE_MS : NOT_GIVING_PAUSE_MS, nowMs);
     return this.#plan(nowMs);
+  }
+
+  /** What the origin was just asked for of a chunk has been under way since `sinceMs`. */
+  originHadBegun(key: TrackKey, chunk: number, sinceMs: number): void {
+    const wanted = this.#tracks.get(key)?.chunk(chunk);
+    if (wanted !== undefined) this.#origin.pace.hadBegun(wanted, sinceMs);
   }
 
   /** No mirror gave the rest of a run. */
@@ -367,6 +423,8 @@ export class ChunkScheduler {
       const chunk = track.chunk(index);
       if (chunk !== undefined) chunk.claim = granted(ttlMs, nowMs);
     }
+    if (heldBy.size > 0) track.alone = false;
+    track.claimAgainMs = grantedChunks.length > 0 ? nowMs : nowMs + CLAIM_AGAIN_MS;
     for (const [index, peerId] of heldBy) {
       const chunk = track.chunk(index);
       if (chunk === undefined) continue;
@@ -375,7 +433,9 @@ export class ChunkScheduler {
       this.#commands.push({ type: 'connect', peerId });
     }
     for (const chunk of track.begun) {
-      if (chunk.claim.state === 'asked') chunk.claim = elsewhere(nowMs);
+      // Neither granted nor somebody's: all the leases wanted are had, or all that there are.
+      if (chunk.claim.state === 'asked')
+        chunk.claim = grantedChunks.length > 0 ? { state: 'none' } : elsewhere(nowMs);
     }
     return this.#plan(nowMs);
   }
@@ -387,7 +447,7 @@ export class ChunkScheduler {
 
   /** Whether a peer is banned, or gives nothing for a while: whoever waits for it waits in vain. */
   isHopeless(id: SourceId, nowMs: number): boolean {
-    return this.#peers.get(id)?.health.isOutFor(HOPELESS_AFTER_MS, nowMs) ?? false;
+    return this.#peers.get(id)?.isHopeless(nowMs) ?? false;
   }
 
   /** A complete chunk was dropped from the store, or found damaged in it. */
@@ -402,6 +462,23 @@ export class ChunkScheduler {
       for (const chunk of track.inOrder())
         if (chunk.prefetch !== 'peers' || this.#someoneHolds(track, chunk)) return true;
     return false;
+  }
+
+  /**
+   * When before `untilMs` something may have to be asked of the origin so that it comes in time: the next moment to call
+   * {@link tick}; `undefined` when there is none.
+   */
+  nextDecisionMs(nowMs: number, untilMs: number): number | undefined {
+    const { leadMs } = this.#origin.pace;
+    let next: number | undefined;
+    for (const track of this.#tracks.values()) {
+      for (const chunk of track.inOrder()) {
+        if (chunk.deadlineMs - leadMs >= untilMs) break;
+        const dueMs = chunk.nextDueMs(nowMs + leadMs);
+        if (dueMs - leadMs < (next ?? untilMs)) next = dueMs - leadMs;
+      }
+    }
+    return next;
   }
 
   /** Time passed. Called about ten times a second while {@link isBusy}. */
@@ -516,14 +593,13 @@ export class ChunkScheduler {
     let late: typeof own;
     for (const key of peer.tracks.keys()) {
       const track = this.#tracks.get(key);
-      if (track === undefined) continue;
+      const holdings = peer.tracks.get(key);
+      if (track === undefined || holdings === undefined) continue;
       for (const chunk of track.inOrder()) {
         if (own !== undefined && chunk.deadlineMs >= own.chunk.deadlineMs) break;
         if (chunk.prefetch !== undefined && !this.#mayPrefetch) break;
-        // A peer not yet tried may not give at all: what is due before that is known is not staked on it.
-        if (!peer.isTried(nowMs) && chunk.deadlineMs - nowMs < UNTRIED_MS) continue;
-        if (!peer.holds(key, chunk.chunk)) continue;
-        const run = chunk.mostPressingIdle();
+        if (!holdings.held.has(chunk.chunk) && !holdings.parts.has(chunk.chunk)) continue;
+        const run = this.#runFor(peer, track, chunk, nowMs);
         if (run === undefined) {
           late ??= this.#lateRun(peer, track, chunk, nowMs);
           continue;
@@ -541,6 +617,25 @@ export class ChunkScheduler {
     return own ?? shared ?? late;
   }
 
+  /**
+   * What may be asked of a peer. One not yet tried may not give at all: what is due before that is known, and before the
+   * origin could step in, is not staked on it.
+   */
+  #runFor(peer: SourceState, track: TrackDemand, chunk: WantedChunk, nowMs: number): BlockSpan | undefined {
+    const dueInMs = chunk.deadlineMs - nowMs;
+    const query: IdleQuery = peer.holds(track.key, chunk.chunk)
+      ? {}
+      : { among: (block) => peer.holdsBlock(track.key, chunk.chunk, block) };
+    const soon = dueInMs < UNTRIED_MS;
+    const fromMs = nowMs + this.#origin.pace.leadMs + TRIAL_MS;
+    const isTried = !soon || peer.isTried(nowMs);
+    if (!this.isScarce(track.key, chunk.chunk))
+      return chunk.mostPressingIdle(isTried ? query : { ...query, fromMs });
+    // Who wants the same chunk begins elsewhere in it: then they have different blocks to pass on.
+    const rotatedBy = track.startIn(chunk);
+    return chunk.mostPressingIdle(soon ? { ...query, fromMs, rotatedBy } : { ...query, rotatedBy });
+  }
+
   /** Endgame: blocks due within a second whose source has not moved for half its time-out. */
   #lateRun(
     peer: SourceState,
@@ -552,7 +647,11 @@ export class ChunkScheduler {
     const run = chunk.firstUnasked(chunk.wanted, peer.id);
     if (run === undefined) return undefined;
     const flights = chunk.flightsOf(run.first);
-    const overdue = flights.length === 1 && flights.every((flight) => nowMs - flight.sinceMs > 250);
+    const overdue =
+      flights.length === 1 &&
+      flights.every(
+        ({ source, sinceMs }) => nowMs - sinceMs > 250 && (this.#peers.get(source)?.isDoubted(nowMs) ?? true),
+      );
     return overdue ? { track, chunk, run: { first: run.first, end: run.first + 1 } } : undefined;
   }
 
@@ -578,27 +677,34 @@ export class ChunkScheduler {
 
   #planOrigin(nowMs: number): void {
     if (nowMs < this.#origin.pausedUntilMs) return;
-    const view = this.#originView();
+    const view = this.#originView(nowMs);
     let leases = 0;
     for (const track of this.#tracks.values())
       for (const chunk of track.begun) if (chunk.isWanted && isLease(chunk.claim, nowMs)) leases++;
     for (const track of this.#byUrgency()) {
       const ask: WantedChunk[] = [];
+      const left = claimsLeft(
+        leases,
+        track.alone ? 'alone' : this.#othersGive(nowMs) ? 'shared' : 'unshared',
+      );
+      const telling = this.#tracker === 'up' && track.alone && nowMs >= track.tellAgainMs;
       for (const chunk of track.inOrder()) {
         if (chunk.prefetch === 'peers' || (chunk.prefetch === 'any' && !this.#mayPrefetchFromOrigin(chunk)))
           break;
         this.#takeUrgent(view, track, chunk, nowMs);
         const choice = patientChoice(view, track, chunk, nowMs);
         if (choice.type === 'fetch') this.#takePatient(track, chunk, nowMs);
-        else if (chunk.prefetch !== undefined && leases > 0) break;
-        else if (choice.type === 'ask' && claimsLeft(leases, !track.alone && this.#othersGive(nowMs)) > 0) {
-          ask.push(chunk);
-          leases++;
-        }
+        else if (chunk.prefetch !== undefined && leases + ask.length > 0) break;
+        const told = telling && originStep(chunk.claim, nowMs) === 'ask';
+        if (choice.type === 'ask' || told) ask.push(chunk);
       }
-      if (ask.length === 0) continue;
+      const most = Math.min(ask.length, left);
+      if (most === 0 || nowMs < track.claimAgainMs) continue;
+      ask.length = Math.min(ask.length, LIMITS.maxClaims);
+      leases += most;
+      if (telling) track.tellAgainMs = nowMs + TELL_EVERY_MS;
       for (const chunk of ask) chunk.claim = { state: 'asked', sinceMs: nowMs };
-      this.#commands.push({ type: 'claim', track: track.key, chunks: ask.map(({ chunk }) => chunk) });
+      this.#commands.push({ type: 'claim', track: track.key, chunks: ask.map(({ chunk }) => chunk), most });
     }
   }
 
@@ -614,7 +720,7 @@ export class ChunkScheduler {
     return nowMs - Math.max(this.#peersSinceMs, this.#lastGivenMs) < GIVING_WITHIN_MS;
   }
 
-  #originView(): OriginView {
+  #originView(nowMs: number): OriginView {
     const peersOf = new Map<TrackKey, SourceState[]>();
     for (const peer of this.#peers.values()) {
       if (peer.health.banned) continue;
@@ -629,6 +735,7 @@ export class ChunkScheduler {
       tracker: this.#tracker,
       pace: this.#origin.pace,
       ownId: this.#ownId,
+      isDoubted: (source) => this.#peers.get(source)?.isDoubted(nowMs) ?? false,
       peersOf: (track) => peersOf.get(track.key) ?? [],
     };
   }
@@ -756,10 +863,8 @@ export class ChunkScheduler {
     if (chunk?.land(block, from) !== true || peer === undefined) return;
     const bytes = chunk.blockBytes(block);
     peer.outstandingBytes -= bytes;
-    peer.lastProgressMs = nowMs;
-    peer.gaveBytes += bytes;
+    peer.gave(bytes, nowMs);
     this.#lastGivenMs = nowMs;
-    peer.health.delivered();
     peer.window.delivered(bytes, peer.outstandingBytes, nowMs);
   }
 

@@ -1,7 +1,7 @@
 import { fetcherRank, isLease, originStep } from './origin-claims.ts';
 import type { OriginPace } from './origin-pace.ts';
 import { canDeliverBy } from './source-ranking.ts';
-import type { SourceState } from './source-state.ts';
+import type { SourceId, SourceState } from './source-state.ts';
 import type { TrackDemand } from './track-demand.ts';
 import type { BlockSpan, WantedChunk } from './wanted-chunk.ts';
 
@@ -17,7 +17,7 @@ const CONGESTED_PATIENCE_MS = 6_000;
 /** Least time between two ranks of substitutes without a tracker. */
 const SUBSTITUTE_AFTER_MS = 1_000;
 /** How long a chunk may be somebody else's to give, in milliseconds: longer than a lease of the tracker lasts. */
-const ELSEWHERE_MS = 12_000;
+const ELSEWHERE_MS = 60_000;
 /** Where nobody else listens, what is due is asked for together with what is due this many lead times from now: a request costs a round trip. */
 const LEADS_AT_ONCE = 2;
 
@@ -28,20 +28,25 @@ export interface OriginView {
   readonly pace: OriginPace;
   /** This instance's link nonce, the same that peers know it by. */
   readonly ownId: string;
+  /** Whether what is under way from a peer may not come: nothing ever did, or nothing has for a while. */
+  isDoubted(source: SourceId): boolean;
   /** Linked peers that take part in the track. */
   peersOf(track: TrackDemand): readonly SourceState[];
 }
 
 /**
- * What to do about a chunk: take blocks from the origin, `urgent` when somebody would wait otherwise and `whole` when the
- * chunk is this listener's to fetch; ask the tracker for leave; or wait, because somebody else gives it.
+ * What to take from the origin at once because somebody would wait otherwise; `whole` when the chunk is this listener's to
+ * fetch. Or to wait, because somebody else gives it.
  */
-export type OriginChoice =
-  | { readonly type: 'fetch'; readonly run: BlockSpan; readonly urgent: boolean; readonly whole: boolean }
-  | { readonly type: 'ask' }
+export type UrgentChoice =
+  | { readonly type: 'fetch'; readonly run: BlockSpan; readonly whole: boolean }
   | { readonly type: 'wait' };
 
-const WAIT: OriginChoice = { type: 'wait' };
+/** Whether to take what is left of a chunk from the origin, to ask the tracker for leave, or to wait for others. */
+export type PatientChoice = { readonly type: 'fetch' | 'ask' | 'wait' };
+
+const WAIT = { type: 'wait' } as const;
+const PATIENT = { type: 'fetch' } as const;
 
 /** What is due so soon that only the origin can give it in time, and that nobody better placed is fetching. */
 export function urgentChoice(
@@ -49,16 +54,20 @@ export function urgentChoice(
   track: TrackDemand,
   chunk: WantedChunk,
   nowMs: number,
-): OriginChoice {
+): UrgentChoice {
   const { pace } = view;
   if (chunk.deadlineMs - nowMs >= pace.leadMs) return WAIT;
   const whole = !track.originProvesBlocks || isMine(view, track, chunk, nowMs);
   const leads = track.alone ? LEADS_AT_ONCE : 1;
-  const run = whole ? chunk.mostPressingIdle() : chunk.mostPressingIdle(nowMs + leads * pace.leadMs);
+  const congested = pace.isCongested(track.consumptionBytesPerMs);
+  // A slow origin is not asked for what is on its way, however long it takes.
+  const doubted = congested ? undefined : { doubted: view.isDoubted };
+  const run = whole
+    ? chunk.mostPressingIdle(doubted)
+    : chunk.mostPressingIdle({ beforeMs: nowMs + leads * pace.leadMs, ...doubted });
   if (run === undefined) return WAIT;
   const dueMs = chunk.dueMs(run.first);
   if (!whole && dueMs - nowMs >= pace.leadMs) return WAIT;
-  const congested = pace.isCongested(track.consumptionBytesPerMs);
   const { allowDownloadFromPeers, preferServerOverP2P } = view.policy;
   for (const peer of allowDownloadFromPeers && !preferServerOverP2P ? view.peersOf(track) : []) {
     if (peer.holds(track.key, chunk.chunk) && canDeliverBy(peer, chunk.spanBytes(run), dueMs, nowMs))
@@ -71,7 +80,7 @@ export function urgentChoice(
   // A slow origin gets slower for everybody when all ask it for the same: who was told to wait for another waits.
   const elsewhere = chunk.claim.state === 'elsewhere' && !waitedLong(chunk, nowMs);
   if (congested && !whole && elsewhere && nowMs < dueMs + CONGESTED_PATIENCE_MS) return WAIT;
-  return { type: 'fetch', run, urgent: true, whole };
+  return { type: 'fetch', run, whole };
 }
 
 /** What nobody is in a hurry for: only what no peer holds or fetches, and only by leave. */
@@ -80,32 +89,30 @@ export function patientChoice(
   track: TrackDemand,
   chunk: WantedChunk,
   nowMs: number,
-): OriginChoice {
-  const run = chunk.mostPressingIdle();
-  if (run === undefined) return WAIT;
-  const fetch: OriginChoice = { type: 'fetch', run, urgent: false, whole: true };
-  if (isMine(view, track, chunk, nowMs)) return fetch;
+): PatientChoice {
+  if (!chunk.hasIdle) return WAIT;
+  if (isMine(view, track, chunk, nowMs)) return PATIENT;
+  const bytes = chunk.spanBytes(chunk.mostPressingIdle() ?? chunk.wanted);
   for (const peer of view.peersOf(track)) {
-    if (
-      peer.holds(track.key, chunk.chunk) &&
-      canDeliverBy(peer, chunk.spanBytes(run), chunk.deadlineMs, nowMs)
-    )
+    const holdings = peer.tracks.get(track.key);
+    if (holdings?.held.has(chunk.chunk) === true && canDeliverBy(peer, bytes, chunk.deadlineMs, nowMs))
       return WAIT;
-    const etaMs = peer.tracks.get(track.key)?.fetching.get(chunk.chunk);
+    const etaMs = holdings?.fetching.get(chunk.chunk);
     if (etaMs !== undefined && nowMs < etaMs + FETCHING_SLACK_MS) return WAIT;
   }
-  if (waitedLong(chunk, nowMs)) return fetch;
+  if (waitedLong(chunk, nowMs)) return PATIENT;
   if (view.tracker === 'awaited') return WAIT;
-  if (view.tracker === 'absent') return electedChoice(view, track, chunk, fetch, nowMs);
+  if (view.tracker === 'absent') return electedChoice(view, track, chunk, nowMs);
   const step = originStep(chunk.claim, nowMs);
-  return step === 'fetch' ? fetch : { type: step };
+  return step === 'fetch' ? PATIENT : { type: step };
 }
 
 /** Whether the whole chunk is this listener's to fetch: by leave, by choice, or because there is nobody else. */
 function isMine(view: OriginView, track: TrackDemand, chunk: WantedChunk, nowMs: number): boolean {
   const { allowDownloadFromPeers, preferServerOverP2P } = view.policy;
   if (preferServerOverP2P || !allowDownloadFromPeers) return true;
-  if ((track.alone || view.tracker === 'absent') && view.peersOf(track).length === 0) return true;
+  const isAlone = (track.alone && chunk.claim.state !== 'elsewhere') || view.tracker === 'absent';
+  if (isAlone && view.peersOf(track).length === 0) return true;
   return chunk.claim.state === 'granted' && isLease(chunk.claim, nowMs);
 }
 
@@ -118,12 +125,11 @@ function electedChoice(
   { ownId, peersOf }: OriginView,
   track: TrackDemand,
   chunk: WantedChunk,
-  fetch: OriginChoice,
   nowMs: number,
-): OriginChoice {
+): PatientChoice {
   const others = peersOf(track).map((peer) => peer.id);
   const rank = fetcherRank(ownId, others, `${track.key}/${chunk.chunk}`);
-  if (rank === 0) return fetch;
+  if (rank === 0) return PATIENT;
   if (chunk.claim.state !== 'asked') chunk.claim = { state: 'asked', sinceMs: nowMs };
-  return nowMs - chunk.claim.sinceMs >= rank * SUBSTITUTE_AFTER_MS ? fetch : WAIT;
+  return nowMs - chunk.claim.sinceMs >= rank * SUBSTITUTE_AFTER_MS ? PATIENT : WAIT;
 }

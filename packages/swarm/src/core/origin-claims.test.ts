@@ -18,12 +18,15 @@ describe('the next step towards the origin', () => {
 
 describe('the places for claims', () => {
   it.each([
-    [0, 8],
-    [7, 1],
-    [8, 0],
-    [9, 0],
-  ])('with %i taken are %i', (active, left) => {
-    expect(claimsLeft(active, false)).toBe(left);
+    ['alone', 0, 4],
+    ['alone', 5, 0],
+    ['shared', 0, 1],
+    ['shared', 1, 0],
+    ['unshared', 0, 8],
+    ['unshared', 7, 1],
+    ['unshared', 9, 0],
+  ] as const)('of who is %s are with %i taken %i', (company, active, left) => {
+    expect(claimsLeft(active, company)).toBe(left);
   });
 
   it.each<[ClaimState, number, boolean]>([

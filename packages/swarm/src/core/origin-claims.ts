@@ -42,9 +42,16 @@ export function isLease(claim: ClaimState, nowMs: number): boolean {
 /** Chunks that one of several listeners fetches at a time: what all want next then comes in by many lines, and goes out by many. */
 const SHARED_CLAIMS = 1;
 
-/** How many further chunks may be claimed while `active` are asked for or granted; `shared`: others give what they fetch. */
-export function claimsLeft(active: number, shared: boolean): number {
-  return Math.max(0, (shared ? SHARED_CLAIMS : LIMITS.maxClaims) - active);
+/** Chunks that a lone listener tells of: it fetches them at once, and who comes meanwhile takes others. */
+const LONE_CLAIMS = 4;
+
+/**
+ * How many further chunks may be claimed while `active` are asked for or granted. `shared`: others give what they fetch;
+ * `unshared`: others are there and do not give.
+ */
+export function claimsLeft(active: number, company: 'alone' | 'shared' | 'unshared'): number {
+  const most = { alone: LONE_CLAIMS, shared: SHARED_CLAIMS, unshared: LIMITS.maxClaims }[company];
+  return Math.max(0, most - active);
 }
 
 /**

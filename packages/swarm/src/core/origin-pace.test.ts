@@ -7,7 +7,7 @@ describe('the pace of the origin', () => {
   it('is guessed before anything came', () => {
     const pace = new OriginPace();
     expect(pace.firstByteMs).toBe(100);
-    expect(pace.leadMs).toBe(500);
+    expect(pace.leadMs).toBe(250);
     expect(pace.isCongested(1_000)).toBe(false);
   });
 
@@ -39,6 +39,18 @@ describe('the pace of the origin', () => {
       answer(varying, i * 1_000, i % 2 === 0 ? 20 : 180);
     }
     expect(varying.leadMs - steady.leadMs).toBeGreaterThan(150);
+  });
+
+  it('takes half of what a head took, made with its connection, for a first guess, and no rate from it', () => {
+    const pace = new OriginPace();
+    const head = {};
+    pace.asked(head, 150);
+    pace.hadBegun(head, 0);
+    for (let block = 0; block < 6; block++) pace.delivered(head, BLOCK, block === 5, 200);
+    expect(pace.firstByteMs).toBe(100);
+    expect(pace.bytesPerMs).toBeUndefined();
+    answer(pace, 1_000, 20);
+    expect(pace.firstByteMs).toBe(80);
   });
 
   it('is congested when it gives less than twice what is listened at', () => {

@@ -3,7 +3,7 @@ const FIRST_GUESS_MS = 100;
 /** What it is expected to give before that was measured, in bytes a millisecond: 2 Mbit/s. */
 const FIRST_GUESS_BYTES_PER_MS = 250;
 /** Time kept in hand for what a measurement does not show: a lost packet, a busy server. */
-const MARGIN_MS = 400;
+const MARGIN_MS = 150;
 /** An answer much later than this says no more than that the origin is slow. */
 const LONGEST_LEAD_MS = 3_000;
 /** What has to come of a block before its deadline when a few are asked for at once, in bytes. */
@@ -26,6 +26,8 @@ export class OriginPace {
   #bytesPerMs: number | undefined;
   /** When each request without an answer was made. */
   readonly #unanswered = new Map<object, number>();
+  /** When requests began that were under way before anybody asked for what they bring. */
+  readonly #begun = new Map<object, number>();
   #busySinceMs: number | undefined;
   #busyBytes = 0;
 
@@ -67,16 +69,26 @@ export class OriginPace {
     this.#unanswered.set(request, nowMs);
   }
 
+  /**
+   * A request that was just asked for has been under way since `sinceMs`, on a connection that had to be made first: its
+   * answer is a first guess at others, and what had come already shows no rate.
+   */
+  hadBegun(request: object, sinceMs: number): void {
+    this.#begun.set(request, sinceMs);
+  }
+
   /** Bytes of a request came; `idle`: nothing more is under way. */
   delivered(request: object, bytes: number, idle: boolean, nowMs: number): void {
+    const begunMs = this.#begun.get(request);
+    if (begunMs !== undefined) {
+      if (this.#unanswered.delete(request) && this.#firstByteMs === undefined)
+        this.#measure((nowMs - begunMs) / 2);
+      return;
+    }
     const askedMs = this.#unanswered.get(request);
     if (askedMs !== undefined) {
       this.#unanswered.delete(request);
-      const took = nowMs - askedMs;
-      const before = this.#firstByteMs;
-      this.#firstByteMs = before === undefined ? took : before + (took - before) * SMOOTHING;
-      const deviationMs = before === undefined ? took / 4 : Math.abs(took - before);
-      this.#deviationMs += (deviationMs - this.#deviationMs) * SMOOTHING;
+      this.#measure(nowMs - askedMs);
     }
     // The first block after a rest begins the measurement: what it took is the answer's time, not the line's.
     if (this.#busySinceMs === undefined) this.#busySinceMs = nowMs;
@@ -95,7 +107,15 @@ export class OriginPace {
   /** A request ended without an answer, or was taken back. */
   ended(request: object, idle: boolean): void {
     this.#unanswered.delete(request);
+    this.#begun.delete(request);
     if (idle) this.#rest();
+  }
+
+  #measure(tookMs: number): void {
+    const before = this.#firstByteMs;
+    this.#firstByteMs = before === undefined ? tookMs : before + (tookMs - before) * SMOOTHING;
+    const deviationMs = before === undefined ? tookMs / 4 : Math.abs(tookMs - before);
+    this.#deviationMs += (deviationMs - this.#deviationMs) * SMOOTHING;
   }
 
   #rest(): void {

@@ -56,6 +56,7 @@ export type SessionEffect =
       readonly track: TrackKey;
       readonly chunks: readonly { chunk: number; etaMs: number }[];
     }
+  | { readonly type: 'part'; readonly track: TrackKey; readonly run: BlockRun }
   | { readonly type: 'proof'; readonly track: TrackKey; readonly chunk: number; readonly leaves: Uint8Array }
   | {
       readonly type: 'block';
@@ -200,6 +201,13 @@ export class PeerSession {
     return this.#flush();
   }
 
+  /** Tells of blocks proven of a chunk that is not whole yet. */
+  part(key: TrackKey, run: BlockRun): SessionEffect[] {
+    const track = this.#ownByKey.get(key);
+    if (track !== undefined) this.#send({ type: 'part', handle: track.handle, ...plainRun(run) });
+    return this.#flush();
+  }
+
   /** Asks for blocks; `leavesKnown` spares the proof. */
   request(key: TrackKey, run: BlockRun, dueInMs: number, leavesKnown: boolean): SessionEffect[] {
     const track = this.#ownByKey.get(key);
@@ -330,6 +338,13 @@ export class PeerSession {
         if (own !== undefined) this.#effects.push({ type: 'fetching', track: own.key, chunks: frame.chunks });
         return;
       }
+      case 'part': {
+        const own = this.#sharedBy(frame.handle);
+        if (own === undefined) return;
+        if (isBeyond(own.geometry, frame)) return this.#blame('a part beyond the track');
+        this.#effects.push({ type: 'part', track: own.key, run: plainRun(frame) });
+        return;
+      }
       case 'request':
         return this.#acceptRequest(frame, nowMs);
       case 'cancel': {
@@ -424,12 +439,7 @@ export class PeerSession {
       this.#send({ type: 'refuse', handle: frame.handle, ...plainRun(frame), reason });
     if (own === undefined) return refuse('not-held');
     const { geometry } = own;
-    if (
-      frame.chunk >= chunkCount(geometry) ||
-      frame.first + frame.count > blockCount(geometry, frame.chunk)
-    ) {
-      return this.#blame('a request beyond the track');
-    }
+    if (isBeyond(geometry, frame)) return this.#blame('a request beyond the track');
     let bytes = 0;
     for (let i = 0; i < frame.count; i++) bytes += blockLength(geometry, frame.chunk, frame.first + i);
     if (
@@ -606,6 +616,10 @@ function proofId(handle: TrackHandle, chunk: number): string {
 
 function blockCountOf({ chunkSize }: Geometry): number {
   return chunkSize / LIMITS.blockBytes;
+}
+
+function isBeyond(geometry: Geometry, { chunk, first, count }: BlockRun): boolean {
+  return chunk >= chunkCount(geometry) || first + count > blockCount(geometry, chunk);
 }
 
 function plainRun({ chunk, first, count }: BlockRun): BlockRun {

@@ -21,6 +21,11 @@ export class SourceHealth {
     return this.#banned;
   }
 
+  /** Whether it let blocks wait too long since it last gave one. */
+  get wasSilent(): boolean {
+    return this.#snubMs > 0;
+  }
+
   usable(nowMs: number): boolean {
     return !this.#banned && nowMs >= this.#snubbedUntilMs;
   }

@@ -103,7 +103,7 @@ describe('what is known of a peer', () => {
     const p = peer('p', 'aula');
     const key = 'song@1' as TrackKey;
     expect(p.holds(key, 0)).toBe(false);
-    p.tracks.set(key, { held: ChunkSet.of(4, [1]), fetching: new Map() });
+    p.tracks.set(key, { held: ChunkSet.of(4, [1]), fetching: new Map(), parts: new Map() });
     expect([0, 1, 4].map((chunk) => p.holds(key, chunk))).toEqual([false, true, false]);
   });
 });

@@ -1,4 +1,4 @@
-import { LIMITS, type ChunkSet } from '@sonantica/wire';
+import { LIMITS, type BlockRun, type ChunkSet } from '@sonantica/wire';
 import { FlowWindow, type FlowWindowBounds } from './flow-window.ts';
 import { blockTimeoutMs, SourceHealth } from './source-health.ts';
 import type { TrackKey } from './track-key.ts';
@@ -18,12 +18,25 @@ const TRIED_AFTER_MS = 2_000;
 /** How long blocks that nobody waits for may take, in milliseconds: a peer gives to those who listen first. */
 const PATIENT_TIMEOUT_MS = 5_000;
 
+/** A peer that will not be asked for longer than this, and gave nothing for so long, is nobody to wait for, in milliseconds. */
+const HOPELESS_AFTER_MS = 1_500;
+const GIVES_WITHIN_MS = 3_000;
+
+/** A pause of its own is forgotten by this much with each block, and never expected to be longer than this, in milliseconds. */
+const GAP_FADES = 0.95;
+const LONGEST_GAP_MS = 3_000;
+
 /** What a peer holds of a track and what it says it is getting. */
 export interface PeerHoldings {
   readonly held: ChunkSet;
   /** Chunk → time by which the peer expects to hold it. */
   readonly fetching: Map<number, number>;
+  /** Blocks it holds of chunks that it does not hold whole: 1 where it does. */
+  readonly parts: Map<number, Uint8Array>;
 }
+
+/** Chunks of a track of which a peer may tell parts. */
+const MOST_PARTS = 256;
 
 /** What the scheduler knows of one peer. */
 export class SourceState {
@@ -33,9 +46,13 @@ export class SourceState {
   readonly health = new SourceHealth();
   readonly tracks = new Map<TrackKey, PeerHoldings>();
   tier: Tier;
+  /** The longest it let blocks wait of late, and then gave: it gives to others in between. */
+  #gapMs = 0;
   outstandingBytes = 0;
   /** Bytes it gave. */
   gaveBytes = 0;
+  /** When it last gave a block. */
+  lastGaveMs = Number.NEGATIVE_INFINITY;
   /** Requests sent and not yet answered to the last block. */
   lastProgressMs = 0;
 
@@ -47,13 +64,44 @@ export class SourceState {
     this.window = new FlowWindow(bounds);
   }
 
-  /** Whether what is due soon may be staked on it: it gave something, or has been linked for a while. */
+  /** Whether what is due soon may be staked on it: it gave something, or has been linked for a while and never asked in vain. */
   isTried(nowMs: number): boolean {
-    return this.gaveBytes > 0 || nowMs - this.linkedMs >= TRIED_AFTER_MS;
+    return this.gaveBytes > 0 || (nowMs - this.linkedMs >= TRIED_AFTER_MS && !this.health.wasSilent);
+  }
+
+  /** Whether who waits for it waits in vain: it lied, or it is out for a while and has long given nothing. */
+  isHopeless(nowMs: number): boolean {
+    if (this.health.banned) return true;
+    const givenMs = Math.max(this.lastGaveMs, this.linkedMs);
+    return this.health.isOutFor(HOPELESS_AFTER_MS, nowMs) && nowMs - givenMs >= GIVES_WITHIN_MS;
+  }
+
+  /** Whether what it was asked for may not come: it never gave anything, or blocks have been due for a while and none came. */
+  isDoubted(nowMs: number): boolean {
+    if (this.gaveBytes === 0) return true;
+    return this.outstandingBytes > 0 && nowMs - this.lastProgressMs > blockTimeoutMs(this.window.pingMs) / 2;
   }
 
   holds(track: TrackKey, chunk: number): boolean {
     return this.tracks.get(track)?.held.has(chunk) ?? false;
+  }
+
+  /** Whether it holds one block of a chunk, or the whole. */
+  holdsBlock(track: TrackKey, chunk: number, block: number): boolean {
+    if (this.holds(track, chunk)) return true;
+    const part = this.tracks.get(track)?.parts.get(chunk);
+    return part?.[block] === 1;
+  }
+
+  /** Takes in that it holds blocks of a chunk. */
+  tellPart(track: TrackKey, { chunk, first, count }: BlockRun): void {
+    const holdings = this.tracks.get(track);
+    if (holdings === undefined || holdings.held.has(chunk)) return;
+    const known = holdings.parts.get(chunk);
+    if (known === undefined && holdings.parts.size >= MOST_PARTS) return;
+    const blocks = known ?? new Uint8Array(LIMITS.maxChunkBytes / LIMITS.blockBytes);
+    blocks.fill(1, first, first + count);
+    holdings.parts.set(chunk, blocks);
   }
 
   /** Bytes that may still be requested. */
@@ -66,11 +114,22 @@ export class SourceState {
     return this.roomBytes >= Math.max(LIMITS.blockBytes, this.window.bytes / 4);
   }
 
+  /** A block came that was asked for. */
+  gave(bytes: number, nowMs: number): void {
+    this.#gapMs = Math.max(nowMs - this.lastProgressMs, this.#gapMs * GAP_FADES);
+    this.lastProgressMs = nowMs;
+    this.lastGaveMs = nowMs;
+    this.gaveBytes += bytes;
+    this.health.delivered();
+  }
+
   /** Whether blocks are due and nothing came for too long; what nobody waits for may take its turn behind others. */
   isSilent(nowMs: number, urgent: boolean): boolean {
     const rate = this.window.bytesPerSecond;
     const blockMs = rate === 0 ? 0 : (LIMITS.blockBytes * 1000) / rate;
-    const timeoutMs = blockTimeoutMs(this.window.pingMs) + Math.min(LONGEST_BLOCK_MS, 2 * blockMs);
+    const timeoutMs =
+      Math.max(blockTimeoutMs(this.window.pingMs), Math.min(LONGEST_GAP_MS, 2 * this.#gapMs)) +
+      Math.min(LONGEST_BLOCK_MS, 2 * blockMs);
     const patienceMs = urgent ? timeoutMs : Math.max(timeoutMs, PATIENT_TIMEOUT_MS);
     return this.outstandingBytes > 0 && nowMs - this.lastProgressMs > patienceMs;
   }

@@ -40,6 +40,10 @@ export class TrackDemand {
   originProvesBlocks = true;
   /** Whether nobody but this listener takes part, as far as the tracker said. */
   alone = false;
+  /** When a lone listener may next tell the tracker what it is fetching, so that whoever comes does not fetch it too. */
+  tellAgainMs = Number.NEGATIVE_INFINITY;
+  /** When the tracker may be asked again for leave to fetch something. */
+  claimAgainMs = Number.NEGATIVE_INFINITY;
   readonly #ranks: Uint32Array;
   readonly #chunks = new Map<number, WantedChunk>();
   readonly #demands = new Map<DemandId, Demand>();
@@ -61,6 +65,11 @@ export class TrackDemand {
     this.geometry = geometry;
     this.held = held;
     this.#ranks = randomRanks(chunkCount(geometry), random);
+  }
+
+  /** A number of this listener's own: with which of the blocks of a chunk it begins, where the order is free. */
+  startIn(chunk: WantedChunk): number {
+    return this.#ranks[chunk.chunk] ?? 0;
   }
 
   demand(

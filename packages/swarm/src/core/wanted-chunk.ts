@@ -24,6 +24,17 @@ export interface BlockSpan {
   readonly end: number;
 }
 
+/** Which idle blocks are looked for. */
+export interface IdleQuery {
+  readonly fromMs?: number;
+  readonly beforeMs?: number;
+  /** Only these blocks. */
+  readonly among?: (block: number) => boolean;
+  /** Begins with this one of them, counted round, whichever is due first. */
+  readonly rotatedBy?: number;
+  readonly doubted?: (source: SourceId) => boolean;
+}
+
 /**
  * A chunk that is not yet complete: which blocks are proven, which are under way and from whom, and by
  * when somebody wants which of them.
@@ -37,6 +48,8 @@ export class WantedChunk {
   readonly #dueMs: Float64Array;
   readonly #flights = new Map<number, Flight[]>();
   #provenCount = 0;
+  /** Blocks neither proven nor under way. */
+  #idleCount: number;
   claim: ClaimState = { state: 'none' };
   /** Since when the tracker has answered that somebody else holds or fetches it; never, when `undefined`. */
   elsewhereSinceMs: number | undefined;
@@ -49,6 +62,7 @@ export class WantedChunk {
     this.chunk = chunk;
     this.#geometry = geometry;
     this.blocks = blockCount(geometry, chunk);
+    this.#idleCount = this.blocks;
     this.#proven = new Uint8Array(this.blocks);
     this.#dueMs = new Float64Array(this.blocks).fill(Number.POSITIVE_INFINITY);
   }
@@ -66,6 +80,16 @@ export class WantedChunk {
   /** By when a block is wanted. */
   dueMs(block: number): number {
     return this.#dueMs[block] ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** When the first unproven block after `fromMs` is due. */
+  nextDueMs(fromMs: number): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (let block = 0; block < this.blocks; block++) {
+      const dueMs = this.dueMs(block);
+      if (dueMs > fromMs && dueMs < next && !this.isProven(block)) next = dueMs;
+    }
+    return next;
   }
 
   /** Somebody wants these blocks by `deadlineMs`, or some day when it is infinite; with `prefetch`, ahead of any use. */
@@ -97,6 +121,11 @@ export class WantedChunk {
     return this.wanted.end > this.wanted.first;
   }
 
+  /** Whether a block is neither proven nor under way. */
+  get hasIdle(): boolean {
+    return this.#idleCount > 0;
+  }
+
   get hasFlights(): boolean {
     return this.#flights.size > 0;
   }
@@ -118,6 +147,7 @@ export class WantedChunk {
 
   prove(block: number): void {
     if (this.#proven[block] === 1) return;
+    if (!this.#flights.has(block)) this.#idleCount--;
     this.#proven[block] = 1;
     this.#provenCount++;
     if (this.dueMs(block) > this.#deadlineMs) return;
@@ -142,8 +172,12 @@ export class WantedChunk {
 
   takeOff(block: number, flight: Flight): void {
     const flights = this.#flights.get(block);
-    if (flights === undefined) this.#flights.set(block, [flight]);
-    else flights.push(flight);
+    if (flights !== undefined) {
+      flights.push(flight);
+      return;
+    }
+    this.#flights.set(block, [flight]);
+    if (!this.isProven(block)) this.#idleCount--;
   }
 
   /** Ends a flight; answers whether there was one. */
@@ -152,23 +186,40 @@ export class WantedChunk {
     const at = flights?.findIndex((flight) => flight.source === source) ?? -1;
     if (flights === undefined || at < 0) return false;
     flights.splice(at, 1);
-    if (flights.length === 0) this.#flights.delete(block);
+    if (flights.length > 0) return true;
+    this.#flights.delete(block);
+    if (!this.isProven(block)) this.#idleCount++;
     return true;
   }
 
   /**
-   * The run of blocks neither proven nor under way that begins with the one due first; `undefined` when all are. With
-   * `beforeMs`, only blocks due before then.
+   * The run of blocks neither proven nor under way that begins with the one due first; `undefined` when all are. Only
+   * blocks due from `fromMs` on and before `beforeMs`, where given; what is under way from `doubted` sources alone counts
+   * as if it were not.
    */
-  mostPressingIdle(beforeMs = Number.POSITIVE_INFINITY): BlockSpan | undefined {
+  mostPressingIdle({ fromMs, beforeMs, among, rotatedBy, doubted }: IdleQuery = {}): BlockSpan | undefined {
+    if (this.#idleCount === 0 && doubted === undefined) return undefined;
     let first: number | undefined;
-    const all = beforeMs === Number.POSITIVE_INFINITY;
+    const isIdle = (block: number) => {
+      const flights = this.#flights.get(block);
+      return (
+        flights === undefined || (doubted !== undefined && flights.every(({ source }) => doubted(source)))
+      );
+    };
     const matches = (block: number) =>
-      !this.isProven(block) && !this.#flights.has(block) && (all || this.dueMs(block) < beforeMs);
+      !this.isProven(block) &&
+      (fromMs === undefined || this.dueMs(block) >= fromMs) &&
+      (beforeMs === undefined || this.dueMs(block) < beforeMs) &&
+      (among === undefined || among(block)) &&
+      isIdle(block);
+    const matching: number[] = [];
     for (let block = 0; block < this.blocks; block++) {
-      if (matches(block) && (first === undefined || this.dueMs(block) < this.dueMs(first))) first = block;
+      if (!matches(block)) continue;
+      matching.push(block);
+      if (first === undefined || this.dueMs(block) < this.dueMs(first)) first = block;
     }
     if (first === undefined) return undefined;
+    if (rotatedBy !== undefined) first = matching[rotatedBy % matching.length] ?? first;
     let end = first + 1;
     while (end < this.blocks && matches(end)) end++;
     return { first, end };

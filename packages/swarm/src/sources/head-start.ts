@@ -12,6 +12,7 @@ const LEAF_BYTES = 64 * LIMITS.hashBytes;
  */
 export class HeadStart {
   readonly mirror: string;
+  readonly sinceMs: number;
   /** The leaf hashes of the first chunk and perhaps more; `undefined` where there are none. */
   readonly leaves: Promise<Uint8Array | undefined>;
   readonly #abort = new AbortController();
@@ -22,7 +23,8 @@ export class HeadStart {
   #over = false;
 
   /** Begins at once. `url` is the track's, without a version: that is not known yet. */
-  constructor(http: Http, mirror: string, url: string) {
+  constructor(http: Http, mirror: string, url: string, sinceMs: number) {
+    this.sinceMs = sinceMs;
     this.mirror = mirror;
     const { signal } = this.#leavesAbort;
     this.leaves = getWhole(http, `${url}.leaves`, {

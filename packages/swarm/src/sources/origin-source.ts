@@ -83,7 +83,13 @@ export class OriginSource implements Source {
   startHead(trackId: TrackId): void {
     const [mirror] = this.#inOrder(mirrorsOf(this.#options.location, trackId));
     if (mirror === undefined || this.#headStarts.has(trackId)) return;
-    this.#headStarts.set(trackId, new HeadStart(this.#options.http, mirror, `${mirror}/${trackId}`));
+    const { http, nowMs } = this.#options;
+    this.#headStarts.set(trackId, new HeadStart(http, mirror, `${mirror}/${trackId}`, nowMs()));
+  }
+
+  /** Since when the head of a track has been under way for whoever fetches it; `undefined` when it is not. */
+  headSinceMs(trackId: TrackId): number | undefined {
+    return this.#headStarts.get(trackId)?.sinceMs;
   }
 
   /** The head is not wanted after all. */

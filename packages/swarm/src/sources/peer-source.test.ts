@@ -97,9 +97,10 @@ describe('a linked peer', () => {
     const { a, b } = await shared();
     b.source.tellHave(KEY, [1], [0]);
     b.source.tellFetching(KEY, 0, 700);
+    b.source.tellPart(KEY, { chunk: 0, first: 2, count: 3 });
     b.source.shut(KEY);
     await settled();
-    expect(a.log.slice(2)).toEqual(['have 1 lost 0', 'fetching 0 in 700', 'shut']);
+    expect(a.log.slice(2)).toEqual(['have 1 lost 0', 'fetching 0 in 700', 'part 0: 2+3', 'shut']);
     expect(a.source.shares(KEY)).toBe(false);
   });
 
@@ -209,6 +210,7 @@ function end(link: ReturnType<typeof memoryLinkPair>['a'], nonce: string): End {
     opened: (_peer, _track, held) => void log.push(`opened ${[...held].join()}`),
     shut: () => void log.push('shut'),
     have: (_peer, _track, chunks, lost) => void log.push(`have ${chunks.join()} lost ${lost.join()}`),
+    part: (_peer, _track, { chunk, first, count }) => void log.push(`part ${chunk}: ${first}+${count}`),
     fetching: (_peer, _track, chunks) =>
       void log.push(`fetching ${chunks.map(({ chunk, etaMs }) => `${chunk} in ${etaMs}`).join()}`),
     pinged: (_peer, roundTripMs) => void log.push(`pinged in ${roundTripMs}`),

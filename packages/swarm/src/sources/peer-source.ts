@@ -14,6 +14,8 @@ export interface PeerSourceHandler {
   shut(peer: PeerSource, track: TrackKey): void;
   have(peer: PeerSource, track: TrackKey, chunks: readonly number[], lost: readonly number[]): void;
   fetching(peer: PeerSource, track: TrackKey, chunks: readonly { chunk: number; etaMs: number }[]): void;
+  /** It holds these blocks of a chunk that it does not hold whole. */
+  part(peer: PeerSource, track: TrackKey, run: BlockRun): void;
   pinged(peer: PeerSource, roundTripMs: number): void;
   /** It asks for blocks; whoever gives takes them from {@link PeerSource.nextRequest}. */
   asked(peer: PeerSource): void;
@@ -98,6 +100,10 @@ export class PeerSource implements Source {
     this.#perform(this.#session.fetching(track, chunk, etaMs));
   }
 
+  tellPart(track: TrackKey, run: BlockRun): void {
+    this.#perform(this.#session.part(track, run));
+  }
+
   /** The peer's request that is due first, or `undefined`. */
   get nextRequest(): IncomingRequest | undefined {
     let next: IncomingRequest | undefined;
@@ -170,6 +176,8 @@ export class PeerSource implements Source {
         return this.#handler.have(this, effect.track, effect.chunks, effect.lost);
       case 'fetching':
         return this.#handler.fetching(this, effect.track, effect.chunks);
+      case 'part':
+        return this.#handler.part(this, effect.track, effect.run);
       case 'proof':
         return this.#sink.proof(this.id, effect.track, effect.chunk, effect.leaves);
       case 'block':

@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest';
+import { SourceState } from './source-state.ts';
+
+const BOUNDS = {};
+
+function peer() {
+  return new SourceState('p', 'aula', BOUNDS, 0);
+}
+
+describe('what is due soon', () => {
+  it('is staked on a peer that gave, or has been linked for two seconds', () => {
+    expect(peer().isTried(1_900)).toBe(false);
+    expect(peer().isTried(2_000)).toBe(true);
+    const giver = peer();
+    giver.gaveBytes = 1;
+    expect(giver.isTried(0)).toBe(true);
+  });
+
+  it('is not staked on a peer that was asked and never gave, however long it is linked', () => {
+    const silent = peer();
+    silent.health.timedOut(500);
+    expect(silent.isTried(60_000)).toBe(false);
+    silent.health.delivered();
+    expect(silent.isTried(60_000)).toBe(true);
+  });
+});
+
+describe('a peer is waited for', () => {
+  it('while it gives, though it was silent twice', () => {
+    const busy = peer();
+    busy.health.timedOut(5_000);
+    busy.health.timedOut(6_000);
+    busy.lastGaveMs = 4_000;
+    expect(busy.isHopeless(6_100)).toBe(false);
+    busy.health.timedOut(7_000);
+    expect(busy.isHopeless(7_100)).toBe(true);
+  });
+
+  it('until it lied', () => {
+    const liar = peer();
+    liar.lastGaveMs = 10_000;
+    liar.health.lied();
+    expect(liar.isHopeless(10_000)).toBe(true);
+  });
+});
