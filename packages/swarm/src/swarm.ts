@@ -350,6 +350,7 @@ export class Swarm {
     const neighbourhood = new Neighbourhood({
       clock,
       timers,
+      random,
       nonce: this.#nonce,
       delivery: this.#delivery,
       uploads: this.#uploads,
