@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs';
 import { createSwarm, openMemoryStore } from '@sonantica/swarm';
 import { startTracker } from '@sonantica/tracker';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { serveLibrary, servePage } from './browser-stage.ts';
+import { launchChromium } from './chromium.ts';
 
 declare global {
   /** In the page: the library. */
@@ -21,18 +21,6 @@ export interface BrowserFigure {
 const TRACK_ID = 'first-light-24-96';
 /** 10 Mbit/s. */
 const SHAPED_BYTES_PER_SECOND = 1_250_000;
-const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--no-first-run',
-  '--disable-gpu',
-  '--mute-audio',
-  '--autoplay-policy=no-user-gesture-required',
-  '--disable-features=WebRtcHideLocalIpsWithMdns',
-];
 
 interface Place {
   readonly origin: string;
@@ -46,9 +34,7 @@ export async function browserFigures(
   runs: number,
   progress: (line: string) => void,
 ): Promise<BrowserFigure[]> {
-  const executablePath = process.env['SONANTICA_CHROMIUM'] ?? CHROMIUM.find((path) => existsSync(path));
-  if (executablePath === undefined) throw new Error('Chromium is not installed: apt-get install chromium');
-  const browser = await chromium.launch({ executablePath, args: FLAGS });
+  const browser = await launchChromium();
   const site = await servePage();
   const open = [site];
   try {

@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { availableParallelism } from 'node:os';
+import { addCompareCommand } from './compare-command.ts';
+import { endWith } from './failure.ts';
 import { figures, markdownOf } from './figures.ts';
 import { measureGoodput, type GoodputSettings } from './goodput.ts';
 import { DEFAULT_SCENARIO, type Scenario, type Span } from './scenario.ts';
@@ -186,8 +188,9 @@ program
   });
 
 addTrackerCommands(program);
+addCompareCommand(program);
 
-await program.parseAsync();
+await program.parseAsync().catch(endWith);
 
 function scenarioOf(flags: SwarmFlags): Scenario {
   const { sizeMb: sizeMB, trackerDiesS, originDiesS, links, ...rest } = flags;

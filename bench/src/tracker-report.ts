@@ -1,3 +1,4 @@
+import { textTable } from './text-table.ts';
 import type { JoinReport, TrackerBenchSettings } from './tracker-bench.ts';
 
 /** What joins cost, in words and a table. */
@@ -9,7 +10,7 @@ export function describeJoins(
     `${count(peers)} peers joined ${swarms === 1 ? 'one swarm' : `${count(swarms)} swarms`}. A join: connect, announce, ${offers} offers to other`,
     `peers and their answers${candidates ? ', and candidates each way' : ''}, all through the tracker.`,
     '',
-    table([
+    textTable([
       ['', 'processor', 'of it kernel', 'memory', 'rate', 'announcement p50', 'p99', 'signals relayed'],
       ['', 'ms/join', 'ms/join', 'KB/peer', 'joins/s', 'ms', 'ms', ''],
       ...reports.map(([name, report]) => [
@@ -34,19 +35,6 @@ export function describeJoins(
   for (const [name, report] of failed)
     lines.push('', `${count(report.failed)} joins of ${name} did not end within ten seconds.`);
   return lines.join('\n');
-}
-
-/** Columns as wide as they need to be; the first is flush left, the others right. */
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  return rows
-    .map((row) =>
-      row
-        .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
 }
 
 function text(value: number | null): string {
