@@ -1,4 +1,4 @@
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { servePage } from './browser-stage.ts';
 import { launchChromium } from './chromium.ts';
 import { isRivals, type Meeting } from './compare-meeting.ts';
@@ -7,6 +7,11 @@ import type { PageFacts } from './compare-page.ts';
 import type { WebTorrentInstall } from './compare-rival.ts';
 import type { Run } from './compare-report.ts';
 import { manifestOf, serveTrack, trackBytes } from './compare-track.ts';
+
+declare global {
+  /** In the page: what measures. */
+  var comparison: typeof import('./compare-page.ts');
+}
 
 /** Two pages are measured at once, and only one can be in front. */
 const IN_BACK = [
@@ -59,7 +64,7 @@ async function runOn(browser: Browser, url: string, megabytes: number, facts: Pa
   // Each in a context of its own, and so in a process of its own.
   const contexts = [await browser.newContext(), await browser.newContext()];
   try {
-    const [seeder, leecher] = await Promise.all(contexts.map((context) => openPage(context, url)));
+    const [seeder, leecher] = await Promise.all(contexts.map((context) => openPage(context, url, facts)));
     if (seeder === undefined || leecher === undefined) throw new Error('no page');
     const torrent = facts.way === 'http' ? undefined : await within(seedOn(seeder, facts));
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
@@ -80,29 +85,23 @@ async function runOn(browser: Browser, url: string, megabytes: number, facts: Pa
   }
 }
 
-/** The module that measures, as a page imports it. */
-type PageModule = typeof import('./compare-page.ts');
-
 function seedOn(page: Page, facts: PageFacts): Promise<string | undefined> {
-  return page.evaluate(async (about) => {
-    const path = '/compare-page.js';
-    const { seedHere }: PageModule = await import(path);
-    return seedHere(about);
-  }, facts);
+  return page.evaluate((about) => globalThis.comparison.seedHere(about), facts);
 }
 
 function getOn(page: Page, facts: PageFacts & { torrent: string | undefined }) {
-  return page.evaluate(async (about) => {
-    const path = '/compare-page.js';
-    const { getHere }: PageModule = await import(path);
-    return getHere(about);
-  }, facts);
+  return page.evaluate((about) => globalThis.comparison.getHere(about), facts);
 }
 
-async function openPage(context: Awaited<ReturnType<Browser['newContext']>>, url: string): Promise<Page> {
+/** Opens a page and loads what it needs, so that loading it is not measured. */
+async function openPage(context: BrowserContext, url: string, { withRival }: PageFacts): Promise<Page> {
   const page = await context.newPage();
   await page.goto(url);
   await page.waitForFunction(() => globalThis.sonantica !== undefined);
+  const rival = "import WebTorrent from '/webtorrent.js'; globalThis.WebTorrent = WebTorrent;";
+  const content = "import * as comparison from '/compare-page.js'; globalThis.comparison = comparison;";
+  await page.addScriptTag({ type: 'module', content: withRival ? rival + content : content });
+  await page.waitForFunction(() => globalThis.comparison !== undefined);
   return page;
 }
 

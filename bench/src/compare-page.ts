@@ -1,6 +1,11 @@
 import type { Got, Way } from './compare-messages.ts';
 
-// One end of a comparison in Chromium: a page loads this module, and the library and WebTorrent from beside it.
+// One end of a comparison in Chromium. The page has loaded the library before, and WebTorrent where it is needed.
+
+declare global {
+  /** In the page. */
+  var WebTorrent: new (options: object) => Client;
+}
 
 /** What a page is told. */
 export interface PageFacts {
@@ -34,7 +39,7 @@ const ID = 'compared';
 export async function seedHere(facts: PageFacts): Promise<string | undefined> {
   const bytes = new Uint8Array(await (await fetch(`${facts.bytes}/${ID}`)).arrayBuffer());
   if (facts.withRival) {
-    const client = await openWebTorrent(facts);
+    const client = openWebTorrent(facts);
     return new Promise((resolve, reject) => {
       client.on('error', reject);
       const options = { name: ID, announce: [facts.tracker], store: MemoryChunkStore };
@@ -86,9 +91,8 @@ async function getFromSwarm(facts: PageFacts) {
 
 async function getTorrent(facts: PageFacts & { readonly torrent: string | undefined }) {
   const file = Uint8Array.from(atob(facts.torrent ?? ''), (letter) => letter.codePointAt(0) ?? 0);
-  await importWebTorrent();
   const watch = new Watch();
-  const client = await openWebTorrent(facts);
+  const client = openWebTorrent(facts);
   const torrent = client.add(file, { store: MemoryChunkStore });
   torrent.on('download', (bytes) => watch.heard(bytes));
   await new Promise<void>((resolve, reject) => {
@@ -110,14 +114,8 @@ function openSwarm({ tracker, origin, iceServers }: PageFacts) {
   });
 }
 
-function importWebTorrent(): Promise<{ default: new (options: object) => Client }> {
-  const path = '/webtorrent.js';
-  return import(path);
-}
-
-async function openWebTorrent({ iceServers }: PageFacts): Promise<Client> {
-  const { default: WebTorrent } = await importWebTorrent();
-  return new WebTorrent({ tracker: { rtcConfig: { iceServers } }, webSeeds: false });
+function openWebTorrent({ iceServers }: PageFacts): Client {
+  return new globalThis.WebTorrent({ tracker: { rtcConfig: { iceServers } }, webSeeds: false });
 }
 
 /** Times from when it is made. */

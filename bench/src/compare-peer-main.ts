@@ -3,7 +3,7 @@ import { loadNodeRtc } from '@sonantica/swarm/node';
 import { chunkRange } from '@sonantica/wire';
 import type { FromPeer, Got, Place, Seed, ToPeer, Way } from './compare-messages.ts';
 import { getTorrent, loadWebTorrent, seedTorrent } from './compare-peer-webtorrent.ts';
-import { manifestOf, serveTrack, sha256, trackBytes, TRACK_ID } from './compare-track.ts';
+import { manifestOf, serveText, serveTrack, sha256, trackBytes, TRACK_ID } from './compare-track.ts';
 import { answer } from './tracker-child.ts';
 
 // One end of a comparison in Node, in a process of its own, told what to do over IPC.
@@ -27,7 +27,24 @@ answer<ToPeer, FromPeer>(async (message) => {
   }
 });
 
+/**
+ * Does once what is slow the first time in a process, whichever way is measured: a request, and a connection with
+ * nobody. A player that runs has done both.
+ */
+async function warmUp(): Promise<void> {
+  const { url, close } = await serveText('warm');
+  await (await fetch(url)).text();
+  close();
+  const { RTCPeerConnection } = await loadNodeRtc('wrtc');
+  const connection = new RTCPeerConnection({ iceServers: [] });
+  connection.createDataChannel('warm', { negotiated: true, id: 0, ordered: true });
+  const { sdp = '' } = await connection.createOffer();
+  await connection.setLocalDescription({ type: 'offer', sdp });
+  connection.close();
+}
+
 async function seed(way: Way, place: Place, rival: string | undefined): Promise<Seed> {
+  await warmUp();
   const bytes = trackBytes(place.megabytes);
   const manifest = await manifestOf(bytes);
   const audio = way === 'http' || way === 'sonantica-origin';
@@ -51,12 +68,12 @@ async function prepare(
   place: Place,
   rival: string | undefined,
 ): Promise<(seed: Seed) => Promise<Got>> {
+  await warmUp();
   if (way === 'http') return getByHttp;
   if (rival !== undefined) {
     const module = await loadWebTorrent(rival);
     return (from) => getTorrent(module, from, place);
   }
-  await loadNodeRtc('wrtc');
   return (from) => getFromSwarm(place, from);
 }
 

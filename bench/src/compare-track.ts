@@ -1,5 +1,5 @@
 import { createCipheriv, createHash } from 'node:crypto';
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
 import { buildManifest, chunkCount, chunkRange, chunkRoot, LIMITS, parseTrackId } from '@sonantica/wire';
 import type { ManifestJson } from '@sonantica/wire';
 
@@ -41,11 +41,11 @@ export interface TrackServer {
  * Serves a manifest and, with `audio`, its bytes, whole or a range of them, from memory to pages of any origin;
  * nothing for any other path.
  */
-export async function serveTrack(
+export function serveTrack(
   bytes: Uint8Array,
   { manifest, audio }: { manifest: ManifestJson; audio: boolean },
 ): Promise<TrackServer> {
-  const server = createServer((request, response) => {
+  return serve((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://origin');
     response.setHeader('Access-Control-Allow-Origin', '*');
     response.setHeader('Access-Control-Allow-Headers', 'Range');
@@ -65,6 +65,15 @@ export async function serveTrack(
     });
     response.end(bytes.subarray(start, end));
   });
+}
+
+/** Serves the same text for every path. */
+export function serveText(text: string): Promise<TrackServer> {
+  return serve((_, response) => void response.end(text));
+}
+
+async function serve(listener: RequestListener): Promise<TrackServer> {
+  const server = createServer(listener);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(0, '127.0.0.1', resolve);
