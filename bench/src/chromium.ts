@@ -1,4 +1,8 @@
+import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { chromium, type Browser } from 'playwright-core';
 import { Misuse } from './failure.ts';
 
@@ -23,7 +27,55 @@ export function findChromium(): string {
   return path;
 }
 
-/** Starts Chromium without a window, with further `flags`. */
-export function launchChromium(flags: readonly string[] = []): Promise<Browser> {
-  return chromium.launch({ executablePath: findChromium(), args: [...FLAGS, ...flags] });
+/**
+ * Starts Chromium without a window, with further `flags`. All it writes lies in a temporary folder of its own, which
+ * goes when the browser is closed, or when this process ends, however that happens.
+ */
+export async function launchChromium(flags: readonly string[] = []): Promise<Browser> {
+  const executablePath = findChromium();
+  const folder = await mkdtemp(join(tmpdir(), 'sonantica-bench-'));
+  const letGo = removeWhenGone(folder);
+  try {
+    const browser = await withTemporaryFolder(folder, () =>
+      chromium.launch({ executablePath, args: [...FLAGS, ...flags] }),
+    );
+    browser.once('disconnected', letGo);
+    return browser;
+  } catch (error) {
+    letGo();
+    throw error;
+  }
+}
+
+/** Playwright and Chromium take the system's temporary folder; it is another one during `run`. */
+async function withTemporaryFolder<T>(folder: string, run: () => Promise<T>): Promise<T> {
+  const { TMPDIR: before } = process.env;
+  process.env['TMPDIR'] = folder;
+  try {
+    return await run();
+  } finally {
+    if (before === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = before;
+  }
+}
+
+/**
+ * A process that waits until its input ends, be it by the answer or because this process died, and removes the
+ * folder, again and again for as long as a dying browser still writes there.
+ */
+function removeWhenGone(folder: string): () => void {
+  const script = `
+    const { rmSync } = require('node:fs');
+    const remove = (left) => {
+      try { rmSync(${JSON.stringify(folder)}, { recursive: true, force: true }); } catch {}
+      if (left > 0) setTimeout(remove, 200, left - 1);
+    };
+    process.stdin.resume().once('close', () => remove(10));
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {});`;
+  const child = spawn(process.execPath, ['-e', script], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
+  child.unref();
+  return () => child.stdin.destroy();
 }

@@ -27,6 +27,8 @@ const PATIENCE_MS = 60_000;
 /** Chromium, and what its pages load. */
 export interface Stage {
   run(way: Way): Promise<Run>;
+  /** Whether the browser still runs. */
+  isUp(): boolean;
   close(): Promise<void>;
 }
 
@@ -53,6 +55,7 @@ export async function stageInChromium(
       const from = { origin, tracker, iceServers, bytes: withAudio.url, manifest: JSON.stringify(manifest) };
       return runOn(browser, site.url, megabytes, { way, withRival: isRivals(way), ...from });
     },
+    isUp: () => browser.isConnected(),
     close: async () => {
       await browser.close();
       for (const { close } of [site, withAudio, without]) close();

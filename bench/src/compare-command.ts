@@ -1,7 +1,6 @@
 import { Option, type Command } from 'commander';
-import { compare, WAYS } from './compare.ts';
-import type { Way } from './compare-messages.ts';
-import { describeComparison, type Runtime } from './compare-report.ts';
+import { WAYS, type Runtime, type Way } from './compare-messages.ts';
+import { describeComparison } from './compare-report.ts';
 import { allPassed, linesOf } from './figure-row.ts';
 import { wholeNumber } from './flag-values.ts';
 
@@ -34,6 +33,7 @@ export function addCompareCommand(program: Command): void {
     .action(async ({ in: where, ways, megabytes, runs, json }: CompareFlags) => {
       const runtimes: Runtime[] = where === 'both' ? ['node', 'chromium'] : [where];
       const progress = (line: string) => process.stderr.write(`${line}\n`);
+      const { compare } = await import('./compare.ts');
       const reports = await compare({ runtimes, ways, megabytes, runs, progress });
       if (json === true) console.log(JSON.stringify(reports, undefined, 2));
       else

@@ -13,6 +13,23 @@ export type Way =
   | 'webtorrent-stun'
   | 'webtorrent-tcp';
 
+/** Where a comparison runs. */
+export type Runtime = 'node' | 'chromium';
+
+/** Ways in the order they take turns. */
+export const WAYS: Readonly<Record<Runtime, readonly Way[]>> = {
+  node: [
+    'http',
+    'sonantica',
+    'webtorrent',
+    'sonantica-stun',
+    'webtorrent-stun',
+    'sonantica-origin',
+    'webtorrent-tcp',
+  ],
+  chromium: ['http', 'sonantica', 'webtorrent', 'sonantica-stun', 'webtorrent-stun', 'sonantica-origin'],
+};
+
 /** Where both ends meet, and what they are told. */
 export interface Place {
   /** Megabytes (10⁶ bytes) of the track. */

@@ -1,10 +1,7 @@
-import type { Way } from './compare-messages.ts';
+import type { Runtime, Way } from './compare-messages.ts';
 import type { FigureRow } from './figure-row.ts';
 import { ratioOf, spreadOf, type Spread } from './spread.ts';
 import { textTable } from './text-table.ts';
-
-/** Where a comparison runs. */
-export type Runtime = 'node' | 'chromium';
 
 /** A track got once. Times in milliseconds, from when the getter was told to begin. */
 export interface Run {

@@ -14,9 +14,9 @@ export interface WebTorrentInstall {
 }
 
 /**
- * Installs WebTorrent where rivals are installed, unless it is there. Two of its dependencies are held:
- * `uint8-util`, whose later releases break it on the Node releases we support, and `webrtc-polyfill`, whose native
- * part is downloaded by an install script: in its place stands whatever `globalThis.WRTC` is, so that both sides of
+ * Installs WebTorrent where rivals are installed, unless it is there. Two of its dependencies are held: `uint8-util`,
+ * a release of which has broken fresh installations, and `webrtc-polyfill`, whose native part is downloaded by an
+ * install script: in its place stands whatever `globalThis.WRTC` is, so that both sides of
  * the comparison use one WebRTC. Throws `Misuse` when npm cannot.
  */
 export async function installWebTorrent(progress: (line: string) => void): Promise<WebTorrentInstall> {

@@ -1,27 +1,13 @@
 import { lineOf, Misuse } from './failure.ts';
-import type { Way } from './compare-messages.ts';
+import { WAYS, type Runtime, type Way } from './compare-messages.ts';
 import { isRivals, startMeeting, type Meeting } from './compare-meeting.ts';
 import { runInNode } from './compare-node.ts';
 import { stageInChromium } from './compare-chromium.ts';
-import { reportOn, type Attempt, type CompareReport, type Run, type Runtime } from './compare-report.ts';
+import { reportOn, type Attempt, type CompareReport, type Run } from './compare-report.ts';
 import { installWebTorrent, type WebTorrentInstall } from './compare-rival.ts';
 import { sha256, trackBytes } from './compare-track.ts';
 import { findChromium } from './chromium.ts';
 import { loadNodeRtc } from '@sonantica/swarm/node';
-
-/** Ways in the order they take turns. */
-export const WAYS: Readonly<Record<Runtime, readonly Way[]>> = {
-  node: [
-    'http',
-    'sonantica',
-    'webtorrent',
-    'sonantica-stun',
-    'webtorrent-stun',
-    'sonantica-origin',
-    'webtorrent-tcp',
-  ],
-  chromium: ['http', 'sonantica', 'webtorrent', 'sonantica-stun', 'webtorrent-stun', 'sonantica-origin'],
-};
 
 /** What is compared. */
 export interface CompareSettings {
@@ -77,6 +63,7 @@ async function compareIn(
     for (let round = 1; round <= runs; round++) {
       for (const [way, all] of attempts) {
         const attempt: Attempt = await run(way).catch((error: unknown) => ({ failed: lineOf(error) }));
+        if (stage?.isUp() === false) throw new Error('Chromium ended before the comparison did');
         all.push(attempt);
         progress(`${runtime} ${round}/${runs} ${way}: ${lineOn(attempt)}`);
       }

@@ -49,7 +49,14 @@ export async function installRivals(
 }
 
 async function install(folder: string, list: string): Promise<void> {
-  const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  const flags = [
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+    '--fetch-retries=1',
+    '--fetch-retry-mintimeout=1000',
+  ];
   try {
     await promisify(execFile)('npm', ['install', ...flags], { cwd: folder, timeout: INSTALL_WITHIN_MS });
   } catch (error) {
@@ -57,7 +64,7 @@ async function install(folder: string, list: string): Promise<void> {
     const reason = said
       .split('\n')
       .map((line) => line.replace(/^npm error\s*/, ''))
-      .find((line) => line !== '' && !line.startsWith('code '));
+      .find((line) => line !== '' && !/^(code|syscall|errno) /.test(line));
     throw new Misuse(`npm could not install ${list}: ${reason ?? String(error)}`);
   }
 }

@@ -4,10 +4,14 @@ import { round } from './report.ts';
 import { measureJoinsAt, type JoinReport, type TrackerBenchSettings } from './tracker-bench.ts';
 import { alternate, DEFAULT_TRACKER_BENCH, trackerFigures } from './tracker-figures.ts';
 import { installRival } from './tracker-rival.ts';
-import { describeJoins } from './tracker-report.ts';
+import { measureCrowd, measureCrowdAt, type CrowdName, type CrowdSettings } from './tracker-crowd.ts';
+import { reachTracker } from './tracker-reach.ts';
+import { describeCrowd, describeJoins } from './tracker-report.ts';
 
 interface TrackerFlags {
+  load: 'joins' | CrowdName;
   peers: number;
+  holdS: number;
   swarms: number;
   offers: number;
   candidates?: boolean;
@@ -36,8 +40,17 @@ export function addTrackerCommands(program: Command): void {
   program
     .command('tracker')
     .description(
-      'What joining costs a tracker: connect, hello, announce, offers to other peers and their answers. The tracker runs in a process of its own, the peers in others.',
+      'What joining costs a tracker: connect, hello, announce, offers to other peers and their answers; or how it stands idle sockets, storms and herds. The tracker runs in a process of its own, the peers in others.',
     )
+    .addOption(
+      new Option(
+        '--load <name>',
+        'joins: one after another; idle: sockets that stay; storm: all at once; herd: all lose their sockets and come back',
+      )
+        .choices(['joins', 'idle', 'storm', 'herd'])
+        .default('joins'),
+    )
+    .option('--hold-s <n>', 'seconds that idle peers stay', wholeNumber(0, 45), 10)
     .option('--peers <n>', 'peers that join', wholeNumber(1, 18_000), D.peers)
     .option('--swarms <n>', 'swarms they are spread over', wholeNumber(1, 18_000), D.swarms)
     .option('--offers <n>', 'offers a peer sends, each answered', wholeNumber(0, 20), D.offers)
@@ -66,6 +79,11 @@ export function addTrackerCommands(program: Command): void {
         );
       }
       const settings = settingsOf(flags);
+      if (url !== undefined) await reachTracker(url.href);
+      if (flags.load !== 'joins') {
+        if (against.length > 0) command.error('error: --against is for --load joins');
+        return crowd(flags.load, flags);
+      }
       if (url !== undefined) {
         return print({ report: await measureJoinsAt(url.href, settings), against: {} }, settings, json);
       }
@@ -101,6 +119,16 @@ export function addTrackerCommands(program: Command): void {
       }
       process.exitCode = figures.every(({ passed }) => passed !== false) ? 0 : 1;
     });
+}
+
+async function crowd(
+  load: CrowdName,
+  { url, peers, swarms, loads, holdS, json }: TrackerFlags,
+): Promise<void> {
+  const settings: CrowdSettings = { load, peers, swarms, loads, holdS };
+  const report = await (url === undefined ? measureCrowd(settings) : measureCrowdAt(url.href, settings));
+  console.log(json === true ? JSON.stringify(report) : describeCrowd(report, settings));
+  process.exitCode = report.up > 0 ? 0 : 1;
 }
 
 function print(

@@ -1,4 +1,5 @@
 import { textTable } from './text-table.ts';
+import type { CrowdReport, CrowdSettings } from './tracker-crowd.ts';
 import type { JoinReport, TrackerBenchSettings } from './tracker-bench.ts';
 
 /** What joins cost, in words and a table. */
@@ -35,6 +36,39 @@ export function describeJoins(
   for (const [name, report] of failed)
     lines.push('', `${count(report.failed)} joins of ${name} did not end within ten seconds.`);
   return lines.join('\n');
+}
+
+/** What a crowd met with, in words and a table. */
+export function describeCrowd(report: CrowdReport, { swarms, holdS }: CrowdSettings): string {
+  const { load, peers, up, refused, admittedMs, announcedMs, up99S, peakPerS, dropped } = report;
+  const what = {
+    idle: `${count(peers)} peers came evenly, said hello, and stayed for ${holdS} s.`,
+    storm: `${count(peers)} peers came all at once and announced themselves in ${count(swarms)} swarms.`,
+    herd: `${count(peers)} peers in ${count(swarms)} swarms lost their sockets in one moment and came back in the next.`,
+  }[load];
+  const times = [
+    ['welcome', admittedMs] as const,
+    ...(announcedMs === undefined ? [] : [['announced', announcedMs] as const]),
+  ];
+  return [
+    what,
+    '',
+    `${count(up)} came in, 99 of 100 of them within ${up99S} s, at most ${count(peakPerS)} in a second.`,
+    ...Object.entries(refused).map(([reason, n]) => `${count(n)} did not: ${reason}`),
+    ...(dropped === undefined ? [] : [`${count(dropped)} were let go while they stayed.`]),
+    '',
+    textTable([
+      ['from connecting to', 'p50', 'p99', 'last'],
+      ['', 'ms', 'ms', 'ms'],
+      ...times.map(([name, { p50, p99, max }]) => [name, String(p50), String(p99), String(max)]),
+    ]),
+    ...(report.cpuMsPerPeer === null
+      ? []
+      : [
+          '',
+          `The tracker took ${report.cpuMsPerPeer} ms of processor and keeps ${report.kbPerPeer} KB a peer.`,
+        ]),
+  ].join('\n');
 }
 
 function text(value: number | null): string {
