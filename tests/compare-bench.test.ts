@@ -1,8 +1,10 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { skipsBrowser } from './browser/support/chromium.ts';
 import { runNode, runNodeIn } from './support/command.ts';
+import { areGone, descendantsOf } from './support/processes.ts';
 import { until } from './support/until.ts';
 
 const BENCH = 'bench/dist/cli.js';
@@ -14,7 +16,8 @@ interface Report {
 }
 
 describe('sonantica-bench compare', { timeout: 60_000 }, () => {
-  it.each(['node', 'chromium'])('gets the same bytes over HTTP and from a peer in %s', async (where) => {
+  const places = skipsBrowser ? ['node'] : ['node', 'chromium'];
+  it.each(places)('gets the same bytes over HTTP and from a peer in %s', async (where) => {
     const { status, stdout } = await runNode(BENCH, 'compare', '--in', where, ...SMALL).ended;
     const [report, ...more] = JSON.parse(stdout) as Report[];
     expect({ status, more, in: report?.in }).toEqual({ status: 0, more: [], in: where });
@@ -52,7 +55,7 @@ describe('sonantica-bench compare', { timeout: 60_000 }, () => {
     expect(lines).toEqual([expect.stringMatching(said)]);
   });
 
-  it('leaves no process and no folder behind when it is killed', async () => {
+  it.skipIf(skipsBrowser)('leaves no process and no folder behind when it is killed', async () => {
     const folder = await temporaryFolder();
     const args = ['compare', '--in', 'chromium', '--ways', 'http', '--runs', '50'];
     const bench = runNodeIn({ TMPDIR: folder }, BENCH, ...args);
@@ -61,10 +64,7 @@ describe('sonantica-bench compare', { timeout: 60_000 }, () => {
     expect(children.length).toBeGreaterThan(2);
     expect(await readdir(folder)).not.toEqual([]);
     bench.kill('SIGKILL');
-    await until('its processes are gone', async () => {
-      const parents = await Promise.all(children.map(parentOf));
-      return parents.every((parent) => parent === undefined);
-    });
+    await until('its processes are gone', () => areGone(children));
     await until('its folder is empty', async () => (await readdir(folder)).length === 0);
   });
 });
@@ -73,23 +73,4 @@ async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'sonantica-test-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   return folder;
-}
-
-/** Everything a process started, and what that started. Linux's `/proc`. */
-async function descendantsOf(pid: number): Promise<number[]> {
-  const children = new Map<number, number[]>();
-  for (const each of (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)) {
-    const parent = await parentOf(each);
-    if (parent !== undefined) children.set(parent, [...(children.get(parent) ?? []), each]);
-  }
-  const below = (of: number): number[] =>
-    (children.get(of) ?? []).flatMap((child) => [child, ...below(child)]);
-  return below(pid);
-}
-
-/** `undefined` for a process that is gone, or waits for nothing but that somebody takes note. */
-async function parentOf(pid: number): Promise<number | undefined> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return state === undefined || state === '' || state === 'Z' ? undefined : Number(parent);
 }
