@@ -2,7 +2,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { servePage } from './browser-stage.ts';
 import { launchChromium } from './chromium.ts';
 import { isRivals, type Meeting } from './compare-meeting.ts';
-import type { Way } from './compare-messages.ts';
+import { patienceMs, type Way } from './compare-messages.ts';
 import type { PageFacts } from './compare-page.ts';
 import type { WebTorrentInstall } from './compare-rival.ts';
 import type { Run } from './compare-report.ts';
@@ -21,8 +21,6 @@ const IN_BACK = [
 ];
 /** From when a seeder is there until others can know of it, in milliseconds. */
 const SETTLE_MS = 500;
-/** A page that takes longer has failed, in milliseconds. */
-const PATIENCE_MS = 60_000;
 
 /** Chromium, and what its pages load. */
 export interface Stage {
@@ -69,11 +67,12 @@ async function runOn(browser: Browser, url: string, megabytes: number, facts: Pa
   try {
     const [seeder, leecher] = await Promise.all(contexts.map((context) => openPage(context, url, facts)));
     if (seeder === undefined || leecher === undefined) throw new Error('no page');
-    const torrent = facts.way === 'http' ? undefined : await within(seedOn(seeder, facts));
+    const torrent =
+      facts.way === 'http' ? undefined : await within(patienceMs(megabytes), seedOn(seeder, facts));
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
     const cpu = await browser.newBrowserCDPSession();
     const before = await cpuOf(cpu);
-    const got = await within(getOn(leecher, { ...facts, torrent }));
+    const got = await within(patienceMs(megabytes), getOn(leecher, { ...facts, torrent }));
     const after = await cpuOf(cpu);
     await cpu.detach();
     return {
@@ -114,10 +113,10 @@ async function cpuOf(session: Awaited<ReturnType<Browser['newBrowserCDPSession']
   return processInfo.reduce((sum, { cpuTime }) => sum + cpuTime, 0);
 }
 
-async function within<T>(what: Promise<T>): Promise<T> {
+async function within<T>(ms: number, what: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`a page did not end within ${PATIENCE_MS} ms`)), PATIENCE_MS);
+    timer = setTimeout(() => reject(new Error(`a page did not end within ${ms} ms`)), ms);
   });
   try {
     return await Promise.race([what, late]);

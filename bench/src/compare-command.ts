@@ -27,7 +27,7 @@ export function addCompareCommand(program: Command): void {
     .addOption(
       new Option('--ways <name...>', 'only these; bars that lack a side are left out').choices(WAYS.node),
     )
-    .option('--megabytes <n>', 'size of the track', wholeNumber(1, 500), 30)
+    .option('--megabytes <n>', 'size of the track', wholeNumber(1, 200), 30)
     .option('--runs <n>', 'rounds; every way takes its turn in each', wholeNumber(1, 50), 5)
     .option('--json', 'print the result as JSON')
     .action(async ({ in: where, ways, megabytes, runs, json }: CompareFlags) => {

@@ -30,6 +30,11 @@ export const WAYS: Readonly<Record<Runtime, readonly Way[]>> = {
   chromium: ['http', 'sonantica', 'webtorrent', 'sonantica-stun', 'webtorrent-stun', 'sonantica-origin'],
 };
 
+/** How long a track of so many megabytes may take, in milliseconds; longer is a failure. */
+export function patienceMs(megabytes: number): number {
+  return 30_000 + megabytes * 1_000;
+}
+
 /** Where both ends meet, and what they are told. */
 export interface Place {
   /** Megabytes (10⁶ bytes) of the track. */

@@ -1,4 +1,4 @@
-import type { FromPeer, ToPeer, Way } from './compare-messages.ts';
+import { patienceMs, type FromPeer, type ToPeer, type Way } from './compare-messages.ts';
 import { isRivals, type Meeting } from './compare-meeting.ts';
 import type { WebTorrentInstall } from './compare-rival.ts';
 import type { Run } from './compare-report.ts';
@@ -26,7 +26,11 @@ export async function runInNode(
     ]);
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
     const before = await seeder.ask({ type: 'cpu' }, 'cpu');
-    const got = await leecher.ask({ type: 'get', seed: { origin, torrent } }, 'got');
+    const got = await leecher.ask(
+      { type: 'get', seed: { origin, torrent } },
+      'got',
+      patienceMs(place.megabytes),
+    );
     const after = await seeder.ask({ type: 'cpu' }, 'cpu');
     const size = place.megabytes * 1e6;
     return {

@@ -19,8 +19,12 @@ export class BenchChild<To extends object, From extends { readonly type: string 
     this.#ended = new Promise((resolve) => this.#process.once('close', () => resolve()));
   }
 
-  /** Tells something and waits for the answer. Rejects when the process fails, ends or takes a minute. */
-  ask<Type extends From['type']>(message: To, type: Type): Promise<Extract<From, { type: Type }>> {
+  /** Tells something and waits for the answer. Rejects when the process fails, ends or takes longer: a minute. */
+  ask<Type extends From['type']>(
+    message: To,
+    type: Type,
+    withinMs = PATIENCE_MS,
+  ): Promise<Extract<From, { type: Type }>> {
     return new Promise((resolve, reject) => {
       const done = (settle: () => void) => {
         clearTimeout(timer);
@@ -35,8 +39,8 @@ export class BenchChild<To extends object, From extends { readonly type: string 
       const ended = (code: number | null) =>
         done(() => reject(new Error(`a process of the bench ended with ${code ?? 'a signal'}`)));
       const timer = setTimeout(
-        () => done(() => reject(new Error(`no answer within ${PATIENCE_MS} ms`))),
-        PATIENCE_MS,
+        () => done(() => reject(new Error(`no answer within ${withinMs} ms`))),
+        withinMs,
       );
       this.#process.on('message', hear);
       this.#process.once('exit', ended);
