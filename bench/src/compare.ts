@@ -1,4 +1,4 @@
-import { lineOf, Misuse } from './failure.ts';
+import { lineOf } from './failure.ts';
 import { WAYS, type Runtime, type Way } from './compare-messages.ts';
 import { isRivals, startMeeting, type Meeting } from './compare-meeting.ts';
 import { runInNode } from './compare-node.ts';
@@ -7,7 +7,7 @@ import { reportOn, type Attempt, type CompareReport, type Run } from './compare-
 import { installWebTorrent, type WebTorrentInstall } from './compare-rival.ts';
 import { sha256, trackBytes } from './compare-track.ts';
 import { findChromium } from './chromium.ts';
-import { loadNodeRtc } from '@sonantica/swarm/node';
+import { requireRtc } from './requirements.ts';
 
 /** What is compared. */
 export interface CompareSettings {
@@ -22,18 +22,14 @@ export interface CompareSettings {
 }
 
 /**
- * Gets one track in several ways, taking turns. Throws {@link Misuse}, before anything starts, where Chromium, the
+ * Gets one track in several ways, taking turns. Throws `Misuse`, before anything starts, where Chromium, the
  * WebRTC package or the network to install WebTorrent is missing. A run that fails is counted, and the others go on.
  */
 export async function compare(settings: CompareSettings): Promise<CompareReport[]> {
   const { runtimes, megabytes, progress } = settings;
   const waysOf = (runtime: Runtime) => WAYS[runtime].filter((way) => settings.ways?.includes(way) ?? true);
   if (runtimes.includes('chromium')) findChromium();
-  if (runtimes.includes('node')) {
-    await loadNodeRtc('wrtc').catch((error: unknown) => {
-      throw new Misuse(lineOf(error));
-    });
-  }
+  if (runtimes.includes('node')) await requireRtc('wrtc');
   const install = runtimes.some((runtime) => waysOf(runtime).some(isRivals))
     ? await installWebTorrent(progress)
     : undefined;

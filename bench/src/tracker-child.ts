@@ -16,6 +16,8 @@ export class BenchChild<To extends object, From extends { readonly type: string 
     const inSource = import.meta.url.endsWith('.ts');
     const file = new URL(`${inSource ? '../dist' : '.'}/${name}.js`, import.meta.url);
     this.#process = fork(file, { serialization: 'json', execArgv: [...nodeArguments] });
+    // Whoever asks is told; unheard, it would end the bench.
+    this.#process.on('error', () => undefined);
     this.#ended = new Promise((resolve) => this.#process.once('close', () => resolve()));
   }
 
@@ -44,7 +46,9 @@ export class BenchChild<To extends object, From extends { readonly type: string 
       );
       this.#process.on('message', hear);
       this.#process.once('exit', ended);
-      this.#process.send(message);
+      this.#process.send(message, (error) => {
+        if (error !== null) done(() => reject(new Error(`a process of the bench is gone: ${error.message}`)));
+      });
     });
   }
 

@@ -5,6 +5,7 @@ import { measureJoinsAt, type JoinReport, type TrackerBenchSettings } from './tr
 import { alternate, DEFAULT_TRACKER_BENCH, trackerFigures } from './tracker-figures.ts';
 import { installRival } from './tracker-rival.ts';
 import { measureCrowd, measureCrowdAt, type CrowdName, type CrowdSettings } from './tracker-crowd.ts';
+import { requireSockets } from './requirements.ts';
 import { reachTracker } from './tracker-reach.ts';
 import { describeCrowd, describeJoins } from './tracker-report.ts';
 
@@ -79,6 +80,8 @@ export function addTrackerCommands(program: Command): void {
         );
       }
       const settings = settingsOf(flags);
+      // A tracker of the bench's own holds all of them, and each load its part.
+      requireSockets(url === undefined ? settings.peers : Math.ceil(settings.peers / settings.loads));
       if (url !== undefined) await reachTracker(url.href);
       if (flags.load !== 'joins') {
         if (against.length > 0) command.error('error: --against is for --load joins');
