@@ -67,7 +67,8 @@ async function compareIn(
   } finally {
     await stage?.close();
   }
-  const command = `sonantica-bench compare --in ${runtime} --megabytes ${megabytes} --runs ${runs}`;
+  const only = ways.length === WAYS[runtime].length ? '' : ` --ways ${ways.join(' ')}`;
+  const command = `sonantica-bench compare --in ${runtime} --megabytes ${megabytes} --runs ${runs}${only}`;
   return reportOn(runtime, { megabytes, sha256: sha256(trackBytes(megabytes)), command }, attempts);
 }
 
