@@ -7,7 +7,7 @@ export function figuresPage(rows: readonly FigureRow[], machine: string, command
   const short = held.filter(({ passed }) => passed === false);
   const headline =
     short.length === 0
-      ? `All ${held.length} bars are reached.`
+      ? `Every bar is reached: ${held.length} of ${held.length}.`
       : `${held.length - short.length} of ${held.length} bars are reached; ${short.length} ${short.length === 1 ? 'falls' : 'fall'} short.`;
   return [
     '# Figures',

@@ -57,7 +57,7 @@ describe('the page of figures', () => {
 
   it('begins with how many bars are reached, and lists every row with its command', () => {
     const page = figuresPage([ROW], 'two cores', 'figures --markdown');
-    expect(page).toContain('**All 1 bars are reached.**');
+    expect(page).toContain('**Every bar is reached: 1 of 1.**');
     expect(page).toContain('| a link | share ≥ 0.9 | 0.95 | pass | `again \\| and again` |');
     expect(page).toContain('two cores');
     expect(page).not.toContain('falls short');
