@@ -91,6 +91,28 @@ describe('sonantica-swarm get', () => {
     expect((await staying.ended).status).toBe(0);
   });
 
+  it('finds its peers at a later tracker when the first does not answer', async () => {
+    const { origin, tracker, track } = await startPlace({ chunks: 2 });
+    const trackers = ['--tracker', 'ws://127.0.0.1:9', '--tracker', tracker.url];
+    const seeder = swarmCommand('seed', track.path, ...trackers, '--origin', origin.url, '--json');
+    await until('the seeder is announced at the second', () => tracker.stats().announces > 0);
+    const args = [
+      'get',
+      track.trackId,
+      ...trackers,
+      '--origin',
+      origin.url,
+      '--aula',
+      'red',
+      '--json',
+      '--stay',
+    ];
+    expect(await swarmCommand(...args).json()).toMatchObject({ sha256: track.sha256 });
+    await until('the listener is announced at the second', () => tracker.stats().announces > 1);
+    seeder.kill('SIGTERM');
+    expect((await seeder.ended).status).toBe(0);
+  });
+
   it('tells the tracker nothing with --server-only', async () => {
     const { origin, tracker, track } = await startPlace({ chunks: 2 });
     const args = [
@@ -158,6 +180,10 @@ describe('a misused command', () => {
     ['an origin that is no URL', ['get', 'noise', '--origin', 'music']],
     ['an origin that is no HTTP', ['get', 'noise', '--origin', 'ftp://127.0.0.1/']],
     ['a tracker that is no URL', ['get', 'noise', ...ORIGIN, '--tracker', 'here']],
+    [
+      'a second tracker that is no URL',
+      ['get', 'noise', ...ORIGIN, '--tracker', 'ws://127.0.0.1:9', '--tracker', 'there'],
+    ],
     ['a tracker that is no WebSocket', ['get', 'noise', ...ORIGIN, '--tracker', 'http://127.0.0.1:9']],
     ['a WebRTC stack nobody knows', ['get', 'noise', ...ORIGIN, '--rtc', 'other']],
     ['a track id that is none', ['get', 'no/ise', ...ORIGIN]],

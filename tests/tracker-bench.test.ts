@@ -52,6 +52,36 @@ describe('the bench of the tracker', { timeout: 60_000 }, () => {
     expect(await tracker.stats()).toMatchObject({ announces: 200 });
   });
 
+  it('counts idle sockets that come, and those a tracker lets go', async () => {
+    const args = ['--load', 'idle', '--peers', '300', '--hold-s', '0', '--json'];
+    const report = JSON.parse(await bench('tracker', ...args)) as Record<string, unknown>;
+    expect(report).toMatchObject({ load: 'idle', peers: 300, up: 300, refused: {}, dropped: 0 });
+    expect(report).not.toHaveProperty('announcedMs');
+    expect(report['kbPerPeer']).toBeGreaterThan(0.5);
+  });
+
+  it('counts who of a storm a tracker that runs already does not take, by what it says', async () => {
+    const tracker = await trackerForTest(['--max-connections', '100']);
+    const args = ['--load', 'storm', '--peers', '250', '--url', tracker.url, '--json'];
+    const report = JSON.parse(await bench('tracker', ...args)) as {
+      up: number;
+      refused: Record<string, number>;
+    };
+    expect(report.up).toBeGreaterThan(0);
+    expect(report.up).toBeLessThanOrEqual(100);
+    for (const reason of Object.keys(report.refused)) expect(reason).toMatch(/\b(4429|429)\b/);
+    expect(Object.values(report.refused).reduce((sum, n) => sum + n, 0)).toBe(250 - report.up);
+    expect(report).toMatchObject({ cpuMsPerPeer: null, kbPerPeer: null });
+  });
+
+  it('sees a herd come back', async () => {
+    const tracker = await trackerForTest();
+    const args = ['--load', 'herd', '--peers', '200', '--swarms', '10', '--url', tracker.url, '--json'];
+    const report = JSON.parse(await bench('tracker', ...args)) as object;
+    expect(report).toMatchObject({ up: 200, refused: {}, announcedMs: { p99: expect.any(Number) } });
+    expect(await tracker.stats()).toMatchObject({ announces: 400 });
+  });
+
   it('does not load a machine that is not this one, unless told twice', async () => {
     const refused = bench('tracker', ...SMALL, '--url', 'ws://tracker.example.org');
     await expect(refused).rejects.toMatchObject({

@@ -28,14 +28,16 @@ export interface Served {
   close(): void;
 }
 
-/** Serves the page that measures. */
-export function servePage(): Promise<Served> {
+/** Serves the page that measures, with further files: path → where it lies. */
+export function servePage(files: Readonly<Record<string, URL>> = {}): Promise<Served> {
   const types: Record<string, string> = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript' };
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://page');
     const path = pathname === '/' ? '/index.html' : pathname;
     const body =
-      path === '/index.html' ? Promise.resolve(PAGE) : readFile(join(BROWSER_BUILD, normalize(path)));
+      path === '/index.html'
+        ? Promise.resolve(PAGE)
+        : readFile(files[path] ?? join(BROWSER_BUILD, normalize(path)));
     body.then(
       (content) => response.setHeader('Content-Type', types[extname(path)] ?? 'text/plain').end(content),
       () => response.writeHead(404).end(),

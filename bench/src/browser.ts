@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs';
 import { createSwarm, openMemoryStore } from '@sonantica/swarm';
 import { startTracker } from '@sonantica/tracker';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { measureGoodputWithPage, measureRawWithPage, type PageGoodput } from './browser-goodput.ts';
 import {
   measureBeginning,
@@ -15,6 +14,7 @@ import { measureMemory } from './browser-memory.ts';
 import { browserSizes } from './browser-sizes.ts';
 import { serveLibrary, servePage } from './browser-stage.ts';
 import { longestTaskDuring } from './browser-tasks.ts';
+import { launchChromium } from './chromium.ts';
 
 /** One figure, and the bar it is held against. */
 export interface BrowserFigure {
@@ -29,18 +29,6 @@ export interface BrowserFigure {
 const SHAPED_BYTES_PER_SECOND = 1_250_000;
 const GOODPUT_MB = 48;
 const LONG_TRACK_MB = 500;
-const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--no-first-run',
-  '--disable-gpu',
-  '--mute-audio',
-  '--autoplay-policy=no-user-gesture-required',
-  '--disable-features=WebRtcHideLocalIpsWithMdns',
-];
 
 /** What is measured. */
 export interface BrowserBench {
@@ -53,9 +41,7 @@ export interface BrowserBench {
 
 /** Measures playing in Chromium. Rejects where there is no Chromium. */
 export async function browserFigures({ runs, only = '', progress }: BrowserBench): Promise<BrowserFigure[]> {
-  const executablePath = process.env['SONANTICA_CHROMIUM'] ?? CHROMIUM.find((path) => existsSync(path));
-  if (executablePath === undefined) throw new Error('Chromium is not installed: apt-get install chromium');
-  const browser = await chromium.launch({ executablePath, args: FLAGS });
+  const browser = await launchChromium();
   const site = await servePage();
   const shaped = await serveLibrary(SHAPED_BYTES_PER_SECOND);
   const fast = await serveLibrary();

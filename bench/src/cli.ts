@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { availableParallelism } from 'node:os';
-import { figures, markdownOf } from './figures.ts';
+import { addCompareCommand } from './compare-command.ts';
+import { endWith } from './failure.ts';
+import { addFigureCommands } from './figures-command.ts';
 import { measureGoodput, type GoodputSettings } from './goodput.ts';
 import { DEFAULT_SCENARIO, POLICIES, type Policy, type Scenario, type Span } from './scenario.ts';
 import { brokenPromises, simulate } from './simulate.ts';
@@ -31,15 +32,6 @@ interface SwarmFlags {
   policy: Policy;
   json?: boolean;
   trace?: string;
-}
-
-interface FigureFlags {
-  quick?: boolean;
-  only?: string;
-  seeds?: number;
-  jobs: number;
-  markdown?: boolean;
-  json?: boolean;
 }
 
 const count = numberFrom(1, 10_000, true);
@@ -147,30 +139,6 @@ program
   });
 
 program
-  .command('figures')
-  .description(
-    'Every bar of the delivery engine: what was reached, pass or fail. Exit status 1 if one falls short.',
-  )
-  .addOption(new Option('--runtime <name>', 'where it runs').choices(['sim']).default('sim'))
-  .option('--quick', 'the short rows, three seeds')
-  .option('--only <text>', 'rows whose name contains this')
-  .option('--seeds <n>', 'medians of seeds 1 to n', count)
-  .option('--jobs <n>', 'runs at a time', count, availableParallelism())
-  .option('--markdown', 'print a table')
-  .option('--json', 'print JSON')
-  .action(async (flags: FigureFlags) => {
-    const { quick = false, only, seeds = quick ? 3 : 10, jobs, markdown, json } = flags;
-    const progress = (line: string) => process.stderr.write(`${line}\n`);
-    const lines = await figures({ quick, only, seeds, jobs, progress });
-    if (json === true) console.log(JSON.stringify(lines, undefined, 2));
-    else if (markdown === true) console.log(markdownOf(lines));
-    else
-      for (const { row, bar, figure, passed, command } of lines)
-        console.log(`${passed ? 'pass' : 'FAIL'}  ${row}\n      ${bar}: ${figure}\n      ${command}`);
-    process.exitCode = lines.every(({ passed }) => passed) ? 0 : 1;
-  });
-
-program
   .command('browser')
   .description('Playing in Chromium, beside plain HTTP. Exit status 1 if a figure falls short of its bar.')
   .option('--runs <n>', 'runs of each, alternating; medians are printed', count, 5)
@@ -188,8 +156,10 @@ program
   });
 
 addTrackerCommands(program);
+addCompareCommand(program);
+addFigureCommands(program);
 
-await program.parseAsync();
+await program.parseAsync().catch(endWith);
 
 function scenarioOf(flags: SwarmFlags): Scenario {
   const { sizeMb: sizeMB, trackerDiesS, originDiesS, links, ...rest } = flags;

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { startTracker } from '@sonantica/tracker';
 import { measureRawChannel } from './raw-channel.ts';
+import { requireRtc } from './requirements.ts';
 
 /** A block frame: 16 KiB and its header. */
 const FRAME_BYTES = 16_384 + 11;
@@ -33,6 +34,7 @@ export interface GoodputReport {
  * with the same stack, frame and window, in alternating runs.
  */
 export async function measureGoodput({ rtc, megabytes, runs }: GoodputSettings): Promise<GoodputReport> {
+  await requireRtc(rtc);
   const raw: number[] = [];
   const own: number[] = [];
   for (let run = 0; run < runs; run++) {

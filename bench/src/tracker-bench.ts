@@ -55,15 +55,17 @@ export async function withProcesses<Result>(
   run: (server: ServerProcess, loads: readonly LoadProcess[]) => Promise<Result>,
 ): Promise<Result> {
   const server: ServerProcess = new BenchChild('tracker-server-main', ['--expose-gc']);
-  const processes: LoadProcess[] = Array.from(
-    { length: loads },
-    () => new BenchChild<ToLoad, FromLoad>('tracker-load-main'),
-  );
+  const processes = startLoads(loads);
   try {
     return await run(server, processes);
   } finally {
     await Promise.all([server, ...processes].map((child) => child.kill()));
   }
+}
+
+/** Starts so many processes that load a tracker. Whoever started them ends them. */
+export function startLoads(count: number): LoadProcess[] {
+  return Array.from({ length: count }, () => new BenchChild<ToLoad, FromLoad>('tracker-load-main'));
 }
 
 /** Starts a subject on a free port, in its own process; answers its URL. */
@@ -101,10 +103,7 @@ export function measureJoins(
 
 /** Loads a tracker of ours that runs elsewhere. Nothing is known of its processor and memory. */
 export async function measureJoinsAt(url: string, settings: TrackerBenchSettings): Promise<JoinReport> {
-  const loads: LoadProcess[] = Array.from(
-    { length: settings.loads },
-    () => new BenchChild<ToLoad, FromLoad>('tracker-load-main'),
-  );
+  const loads = startLoads(settings.loads);
   try {
     return reportOf(await joinFrom(loads, 'sonantica', url, settings));
   } finally {

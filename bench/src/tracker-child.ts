@@ -16,11 +16,17 @@ export class BenchChild<To extends object, From extends { readonly type: string 
     const inSource = import.meta.url.endsWith('.ts');
     const file = new URL(`${inSource ? '../dist' : '.'}/${name}.js`, import.meta.url);
     this.#process = fork(file, { serialization: 'json', execArgv: [...nodeArguments] });
+    // Whoever asks is told; unheard, it would end the bench.
+    this.#process.on('error', () => undefined);
     this.#ended = new Promise((resolve) => this.#process.once('close', () => resolve()));
   }
 
-  /** Tells something and waits for the answer. Rejects when the process fails, ends or takes a minute. */
-  ask<Type extends From['type']>(message: To, type: Type): Promise<Extract<From, { type: Type }>> {
+  /** Tells something and waits for the answer. Rejects when the process fails, ends or takes longer: a minute. */
+  ask<Type extends From['type']>(
+    message: To,
+    type: Type,
+    withinMs = PATIENCE_MS,
+  ): Promise<Extract<From, { type: Type }>> {
     return new Promise((resolve, reject) => {
       const done = (settle: () => void) => {
         clearTimeout(timer);
@@ -35,12 +41,14 @@ export class BenchChild<To extends object, From extends { readonly type: string 
       const ended = (code: number | null) =>
         done(() => reject(new Error(`a process of the bench ended with ${code ?? 'a signal'}`)));
       const timer = setTimeout(
-        () => done(() => reject(new Error(`no answer within ${PATIENCE_MS} ms`))),
-        PATIENCE_MS,
+        () => done(() => reject(new Error(`no answer within ${withinMs} ms`))),
+        withinMs,
       );
       this.#process.on('message', hear);
       this.#process.once('exit', ended);
-      this.#process.send(message);
+      this.#process.send(message, (error) => {
+        if (error !== null) done(() => reject(new Error(`a process of the bench is gone: ${error.message}`)));
+      });
     });
   }
 

@@ -1,12 +1,18 @@
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { Option, type Command } from 'commander';
+import { webSocketUrl, wholeNumber } from './flag-values.ts';
 import { round } from './report.ts';
 import { measureJoinsAt, type JoinReport, type TrackerBenchSettings } from './tracker-bench.ts';
 import { alternate, DEFAULT_TRACKER_BENCH, trackerFigures } from './tracker-figures.ts';
 import { installRival } from './tracker-rival.ts';
-import { describeJoins } from './tracker-report.ts';
+import { measureCrowd, measureCrowdAt, type CrowdName, type CrowdSettings } from './tracker-crowd.ts';
+import { requireSockets } from './requirements.ts';
+import { reachTracker } from './tracker-reach.ts';
+import { describeCrowd, describeJoins } from './tracker-report.ts';
 
 interface TrackerFlags {
+  load: 'joins' | CrowdName;
   peers: number;
+  holdS: number;
   swarms: number;
   offers: number;
   candidates?: boolean;
@@ -35,21 +41,30 @@ export function addTrackerCommands(program: Command): void {
   program
     .command('tracker')
     .description(
-      'What joining costs a tracker: connect, hello, announce, offers to other peers and their answers. The tracker runs in a process of its own, the peers in others.',
+      'What joining costs a tracker: connect, hello, announce, offers to other peers and their answers; or how it stands idle sockets, storms and herds. The tracker runs in a process of its own, the peers in others.',
     )
-    .option('--peers <n>', 'peers that join', whole(1, 18_000), D.peers)
-    .option('--swarms <n>', 'swarms they are spread over', whole(1, 18_000), D.swarms)
-    .option('--offers <n>', 'offers a peer sends, each answered', whole(0, 20), D.offers)
+    .addOption(
+      new Option(
+        '--load <name>',
+        'joins: one after another; idle: sockets that stay; storm: all at once; herd: all lose their sockets and come back',
+      )
+        .choices(['joins', 'idle', 'storm', 'herd'])
+        .default('joins'),
+    )
+    .option('--hold-s <n>', 'seconds that idle peers stay', wholeNumber(0, 45), 10)
+    .option('--peers <n>', 'peers that join', wholeNumber(1, 18_000), D.peers)
+    .option('--swarms <n>', 'swarms they are spread over', wholeNumber(1, 18_000), D.swarms)
+    .option('--offers <n>', 'offers a peer sends, each answered', wholeNumber(0, 20), D.offers)
     .option('--candidates', 'with one coalesced candidate signal each way for every offer')
-    .option('--under-way <n>', 'joins at a time', whole(1, 1_000), D.underWay)
-    .option('--loads <n>', 'processes that the peers are in', whole(1, 2), D.loads)
+    .option('--under-way <n>', 'joins at a time', wholeNumber(1, 1_000), D.underWay)
+    .option('--loads <n>', 'processes that the peers are in', wholeNumber(1, 2), D.loads)
     .addOption(
       new Option('--against <name...>', 'measured beside ours, alternating').choices([
         'bittorrent-tracker',
         'ws',
       ]),
     )
-    .option('--rounds <n>', 'runs of each; the median is printed', whole(1, 20), 1)
+    .option('--rounds <n>', 'runs of each; the median is printed', wholeNumber(1, 20), 1)
     .addOption(
       new Option('--url <ws://…>', 'a tracker of ours that runs already')
         .argParser(webSocketUrl)
@@ -65,6 +80,13 @@ export function addTrackerCommands(program: Command): void {
         );
       }
       const settings = settingsOf(flags);
+      // A tracker of the bench's own holds all of them, and each load its part.
+      requireSockets(url === undefined ? settings.peers : Math.ceil(settings.peers / settings.loads));
+      if (url !== undefined) await reachTracker(url.href);
+      if (flags.load !== 'joins') {
+        if (against.length > 0) command.error('error: --against is for --load joins');
+        return crowd(flags.load, flags);
+      }
       if (url !== undefined) {
         return print({ report: await measureJoinsAt(url.href, settings), against: {} }, settings, json);
       }
@@ -82,7 +104,12 @@ export function addTrackerCommands(program: Command): void {
       'Every bar of the tracker: what was reached, pass or fail. Exit status 1 if one falls short.',
     )
     .option('--only <text>', 'rows whose name contains this')
-    .option('--rounds <n>', 'alternating runs of each side of a comparison; medians count', whole(1, 20), 3)
+    .option(
+      '--rounds <n>',
+      'alternating runs of each side of a comparison; medians count',
+      wholeNumber(1, 20),
+      3,
+    )
     .option('--json', 'print JSON')
     .action(async ({ only, rounds, json }: TrackerFigureFlags) => {
       const figures = await trackerFigures({ only, rounds, progress });
@@ -95,6 +122,16 @@ export function addTrackerCommands(program: Command): void {
       }
       process.exitCode = figures.every(({ passed }) => passed !== false) ? 0 : 1;
     });
+}
+
+async function crowd(
+  load: CrowdName,
+  { url, peers, swarms, loads, holdS, json }: TrackerFlags,
+): Promise<void> {
+  const settings: CrowdSettings = { load, peers, swarms, loads, holdS };
+  const report = await (url === undefined ? measureCrowd(settings) : measureCrowdAt(url.href, settings));
+  console.log(json === true ? JSON.stringify(report) : describeCrowd(report, settings));
+  process.exitCode = report.up > 0 ? 0 : 1;
 }
 
 function print(
@@ -124,20 +161,4 @@ function settingsOf({
   loads,
 }: TrackerFlags): TrackerBenchSettings {
   return { peers, swarms, offers, candidates: candidates === true, underWay, loads };
-}
-
-function whole(least: number, most: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (text.trim() === '' || !Number.isInteger(value) || value < least || value > most)
-      throw new InvalidArgumentError(`Expected a whole number from ${least} to ${most}.`);
-    return value;
-  };
-}
-
-function webSocketUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !/^wss?:$/.test(url.protocol))
-    throw new InvalidArgumentError('Expected a URL such as ws://127.0.0.1:7000.');
-  return url;
 }

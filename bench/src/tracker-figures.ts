@@ -60,6 +60,9 @@ const ROWS: readonly Row[] = [
   ['50,000 swarms announced and left', churn],
 ];
 
+/** The rows' names. */
+export const TRACKER_ROWS: readonly string[] = ROWS.map(([row]) => row);
+
 /** Medians of alternating runs. */
 export async function alternate(
   subjects: readonly { name: SubjectName; settings: TrackerBenchSettings }[],

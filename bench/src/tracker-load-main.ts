@@ -1,4 +1,5 @@
 import { answer } from './tracker-child.ts';
+import { arrive } from './tracker-arrivals.ts';
 import { churn } from './tracker-churn.ts';
 import { Load } from './tracker-load.ts';
 import type { FromLoad, ToLoad } from './tracker-messages.ts';
@@ -19,6 +20,10 @@ answer<ToLoad, FromLoad>(async (message) => {
       return { type: 'probed', announceMs: await probe(load, message) };
     case 'churn':
       return { type: 'churned', swarms: await churn(load, message) };
+    case 'arrive':
+      return { type: 'arrived', ...(await arrive(load, message)) };
+    case 'count':
+      return { type: 'counted', open: load.connected };
     case 'disconnect':
       await load.disconnect();
       return { type: 'disconnected' };

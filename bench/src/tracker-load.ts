@@ -82,9 +82,22 @@ export class Load {
     );
   }
 
-  /** Opens a socket that lives until {@link disconnect}; `peer` is told what it says. */
-  open(url: string, protocol: string | undefined, peer: (say: (text: string) => void) => DialectPeer): void {
-    this.#open(url, protocol, () => {}, peer);
+  /** Sockets that are open now. */
+  get connected(): number {
+    return [...this.#sockets].filter(({ readyState }) => readyState === WebSocket.OPEN).length;
+  }
+
+  /**
+   * Opens a socket that lives until {@link disconnect}; `peer` is told what it says, `failed` when it did not come
+   * about or went.
+   */
+  open(
+    url: string,
+    protocol: string | undefined,
+    peer: (say: (text: string) => void) => DialectPeer,
+    failed: (error: Error) => void = () => {},
+  ): void {
+    this.#open(url, protocol, failed, peer);
   }
 
   /** Ends every socket, and resolves when the other side has noticed. */

@@ -1,3 +1,5 @@
+import type { Arrived, Crowd } from './tracker-arrivals.ts';
+
 /** Who is measured: our tracker, the JavaScript tracker most people run, or `ws` with the least that relays. */
 export type SubjectName = 'sonantica' | 'bittorrent-tracker' | 'ws';
 
@@ -76,6 +78,10 @@ export type ToLoad =
       readonly peers: number;
       readonly swarmsEach: number;
     }
+  /** Peers that come in, however fast, and are counted where they are refused. */
+  | ({ readonly type: 'arrive' } & Crowd)
+  /** How many are connected still. */
+  | { readonly type: 'count' }
   | { readonly type: 'disconnect' };
 
 /** What a load process answers. */
@@ -84,6 +90,8 @@ export type FromLoad =
   | { readonly type: 'idling'; readonly peers: number }
   | { readonly type: 'probed'; readonly announceMs: readonly number[] }
   | { readonly type: 'churned'; readonly swarms: number }
+  | ({ readonly type: 'arrived' } & Arrived)
+  | { readonly type: 'counted'; readonly open: number }
   | { readonly type: 'disconnected' }
   | Failed;
 

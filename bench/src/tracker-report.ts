@@ -1,3 +1,5 @@
+import { textTable } from './text-table.ts';
+import type { CrowdReport, CrowdSettings } from './tracker-crowd.ts';
 import type { JoinReport, TrackerBenchSettings } from './tracker-bench.ts';
 
 /** What joins cost, in words and a table. */
@@ -9,7 +11,7 @@ export function describeJoins(
     `${count(peers)} peers joined ${swarms === 1 ? 'one swarm' : `${count(swarms)} swarms`}. A join: connect, announce, ${offers} offers to other`,
     `peers and their answers${candidates ? ', and candidates each way' : ''}, all through the tracker.`,
     '',
-    table([
+    textTable([
       ['', 'processor', 'of it kernel', 'memory', 'rate', 'announcement p50', 'p99', 'signals relayed'],
       ['', 'ms/join', 'ms/join', 'KB/peer', 'joins/s', 'ms', 'ms', ''],
       ...reports.map(([name, report]) => [
@@ -36,17 +38,37 @@ export function describeJoins(
   return lines.join('\n');
 }
 
-/** Columns as wide as they need to be; the first is flush left, the others right. */
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  return rows
-    .map((row) =>
-      row
-        .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+/** What a crowd met with, in words and a table. */
+export function describeCrowd(report: CrowdReport, { swarms, holdS }: CrowdSettings): string {
+  const { load, peers, up, refused, admittedMs, announcedMs, up99S, peakPerS, dropped } = report;
+  const what = {
+    idle: `${count(peers)} peers came evenly, said hello, and stayed for ${holdS} s.`,
+    storm: `${count(peers)} peers came all at once and announced themselves in ${count(swarms)} swarms.`,
+    herd: `${count(peers)} peers in ${count(swarms)} swarms lost their sockets in one moment and came back in the next.`,
+  }[load];
+  const times = [
+    ['welcome', admittedMs] as const,
+    ...(announcedMs === undefined ? [] : [['announced', announcedMs] as const]),
+  ];
+  return [
+    what,
+    '',
+    `${count(up)} came in, 99 of 100 of them within ${up99S} s, at most ${count(peakPerS)} in a second.`,
+    ...Object.entries(refused).map(([reason, n]) => `${count(n)} did not: ${reason}`),
+    ...(dropped === undefined ? [] : [`${count(dropped)} were let go while they stayed.`]),
+    '',
+    textTable([
+      ['from connecting to', 'p50', 'p99', 'last'],
+      ['', 'ms', 'ms', 'ms'],
+      ...times.map(([name, { p50, p99, max }]) => [name, String(p50), String(p99), String(max)]),
+    ]),
+    ...(report.cpuMsPerPeer === null
+      ? []
+      : [
+          '',
+          `The tracker took ${report.cpuMsPerPeer} ms of processor and keeps ${report.kbPerPeer} KB a peer.`,
+        ]),
+  ].join('\n');
 }
 
 function text(value: number | null): string {

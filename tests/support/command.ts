@@ -15,8 +15,11 @@ export interface Ended {
 /** A command that runs in a process of its own. It is killed after the test if it still runs. */
 export interface RunningCommand {
   readonly ended: Promise<Ended>;
+  readonly pid: number;
   /** Standard output so far. */
   stdout(): string;
+  /** Standard error so far. */
+  stderr(): string;
   kill(signal: 'SIGTERM' | 'SIGKILL' | 'SIGINT'): void;
   /** The next whole line of standard output that is JSON. */
   json(withinMs?: number): Promise<Record<string, unknown>>;
@@ -29,10 +32,19 @@ export function swarmCommand(...args: readonly string[]): RunningCommand {
 
 /** Runs a script of the workspace, its path from the root. */
 export function runNode(script: string, ...args: readonly string[]): RunningCommand {
+  return runNodeIn({}, script, ...args);
+}
+
+/** Runs a script of the workspace in an environment that differs in this. */
+export function runNodeIn(
+  environment: Readonly<Record<string, string>>,
+  script: string,
+  ...args: readonly string[]
+): RunningCommand {
   const child = spawn(process.execPath, [fileURLToPath(new URL(script, ROOT)), ...args], {
     cwd: fileURLToPath(ROOT),
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, NO_COLOR: '1', DEBUG: '', NODE_OPTIONS: '' },
+    env: { ...process.env, NO_COLOR: '1', DEBUG: '', NODE_OPTIONS: '', ...environment },
   });
   let stdout = '';
   let stderr = '';
@@ -48,7 +60,9 @@ export function runNode(script: string, ...args: readonly string[]): RunningComm
   });
   return {
     ended,
+    pid: child.pid ?? -1,
     stdout: () => stdout,
+    stderr: () => stderr,
     kill: (signal) => void child.kill(signal),
     json: (withinMs = 15_000) =>
       until(

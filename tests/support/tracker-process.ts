@@ -28,13 +28,19 @@ export interface TrackerProcess {
   kill(signal: 'SIGTERM' | 'SIGKILL'): void;
 }
 
-/** Starts the tracker's command as it was built, on a free port. Whoever starts it ends it. */
+/**
+ * Starts the tracker's command as it was built, on a free port, with at most `openFiles` files and sockets. Whoever
+ * starts it ends it.
+ */
 export async function spawnTracker(
   args: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
+  openFiles?: number,
 ): Promise<TrackerProcess> {
-  const command = ['tracker/dist/main.js', '--json', '--port', '0', ...args];
-  const child = spawn(process.execPath, command, {
+  const command = [process.execPath, 'tracker/dist/main.js', '--json', '--port', '0', ...args];
+  const limited = openFiles === undefined ? [] : ['-c', `ulimit -n ${openFiles} && exec "$@"`, 'sh'];
+  const [program = '', ...rest] = openFiles === undefined ? command : ['/bin/sh', ...limited, ...command];
+  const child = spawn(program, rest, {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, NODE_OPTIONS: '', ...env },
@@ -74,8 +80,9 @@ export async function spawnTracker(
 export async function trackerForTest(
   args: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
+  openFiles?: number,
 ): Promise<TrackerProcess> {
-  const tracker = await spawnTracker(args, env);
+  const tracker = await spawnTracker(args, env, openFiles);
   onTestFinished(async () => {
     tracker.kill('SIGKILL');
     await tracker.ended;

@@ -21,11 +21,27 @@ export interface MemoryUse {
 /** What a process takes beside its heap: the program itself and the engine. */
 const PROGRAM_BYTES = 64 * BYTES_PER_MB;
 
+let lastResidentBytes = 0;
+
+/** Resident memory of this process; what it last was, where no file is left to look with. */
+function residentBytes(): number {
+  try {
+    lastResidentBytes = process.memoryUsage.rss();
+  } catch (error) {
+    if (!isOutOfFiles(error)) throw error;
+  }
+  return lastResidentBytes;
+}
+
+function isOutOfFiles(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'EMFILE' || error.code === 'ENFILE');
+}
+
 /** Measures this process. */
 export function measureMemory(): MemoryUse {
   const heap = getHeapStatistics();
   return {
-    residentBytes: process.memoryUsage.rss(),
+    residentBytes: residentBytes(),
     heapBytes: heap.used_heap_size,
     externalBytes: heap.external_memory,
     heapLimitBytes: heap.heap_size_limit,

@@ -7,6 +7,7 @@ import {
   type BlockRun,
   type ClaimedReply,
   type ClientMessage,
+  type ErrorReply,
   type HaveText,
   type IceServer,
   type PeerId,
@@ -21,7 +22,7 @@ import { DeliveredReport } from './core/delivered-report.ts';
 import { HaveNotices } from './core/have-notices.ts';
 import { LinkPlan, WARM_LINKS, type Candidate, type LinkPurpose } from './core/link-plan.ts';
 import { PeerSession } from './core/peer-session.ts';
-import type { Clock, Timers } from './core/env.ts';
+import type { Clock, Random, Timers } from './core/env.ts';
 import { trackKey, type TrackKey } from './core/track-key.ts';
 import type { Delivery } from './delivery.ts';
 import type { LinkConnector } from './links/link-connector.ts';
@@ -43,11 +44,14 @@ const TRACKER_WITHIN_MS = 2_000;
 const TURNED_AWAY = 'closed by the peer: no-room';
 /** Peers asked for with an announcement. */
 const WANTED_PEERS = 30;
+/** All of a swarm the tracker gave up are told the same time to come back: they do so over this share of it. */
+const RETRY_SPREAD = 0.5;
 
 /** What a neighbourhood is made of. */
 export interface NeighbourhoodParts {
   readonly clock: Clock;
   readonly timers: Timers;
+  readonly random: Random;
   readonly nonce: string;
   readonly delivery: Delivery;
   readonly uploads: Uploads;
@@ -311,6 +315,7 @@ export class Neighbourhood implements PeerSourceHandler {
       }
       case 'error':
         if (message.to !== undefined) this.#parts.connector.abandon(message.to, message.message);
+        this.#heardOfRefusal(message);
         return this.#parts.log(`tracker: ${message.code}: ${message.message}`);
     }
   }
@@ -335,6 +340,15 @@ export class Neighbourhood implements PeerSourceHandler {
       offers: offersTo(version, have),
     }));
     this.#link(candidates, WANTED_PEERS, 'track');
+  }
+
+  /** A track the tracker has no room for now is announced again when it says, the later by chance. */
+  #heardOfRefusal({ re, trackId, root, retryAfterMs }: ErrorReply): void {
+    if (re !== 'announce' || trackId === undefined || root === undefined || retryAfterMs === undefined)
+      return;
+    const { clock, random } = this.#parts;
+    const waitMs = retryAfterMs * (1 + RETRY_SPREAD * random.next());
+    this.#announcements.refused(trackKey(trackId, root), clock.nowMs(), waitMs);
   }
 
   #heardOfClaim({ trackId, root, granted, heldBy, ttlMs }: ClaimedReply): void {

@@ -442,6 +442,7 @@ export class Swarm {
     const neighbourhood = new parts.Neighbourhood({
       clock,
       timers,
+      random,
       nonce: this.#nonce,
       delivery: this.#delivery,
       uploads: this.#uploads,

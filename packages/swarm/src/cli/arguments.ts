@@ -3,9 +3,9 @@ import { InvalidArgumentError } from 'commander';
 /** Exit status of every command. */
 export const EXIT = { done: 0, failed: 1, misused: 2 } as const;
 
-/** A WebSocket URL, for commander. */
-export function webSocketUrl(value: string): string {
-  return url(value, ['ws:', 'wss:'], 'ws://host:port or wss://host');
+/** A WebSocket URL, for commander; repeated, trackers in order of preference. */
+export function webSocketUrls(value: string, earlier: readonly string[] | undefined): readonly string[] {
+  return [...(earlier ?? []), url(value, ['ws:', 'wss:'], 'ws://host:port or wss://host')];
 }
 
 /** An HTTP URL, for commander; repeated, mirrors in order. */

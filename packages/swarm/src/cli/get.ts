@@ -14,7 +14,7 @@ import { stopped } from './stopped.ts';
 
 /** Flags of `sonantica-swarm get`. */
 export interface GetFlags {
-  readonly tracker?: string;
+  readonly tracker?: readonly string[];
   readonly origin: readonly string[];
   readonly aula?: string;
   readonly out?: string;

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { SwarmError } from '../errors.ts';
-import { amount, EXIT, httpUrls, webSocketUrl } from './arguments.ts';
+import { amount, EXIT, httpUrls, webSocketUrls } from './arguments.ts';
 import { get, type GetFlags } from './get.ts';
 import { seed, type SeedFlags } from './seed.ts';
 
@@ -27,7 +27,11 @@ program
   .command('get')
   .description('fetch a track from peers and the origin, prove it, and write it out')
   .argument('<trackId>', 'as the origin names it')
-  .option('--tracker <url>', 'tracker to meet peers through', webSocketUrl)
+  .option(
+    '--tracker <url>',
+    'tracker to meet peers through; repeat for others to turn to when it fails',
+    webSocketUrls,
+  )
   .requiredOption('--origin <url>', 'where the track is published; repeat for mirrors', httpUrls)
   .option('--aula <id>', 'listening room whose members are asked first')
   .option('--out <file>', 'write the track here')
@@ -43,7 +47,11 @@ program
   .command('seed')
   .description('give on files as they lie')
   .argument('<path...>', 'files or folders')
-  .requiredOption('--tracker <url>', 'tracker to be found through', webSocketUrl)
+  .requiredOption(
+    '--tracker <url>',
+    'tracker to be found through; repeat for others to turn to when it fails',
+    webSocketUrls,
+  )
   .option(
     '--origin <url>',
     'take track ids and manifests from this origin where it has the same bytes',

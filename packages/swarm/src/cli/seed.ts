@@ -19,7 +19,7 @@ import { stopped } from './stopped.ts';
 
 /** Flags of `sonantica-swarm seed`. */
 export interface SeedFlags {
-  readonly tracker: string;
+  readonly tracker: readonly string[];
   readonly origin?: readonly string[];
   readonly aula?: string;
   readonly trackId?: string;

@@ -33,6 +33,25 @@ describe('announcing', () => {
     expect(plan.due(20)).toEqual([ANNOUNCE]);
   });
 
+  it('waits as long as a tracker that refused it wishes, then happens at once; news wait with it', () => {
+    const plan = announced(25_000);
+    plan.refused(SONG, 1_000, 30_000);
+    plan.gained(SONG, 4);
+    plan.announceAgain();
+    expect(plan.due(30_999)).toEqual([]);
+    expect(plan.due(31_000)).toEqual([ANNOUNCE]);
+    expect(plan.due(36_000)).toEqual([]);
+  });
+
+  it('does not wait for a tracker that was reached anew since', () => {
+    const plan = announced(25_000);
+    plan.refused(SONG, 1_000, 30_000);
+    plan.connected(25_000);
+    expect(plan.due(1_001)).toEqual([ANNOUNCE]);
+    plan.refused(OTHER, 2_000, 30_000);
+    expect(plan.due(2_000)).toEqual([]);
+  });
+
   it('ends when the track is removed, and begins once when it is added twice', () => {
     const plan = announced(25_000);
     plan.add(SONG);

@@ -20,6 +20,8 @@ export type TrackerNotice =
 
 interface TrackNews {
   announcedMs: number | undefined;
+  /** The tracker does not want to hear of the track before. */
+  notBeforeMs: number;
   haveMs: number;
   readonly gained: Set<number>;
   readonly lost: Set<number>;
@@ -40,7 +42,21 @@ export class AnnouncePlan {
   connected(intervalMs: number): void {
     this.#intervalMs = intervalMs;
     this.#joinedMs = undefined;
-    for (const news of this.#tracks.values()) news.announcedMs = undefined;
+    for (const news of this.#tracks.values()) {
+      news.announcedMs = undefined;
+      news.notBeforeMs = 0;
+    }
+  }
+
+  /**
+   * The tracker did not take an announcement, or gave the track up: nothing is said of it for `waitMs`, then it is
+   * announced anew. A tracker that is reached anew is told at once.
+   */
+  refused(track: TrackKey, nowMs: number, waitMs: number): void {
+    const news = this.#tracks.get(track);
+    if (news === undefined) return;
+    news.announcedMs = undefined;
+    news.notBeforeMs = nowMs + waitMs;
   }
 
   /** Whether this listener is in an Aula, whose members are asked for again as often as tracks are announced. */
@@ -53,6 +69,7 @@ export class AnnouncePlan {
     if (!this.#tracks.has(track)) {
       this.#tracks.set(track, {
         announcedMs: undefined,
+        notBeforeMs: 0,
         haveMs: 0,
         gained: new Set(),
         lost: new Set(),
@@ -105,6 +122,7 @@ export class AnnouncePlan {
       notices.push({ type: 'join' });
     }
     for (const [track, news] of this.#tracks) {
+      if (nowMs < news.notBeforeMs) continue;
       const everyMs = news.searching ? Math.min(SEARCH_EVERY_MS, this.#intervalMs) : this.#intervalMs;
       if (news.announcedMs === undefined || nowMs - news.announcedMs >= everyMs) {
         news.announcedMs = nowMs;
