@@ -22,20 +22,32 @@ export interface OriginMeter {
   otherBytes(to: SimNode, bytes: number): void;
 }
 
-/** An HTTP server with one track: its manifest, its leaf hashes and its bytes by Range. */
+/** A track and what is served beside it. */
+interface Served {
+  readonly document: ManifestJson;
+  readonly manifest: Uint8Array<ArrayBuffer>;
+}
+
+/** An HTTP server with some tracks: their manifests, their leaf hashes and their bytes by Range. */
 export class SimOrigin {
   readonly node: SimNode;
   readonly #network: SimNetwork;
-  readonly #manifest: Uint8Array<ArrayBuffer>;
-  readonly #document: ManifestJson;
+  readonly #served = new Map<string, Served>();
   readonly #meter: OriginMeter;
   readonly #connections = new Map<SimNode, Promise<void>>();
 
-  constructor(network: SimNetwork, node: SimNode, document: ManifestJson, meter: OriginMeter) {
+  constructor(
+    network: SimNetwork,
+    node: SimNode,
+    documents: ManifestJson | readonly ManifestJson[],
+    meter: OriginMeter,
+  ) {
     this.#network = network;
     this.node = node;
-    this.#document = document;
-    this.#manifest = new TextEncoder().encode(JSON.stringify(document));
+    for (const document of [documents].flat()) {
+      const manifest = new TextEncoder().encode(JSON.stringify(document));
+      this.#served.set(document.trackId, { document, manifest });
+    }
     this.#meter = meter;
   }
 
@@ -79,13 +91,22 @@ export class SimOrigin {
     signal: AbortSignal | undefined,
     resolve: (response: Response) => void,
   ): void {
-    const isManifest = path.endsWith('.manifest.json') || path.endsWith('/manifest');
-    const isLeaves = path.endsWith('.leaves');
+    const [, trackId = '', kind] = /([^/]+?)(\.manifest\.json|\/manifest|\.leaves)?$/.exec(path) ?? [];
+    const served = this.#served.get(trackId);
+    if (served === undefined) {
+      this.#network.sendUrgent(this.node, client, HEAD_BYTES, () =>
+        resolve(new Response(null, { status: 404 })),
+      );
+      return;
+    }
+    const { document, manifest } = served;
+    const isLeaves = kind === '.leaves';
+    const isManifest = kind !== undefined && !isLeaves;
     const size = isManifest
-      ? this.#manifest.length
+      ? manifest.length
       : isLeaves
-        ? Math.ceil(this.#document.size / LIMITS.blockBytes) * LIMITS.hashBytes
-        : this.#document.size;
+        ? Math.ceil(document.size / LIMITS.blockBytes) * LIMITS.hashBytes
+        : document.size;
     const [start, end] = spanOf(range, size);
     const headers: Record<string, string> =
       range === null ? {} : { 'content-range': `bytes ${start}-${end - 1}/${size}` };
@@ -94,7 +115,7 @@ export class SimOrigin {
     if (!isManifest && !isLeaves) this.#meter.asked(client, start, end);
     this.#send(client, start, end, {
       isAudio: !isManifest && !isLeaves,
-      bytes: isManifest ? this.#manifest : undefined,
+      bytes: isManifest ? manifest : undefined,
       signal,
       begun: (body) => resolve(new Response(body, { status, headers })),
     });
