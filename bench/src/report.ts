@@ -49,6 +49,21 @@ export interface RealReport extends Report {
   readonly sha256: { readonly files: number; readonly right: number };
 }
 
+/** The figures that only a real report has, all nothing. */
+export const NOTHING_REAL: Omit<RealReport, keyof Report> = {
+  rtc: 'wrtc',
+  cpuS: 0,
+  rssMB: 0,
+  rawMBps: 0,
+  goodputMBps: 0,
+  benchCpuS: 0,
+  sha256: { files: 0, right: 0 },
+};
+
+export function isReal(report: Report | RealReport): report is RealReport {
+  return report.runtime === 'real';
+}
+
 /** The value below which a share of the values lies: nearest rank. 0 for none. */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);

@@ -355,7 +355,10 @@ class Simulation {
     const play = new SwarmPlay(this.#clock, listener.swarm, piece, wrongBlocks);
     play.track.on('rejected', ({ peerId }) => {
       const liar = peerId === undefined ? undefined : this.#byNonce.get(peerId)?.node.name;
-      if (liar !== undefined && note(this.#caught, member, liar)) this.#tell('caught', liar);
+      if (liar === undefined) return;
+      const isNews = ![...this.#caught.values()].some((names) => names.has(liar));
+      note(this.#caught, member, liar);
+      if (isNews) this.#tell('caught', liar);
     });
     play.track.on('chunk', ({ index }) => void this.#holders.set(index, (this.#holders.get(index) ?? 0) + 1));
     return play;
@@ -495,14 +498,12 @@ const wrongBlocks: CountWrong = (_start, bytes) => {
   return wrong;
 };
 
-/** Notes a name beside a member; answers whether it is new there. */
-function note(names: Map<Member, Set<string>>, member: Member | undefined, name: string): boolean {
-  if (member === undefined) return false;
+/** Notes a name beside a member. */
+function note(names: Map<Member, Set<string>>, member: Member | undefined, name: string): void {
+  if (member === undefined) return;
   const known = names.get(member) ?? new Set();
   names.set(member, known);
-  if (known.has(name)) return false;
   known.add(name);
-  return true;
 }
 
 /** A download ahead of its time: the play that needs it asks again. */

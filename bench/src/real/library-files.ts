@@ -2,9 +2,9 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LIMITS, type ManifestJson } from '@sonantica/wire';
 import { bytesPerMs, type Scenario } from '../scenario.ts';
+import { Impossible } from './impossible.ts';
 import type { TrackFile } from './messages.ts';
 import { writeNoise } from './noise.ts';
-import { Impossible } from './preflight.ts';
 
 const MB = 1_000_000;
 const ANSWER_WITHIN_MS = 30_000;

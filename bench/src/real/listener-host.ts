@@ -9,6 +9,7 @@ import { HttpPlay, SwarmPlay, type Piece, type Play } from '../player.ts';
 import { programmeOf } from '../programme.ts';
 import { staysMs } from '../scenario.ts';
 import { costSoFar } from './child-side.ts';
+import { gatherInTurn } from './gathering-gate.ts';
 import type { Appointment, FromHost, HostFacts, HostOrders, HostSample, TrackFile } from './messages.ts';
 import { createRealListener, type ListenerShape, type RealListener } from './real-listener.ts';
 import { RealClock } from './real-clock.ts';
@@ -56,7 +57,7 @@ export class ListenerHost {
   /** Loads what is needed and makes the appointments. Rejects with `rtc-unavailable`. */
   async start(): Promise<void> {
     const { rtc, tracks, appointments, scenario } = this.#orders;
-    if (scenario.policy === 'swarm') this.#rtc = await loadNodeRtc(rtc);
+    if (scenario.policy === 'swarm') this.#rtc = gatherInTurn(await loadNodeRtc(rtc));
     for (const { piece, path } of tracks) {
       if (path !== undefined) this.#files.set(piece.trackId, new TrackBytes(path, piece.sizeBytes));
     }

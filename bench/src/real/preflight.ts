@@ -5,14 +5,10 @@ import { tmpdir } from 'node:os';
 import { loadNodeRtc } from '@sonantica/swarm/node';
 import { WebSocket } from 'ws';
 import type { Scenario } from '../scenario.ts';
+import { Impossible } from './impossible.ts';
 
-/** What makes a run impossible before it begins, in one line for people. */
-export class Impossible extends Error {
-  override readonly name = 'Impossible';
-}
-
-/** File descriptors that one connection takes at one end. */
-const DESCRIPTORS = { wrtc: 16, werift: 4 } as const;
+/** File descriptors that one connection takes at one end, at its most. */
+const DESCRIPTORS = { wrtc: 32, werift: 4 } as const;
 /** Descriptors a process needs besides: files, sockets, stores. */
 const SPARE_DESCRIPTORS = 500;
 /** Connections being made or closed, beside those that stand. */

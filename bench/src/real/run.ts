@@ -24,8 +24,9 @@ import { makePlace, removePlace, sweepPlaces } from './place.ts';
 import { checkNeeds } from './preflight.ts';
 import { machineMs } from './real-clock.ts';
 
-/** Processes of listeners: as many as there are cores, two at most. */
-const MOST_HOSTS = 2;
+/** Listeners of one process: few enough that they do not wait for each other. */
+const LISTENERS_A_HOST = 10;
+const MOST_HOSTS = 16;
 /** From the last order to the beginning, so that all processes begin together, in milliseconds. */
 const HEAD_START_MS = 300;
 const SAMPLE_EVERY_MS = 500;
@@ -61,7 +62,7 @@ type Server = Child<ToServer, FromServer>;
  */
 export async function runReal(settings: RealSettings, watcher: Watcher = {}): Promise<RunRecord> {
   const { scenario, rtc, trackerPort, originPort, tracker } = settings;
-  const hosts = Math.min(MOST_HOSTS, availableParallelism(), scenario.peers);
+  const hosts = hostsFor(scenario.peers);
   await checkNeeds({ scenario, rtc, hosts, ports: [trackerPort, originPort], tracker });
   sweepPlaces();
   const folder = makePlace();
@@ -387,6 +388,12 @@ class RealRun {
       isStopped,
     };
   }
+}
+
+/** Processes of listeners: one for every core at least, if there are listeners for them. */
+function hostsFor(peers: number): number {
+  const wanted = Math.max(availableParallelism(), Math.ceil(peers / LISTENERS_A_HOST));
+  return Math.min(wanted, MOST_HOSTS, peers);
 }
 
 /** The first number at or after `from` that belongs to the process at this place. */
