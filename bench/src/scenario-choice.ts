@@ -19,10 +19,12 @@ export const NAMED_SCENARIOS = {
   'mixed-tracks': { tracks: 40, plays: 8, sizeMB: 5, predictable: 0.61, zipf: 1, joinSpreadS: 60 },
 } as const satisfies Record<string, ScenarioChoice>;
 
-const FILE = v.strictObject(v.partial(v.object(SCENARIO_FIELDS)).entries, (issue) =>
-  issue.type === 'strict_object' && issue.expected === 'never'
-    ? 'There is no such field.'
-    : 'Expected a JSON object of fields such as { "peers": 50, "sizeMB": 10 }.',
+const NO_OBJECT = 'Expected a JSON object of fields such as { "peers": 50, "sizeMB": 10 }.';
+const FILE = v.pipe(
+  v.custom<object>((value) => !Array.isArray(value), NO_OBJECT),
+  v.strictObject(v.partial(v.object(SCENARIO_FIELDS)).entries, (issue) =>
+    issue.expected === 'never' ? 'There is no such field.' : NO_OBJECT,
+  ),
 );
 
 /** A scenario that cannot be read, in one line for people. */

@@ -20,10 +20,13 @@ export function serveBench<To extends object, From extends object>(
   const folder = process.argv[2];
   // The channel closes when the bench's process is gone, `kill -9` included. Nothing is awaited: a busy library, or one
   // that holds connections, must not outlive it.
-  process.on('disconnect', () => {
+  const end = () => {
     if (folder !== undefined) rmSync(folder, { recursive: true, force: true, maxRetries: 2 });
     process.kill(process.pid, 'SIGKILL');
-  });
+  };
+  process.on('disconnect', end);
+  // It may have gone while this process was still loading: then nobody tells any more.
+  if (!process.connected) end();
   // A Ctrl-C at the terminal goes to every process there: the bench decides what comes of it.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
   const fail = (error: unknown) =>

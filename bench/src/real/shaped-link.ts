@@ -53,6 +53,8 @@ export class ShapedLink implements PeerLink {
   #isEnded = false;
   #isFull = false;
   #toldClosed = false;
+  /** Why the link ended, for an owner who starts it afterwards. */
+  #endedBecause = '';
   #innerIsFull = false;
 
   constructor(inner: PeerLink, line: AccessLine) {
@@ -72,6 +74,10 @@ export class ShapedLink implements PeerLink {
 
   start(handler: PeerLinkHandler): void {
     this.#handler = handler;
+    if (this.#isEnded) {
+      this.#line.clock.schedule(0, () => this.#tellClosed(this.#endedBecause));
+      return;
+    }
     this.#inner.start({
       frame: (frame) => this.#arrived(frame),
       drain: () => {
@@ -126,7 +132,7 @@ export class ShapedLink implements PeerLink {
     if (this.#isEnded) return;
     const { clock, up, halfWayMs } = this.#line;
     up.urgent(END_BYTES, () => clock.schedule(halfWayMs, () => this.#inner.close(reason)));
-    this.#finish();
+    this.#finish(reason);
     clock.schedule(0, () => this.#tellClosed(reason));
   }
 
@@ -154,20 +160,22 @@ export class ShapedLink implements PeerLink {
   }
 
   #ended(reason: string): void {
-    this.#finish();
+    if (this.#isEnded) return;
+    this.#finish(reason);
     this.#tellClosed(reason);
   }
 
-  #finish(): void {
+  #finish(reason: string): void {
     this.#isEnded = true;
+    this.#endedBecause = reason;
     this.#out.drop();
     this.#in.drop();
   }
 
   #tellClosed(reason: string): void {
-    if (this.#toldClosed) return;
+    if (this.#toldClosed || this.#handler === undefined) return;
     this.#toldClosed = true;
-    this.#handler?.closed(reason);
+    this.#handler.closed(reason);
   }
 
   #noteNonce(frame: Uint8Array): void {
