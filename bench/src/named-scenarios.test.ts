@@ -9,7 +9,7 @@ const SMALL = { peers: 8, sizeMB: 1, joinSpreadS: 3 };
 
 describe('a scenario by name', () => {
   it.each(NAMES)('%s runs in virtual time, and all complete', async (name) => {
-    const { completed } = await simulate(scenarioOf(SMALL, 'sim', name));
+    const { completed } = await simulate({ ...scenarioOf({}, 'sim', name), ...SMALL });
     expect(completed).toBeGreaterThanOrEqual(name === 'liars' ? 6 : 8);
   });
 });

@@ -32,7 +32,7 @@ describe.skipIf(skipsBrowser)('the page of a report', { timeout: 90_000 }, () =>
     ]);
     await mkdir(SHOTS, { recursive: true });
     browser = await launch();
-  });
+  }, 60_000);
   afterAll(async () => {
     await browser.close();
     await rm(folder, { recursive: true, force: true });
