@@ -25,7 +25,7 @@ import { checkNeeds } from './preflight.ts';
 import { machineMs } from './real-clock.ts';
 
 /** Listeners of one process: few enough that they do not wait for each other. */
-const LISTENERS_A_HOST = 10;
+const LISTENERS_A_HOST = 8;
 const MOST_HOSTS = 16;
 /** From the last order to the beginning, so that all processes begin together, in milliseconds. */
 const HEAD_START_MS = 300;
