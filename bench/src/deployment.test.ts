@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkDeployment, type DeploymentFlags } from './deployment.ts';
+import { checkDeployment, checkOriginLoad, type DeploymentFlags } from './deployment.ts';
 import { DEFAULT_SCENARIO, type Scenario } from './scenario.ts';
 
 const check = (flags: DeploymentFlags, scenario: Partial<Scenario> = {}) =>
@@ -37,12 +37,6 @@ describe('a run against a deployment', () => {
       /200 listeners at most/,
     ],
     [
-      'more than 10 GB',
-      { origin: url('http://127.0.0.1:1') },
-      { peers: 101, sizeMB: 100 },
-      /10000 MB at most/,
-    ],
-    [
       'the death of its tracker',
       { tracker: url('ws://127.0.0.1:1') },
       { trackerDiesS: 1 },
@@ -58,6 +52,17 @@ describe('a run against a deployment', () => {
   it('takes its most', () => {
     const flags = { tracker: url('ws://127.0.0.1:1'), origin: url('http://127.0.0.1:1') };
     expect(() => check(flags, { peers: 200, sizeMB: 50 })).not.toThrow();
+  });
+
+  it.each([
+    [100, 100, true],
+    [101, 100, false],
+    [200, 50, true],
+    [200, 50.1, false],
+  ])('of %i listeners of %f MB each may load an origin: %s', (peers, sizeMB, may) => {
+    const run = () => checkOriginLoad({ ...DEFAULT_SCENARIO, peers, sizeMB });
+    if (may) expect(run).not.toThrow();
+    else expect(run).toThrow(/10000 MB at most/);
   });
 
   it('is not simulated', () => {

@@ -37,13 +37,9 @@ export function checkDeployment(
         `this would load ${host}, which is not this machine. If it is yours, add --confirm-host ${host}`,
       );
   }
-  const { peers, plays, sizeMB, trackerDiesS, originDiesS, liars, slow, dead, policy } = scenario;
+  const { peers, trackerDiesS, originDiesS, liars, slow, dead, policy } = scenario;
   if (peers > MOST_LISTENERS)
     throw new Impossible(`A deployment is loaded with ${MOST_LISTENERS} listeners at most, not ${peers}.`);
-  if (origin !== undefined && peers * plays * sizeMB > MOST_MEGABYTES)
-    throw new Impossible(
-      `An origin is asked for ${MOST_MEGABYTES} MB at most; ${peers} listeners might ask for ${peers * plays * sizeMB}.`,
-    );
   if (tracker !== undefined && trackerDiesS !== undefined)
     throw new Impossible('--tracker-dies-s ends our own tracker; that of --tracker cannot be ended.');
   if (origin !== undefined && originDiesS !== undefined)
@@ -57,4 +53,13 @@ export function checkDeployment(
     origin: origin === undefined ? undefined : origin.href.replace(/\/+$/, ''),
     trackId: track,
   };
+}
+
+/** Bounds what an origin of somebody's own may be asked for, its real tracks being known. Throws `Impossible`. */
+export function checkOriginLoad({ peers, plays, sizeMB }: Scenario): void {
+  const most = Math.ceil(peers * plays * sizeMB);
+  if (most > MOST_MEGABYTES)
+    throw new Impossible(
+      `An origin is asked for ${MOST_MEGABYTES} MB at most; ${peers} listeners might ask for ${most}.`,
+    );
 }

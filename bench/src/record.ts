@@ -91,6 +91,8 @@ export interface RunRecord {
 export interface Watcher {
   /** One line of a peer's log. */
   log?(atMs: number, peer: string, line: string): void;
+  /** What is run, now that everything about it is known. */
+  began?(scenario: Scenario): void;
   sample?(sample: Sample): void;
   event?(event: RunEvent): void;
   /** Ends the run with what was measured. */

@@ -27,6 +27,8 @@ const SAID: Record<RunEvent['what'], string> = {
 
 /** Shows how a run comes along: a view that is drawn anew on a terminal, a line now and then elsewhere. */
 export interface Live {
+  /** Another scenario than was thought: that of the tracks there are. */
+  began(scenario: Scenario): void;
   sample(sample: Sample): void;
   event(event: RunEvent): void;
   /** Clears the view: what comes after says how it ended. */
@@ -38,6 +40,7 @@ export function createLive(stream: NodeJS.WriteStream, scenario: Scenario): Live
   if (!stream.isTTY) {
     let lastMs = performance.now();
     return {
+      began: (real) => view.began(real),
       sample: (sample) => {
         view.take(sample);
         if (performance.now() - lastMs < LINE_EVERY_MS) return;
@@ -53,6 +56,7 @@ export function createLive(stream: NodeJS.WriteStream, scenario: Scenario): Live
   const update = createLogUpdate(stream, { showCursor: true });
   let lastMs = 0;
   return {
+    began: (real) => view.began(real),
     sample: (sample) => {
       view.take(sample);
       if (performance.now() - lastMs < DRAW_EVERY_MS) return;
@@ -68,11 +72,15 @@ export function createLive(stream: NodeJS.WriteStream, scenario: Scenario): Live
 
 /** What is shown of a run. */
 export class LiveView {
-  readonly #scenario: Scenario;
+  #scenario: Scenario;
   readonly #recent: Sample[] = [];
   readonly #notes: string[] = [];
 
   constructor(scenario: Scenario) {
+    this.#scenario = scenario;
+  }
+
+  began(scenario: Scenario): void {
     this.#scenario = scenario;
   }
 

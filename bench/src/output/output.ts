@@ -37,7 +37,11 @@ export function createOutput({ json, csv, samples, html }: OutputFlags, scenario
   const isWatched = live !== undefined || samples !== undefined || html !== undefined;
   return {
     watcher: isWatched
-      ? { sample: (sample) => live?.sample(sample), event: (event) => live?.event(event) }
+      ? {
+          began: (real) => live?.began(real),
+          sample: (sample) => live?.sample(sample),
+          event: (event) => live?.event(event),
+        }
       : {},
     end: () => live?.end(),
     write: (record, command) => {

@@ -56,8 +56,11 @@ export class ListenerHost {
 
   /** Loads what is needed and makes the appointments. Rejects with `rtc-unavailable`. */
   async start(): Promise<void> {
-    const { rtc, tracks, appointments, scenario } = this.#orders;
+    const { rtc, tracks, appointments, scenario, origin } = this.#orders;
     if (scenario.policy === 'swarm') this.#rtc = gatherInTurn(await loadNodeRtc(rtc));
+    // The first request of a process loads what makes requests: no listener should wait for that.
+    const warmUp = await fetch(`${origin}/${tracks[0]?.piece.trackId ?? ''}.manifest.json`);
+    await warmUp.arrayBuffer();
     for (const { piece, path } of tracks) {
       if (path !== undefined) this.#files.set(piece.trackId, new TrackBytes(path, piece.sizeBytes));
     }

@@ -5,6 +5,7 @@ import { round, type RealReport } from '../report.ts';
 import { playMsOf, type Scenario } from '../scenario.ts';
 import { reportOf } from '../summary.ts';
 import { measureRawChannel } from '../raw-channel.ts';
+import { checkOriginLoad } from '../deployment.ts';
 import { appointmentsOf } from './appointments.ts';
 import { Child } from './child.ts';
 import { costSoFar } from './child-side.ts';
@@ -60,8 +61,12 @@ type Server = Child<ToServer, FromServer>;
  * Runs a scenario with real listeners in processes of their own. Rejects with `Impossible` before anything is started,
  * with `ChildError` when a process fails. Nothing of the run is left afterwards.
  */
-export async function runReal(settings: RealSettings, watcher: Watcher = {}): Promise<RunRecord> {
-  const { scenario, rtc, trackerPort, originPort, tracker } = settings;
+export async function runReal(asked: RealSettings, watcher: Watcher = {}): Promise<RunRecord> {
+  const { rtc, trackerPort, originPort, tracker } = asked;
+  const there = await tracksOf(asked);
+  const settings = { ...asked, scenario: there?.scenario ?? asked.scenario };
+  const { scenario } = settings;
+  watcher.began?.(scenario);
   const hosts = hostsFor(scenario.peers);
   await checkNeeds({ scenario, rtc, hosts, ports: [trackerPort, originPort], tracker });
   sweepPlaces();
@@ -69,7 +74,7 @@ export async function runReal(settings: RealSettings, watcher: Watcher = {}): Pr
   // The last word, whatever ends this process by itself.
   const sweep = () => removePlace(folder);
   process.once('exit', sweep);
-  const run = new RealRun(settings, watcher, folder, hosts);
+  const run = new RealRun(settings, there?.tracks, watcher, folder, hosts);
   try {
     return await run.run();
   } finally {
@@ -81,6 +86,8 @@ export async function runReal(settings: RealSettings, watcher: Watcher = {}): Pr
 
 class RealRun {
   readonly #settings: RealSettings;
+  /** What somebody's own origin serves. */
+  readonly #theirs: readonly TrackFile[] | undefined;
   readonly #watcher: Watcher;
   readonly #folder: string;
   readonly #hostCount: number;
@@ -97,8 +104,15 @@ class RealRun {
   #mostRss = 0;
   #ownCpuMs = 0;
 
-  constructor(settings: RealSettings, watcher: Watcher, folder: string, hostCount: number) {
+  constructor(
+    settings: RealSettings,
+    theirs: readonly TrackFile[] | undefined,
+    watcher: Watcher,
+    folder: string,
+    hostCount: number,
+  ) {
     this.#settings = settings;
+    this.#theirs = theirs;
     this.#watcher = watcher;
     this.#folder = folder;
     this.#hostCount = hostCount;
@@ -192,16 +206,9 @@ class RealRun {
   }
 
   /** Our own origin over noise, or somebody's: where it is, its process, what it serves. */
-  async #publish(origin: string | undefined): Promise<[string, Server | undefined, TrackFile[]]> {
-    const { scenario, originPort, trackId } = this.#settings;
-    if (origin !== undefined) {
-      const ids = trackId === undefined ? await listTracks(origin) : [trackId];
-      return [
-        origin,
-        undefined,
-        await readTracks(origin, ids.slice(0, scenario.tracks), undefined, scenario),
-      ];
-    }
+  async #publish(origin: string | undefined): Promise<[string, Server | undefined, readonly TrackFile[]]> {
+    const { scenario, originPort } = this.#settings;
+    if (origin !== undefined) return [origin, undefined, this.#theirs ?? []];
     const folder = join(this.#folder, 'tracks');
     const names = await writeLibrary(folder, scenario);
     const server = this.#start<Server>('origin-main', 'the origin');
@@ -388,6 +395,23 @@ class RealRun {
       isStopped,
     };
   }
+}
+
+/** What somebody's own origin serves, and the scenario with those tracks in place of made-up ones. */
+async function tracksOf({
+  origin,
+  trackId,
+  scenario,
+}: RealSettings): Promise<
+  { readonly scenario: Scenario; readonly tracks: readonly TrackFile[] } | undefined
+> {
+  if (origin === undefined) return undefined;
+  const ids = trackId === undefined ? await listTracks(origin) : [trackId];
+  const tracks = await readTracks(origin, ids.slice(0, scenario.tracks), undefined, scenario);
+  const sizeMB = Math.max(...tracks.map(({ piece }) => piece.sizeBytes)) / 1e6;
+  const real = { ...scenario, tracks: tracks.length, sizeMB };
+  checkOriginLoad(real);
+  return { scenario: real, tracks };
 }
 
 /** Processes of listeners: one for every core at least, if there are listeners for them. */
