@@ -1,5 +1,5 @@
 import type { RunRecord } from '../record.ts';
-import { isReal } from '../report.ts';
+import { isReal, round } from '../report.ts';
 import type { Scenario } from '../scenario.ts';
 
 /** The share of the server among all bytes played, Spotify 2010 (Kreitz and Niemelä, "Spotify – Large Scale, Low Latency, P2P Music-on-Demand Streaming"). */
@@ -23,7 +23,10 @@ export function percent(share: number): string {
 /** A run in a sentence: `20 listeners of one track of 30 MB at 1400 kbit/s, over 60 s, in 1 Aula`. */
 export function describeScenario(scenario: Scenario): string {
   const { peers, sizeMB, bitrateKbps, joinSpreadS, warmS, aulas, tracks, plays, policy } = scenario;
-  const what = tracks === 1 ? `a track of ${sizeMB} MB` : `${plays} of ${tracks} tracks of ${sizeMB} MB each`;
+  const what =
+    tracks === 1
+      ? `a track of ${round(sizeMB, 1)} MB`
+      : `${plays} of ${tracks} tracks of ${round(sizeMB, 1)} MB each`;
   const bad = (['liars', 'slow', 'dead'] as const).flatMap((kind) =>
     scenario[kind] > 0 ? [`${percent(scenario[kind])} ${kind}`] : [],
   );
