@@ -11,14 +11,13 @@ import {
   SimTrackerSockets,
   VirtualClock,
   type Giving,
-  type SimListener,
   type SimNode,
 } from '@sonantica/swarm/testing';
 import { Tracker } from '@sonantica/tracker';
 import { Listening } from './listening.ts';
 import { HttpPlay, SwarmPlay, type CountWrong, type Piece, type Play } from './player.ts';
 import { programmeOf } from './programme.ts';
-import type { ListenerFacts, RunEvent, RunRecord, Sample, Watcher } from './record.ts';
+import type { RunEvent, RunRecord, Sample, Watcher } from './record.ts';
 import type { Report } from './report.ts';
 import {
   badPeersOf,
@@ -26,11 +25,11 @@ import {
   playMsOf,
   SLOW_KBPS,
   staysMs,
-  type PeerKind,
   type Scenario,
   type Span,
 } from './scenario.ts';
 import { documentsOf } from './sim-library.ts';
+import { factsOf, sampleOf, type Member } from './sim-member.ts';
 import { reportOf } from './summary.ts';
 
 export type { Watcher } from './record.ts';
@@ -45,20 +44,6 @@ const FAULTY_UPLOAD_MB = 3;
 const FAULTY_DOWN_KBPS: Span = { least: 1_000, most: 8_000 };
 /** Between a leaver and who comes in its place, in milliseconds. */
 const REPLACED_AFTER_MS = 1_000;
-
-interface Member {
-  readonly listener: SimListener | undefined;
-  readonly node: SimNode;
-  readonly kind: PeerKind;
-  readonly aula: number;
-  readonly index: number;
-  listening: Listening | undefined;
-  left: boolean;
-  uploadedBytes: number;
-  receivedBlockBytes: number;
-  receivedAudioBytes: number;
-  controlBytes: number;
-}
 
 /** Lets every promise that can settle do so. */
 function turn(): Promise<void> {
@@ -391,28 +376,7 @@ class Simulation {
   }
 
   #sample(): void {
-    const members = this.#members.filter(({ listening }) => listening !== undefined);
-    const bytes = { origin: 0, aula: 0, global: 0, cache: 0 };
-    let links = 0;
-    for (const member of members) {
-      const proven = provenBytes(member);
-      bytes.origin += proven.origin;
-      bytes.aula += proven.aula;
-      bytes.global += proven.global;
-      bytes.cache += proven.cache;
-      if (!member.left) links += member.listener?.swarm.stats().links ?? 0;
-    }
-    const here = members.filter(({ left }) => !left);
-    const sample: Sample = {
-      atMs: this.#clock.nowMs(),
-      bytes,
-      originSentBytes: this.#originSentBytes,
-      opened: members.length,
-      playing: here.filter(({ listening }) => listening?.current?.playback.isPlaying === true).length,
-      stalled: here.filter(({ listening }) => listening?.current?.playback.isStalled === true).length,
-      completed: members.filter(({ listening }) => listening?.isComplete === true).length,
-      links: links / 2,
-    };
+    const sample = sampleOf(this.#members, this.#clock.nowMs(), this.#originSentBytes);
     this.#samples.push(sample);
     this.#watcher.sample?.(sample);
   }
@@ -433,7 +397,9 @@ class Simulation {
 
   #record(): RunRecord {
     const { seed, peers } = this.#scenario;
-    const listeners = this.#members.map((member) => this.#factsOf(member));
+    const listeners = this.#members.map((member) =>
+      factsOf(member, this.#caught.get(member), this.#blamed.get(member)),
+    );
     const played = new Set(listeners.flatMap(({ plays }) => plays.map(({ track }) => track)));
     const report = reportOf({
       runtime: 'sim',
@@ -456,38 +422,9 @@ class Simulation {
       isStopped: this.#watcher.stop?.aborted === true,
     };
   }
-
-  #factsOf(member: Member): ListenerFacts {
-    const { node, kind, aula, listening } = member;
-    const { uploadedBytes, receivedBlockBytes, receivedAudioBytes, controlBytes } = member;
-    return {
-      name: node.name,
-      kind,
-      aula,
-      isComplete: listening?.isComplete === true,
-      bytes: provenBytes(member),
-      uploadedBytes,
-      receivedBlockBytes,
-      receivedAudioBytes,
-      controlBytes,
-      caught: [...(this.#caught.get(member) ?? [])],
-      blamed: [...(this.#blamed.get(member) ?? [])],
-      plays: listening?.facts() ?? [],
-    };
-  }
 }
 
 type CountedField = 'uploadedBytes' | 'receivedBlockBytes' | 'receivedAudioBytes' | 'controlBytes';
-
-function provenBytes({ listener, listening, receivedAudioBytes }: Member): ListenerFacts['bytes'] {
-  const { origin, aula, global, cache } = listener?.swarm.stats().bytes ?? {
-    origin: receivedAudioBytes,
-    aula: 0,
-    global: 0,
-    cache: 0,
-  };
-  return { origin, aula, global, cache: cache + (listening?.replayedBytes ?? 0) };
-}
 
 /** Wrong blocks carry a flag. */
 const wrongBlocks: CountWrong = (_start, bytes) => {

@@ -30,7 +30,8 @@ export function tableOf(record: RunRecord): string {
     colAligns: ['left', 'right', 'left'],
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [], compact: true },
   });
-  for (const { what, figure, beside } of summaryOf(record)) table.push([what, bold(figure), dim(beside)]);
+  for (const { what, figure, beside } of summaryOf(record))
+    table.push([what, bold(figure), beside === '' ? '' : dim(beside)]);
   const troubles = events.flatMap(({ what, who }) => (what === 'trouble' ? [who] : []));
   return [
     `${describeScenario(scenario)}${isStopped ? ` ${bold('— stopped before the end')}` : ''}`,

@@ -1,9 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { RunEvent, RunRecord, Sample, Watcher } from '../record.ts';
-import { round, type RealReport } from '../report.ts';
 import { playMsOf, type Scenario } from '../scenario.ts';
-import { reportOf } from '../summary.ts';
 import { measureRawChannel } from '../raw-channel.ts';
 import { checkOriginLoad } from '../deployment.ts';
 import { appointmentsOf } from './appointments.ts';
@@ -24,6 +22,7 @@ import type {
 import { makePlace, removePlace, sweepPlaces } from './place.ts';
 import { checkNeeds } from './preflight.ts';
 import { machineMs } from './real-clock.ts';
+import { realReportOf } from './real-report.ts';
 
 /** Listeners of one process: few enough that they do not wait for each other. */
 const LISTENERS_A_HOST = 8;
@@ -352,39 +351,17 @@ class RealRun {
     readonly cpuMs: number;
   }): RunRecord {
     const { scenario, rtc } = this.#settings;
-    const { tracks, rawMBps, isStopped, cpuMs, endedMs } = outcome;
     const { listeners, transfers } = collect(outcome.facts);
-    const played = new Set(listeners.flatMap(({ plays }) => plays.map(({ track }) => track)));
-    const base = reportOf({
-      runtime: 'real',
-      seed: scenario.seed,
-      peers: scenario.peers,
+    const report = realReportOf({
+      ...outcome,
+      scenario,
+      rtc,
       listeners,
       originSentBytes: this.#originSentBytes(),
-      playedBytes: [...played].reduce((sum, track) => sum + (tracks[track]?.piece.sizeBytes ?? 0), 0),
+      mostRss: this.#mostRss,
+      ownCpuMs: this.#ownCpuMs,
     });
-    const firstMs = Math.min(endedMs, ...listeners.flatMap(({ plays }) => plays[0]?.openedMs ?? []));
-    const lastMs = Math.max(
-      firstMs,
-      ...listeners.flatMap(({ plays }) =>
-        plays.flatMap(({ openedMs, completedMs }) =>
-          completedMs === undefined ? [] : openedMs + completedMs,
-        ),
-      ),
-    );
-    const tookMs = (base.completed === 0 ? endedMs : lastMs) - firstMs;
-    const files = listeners.reduce((sum, { hashed }) => sum + (hashed?.files ?? 0), 0);
-    const right = listeners.reduce((sum, { hashed }) => sum + (hashed?.right ?? 0), 0);
-    const report: RealReport = {
-      ...base,
-      rtc,
-      cpuS: round(cpuMs / 1000, 2),
-      rssMB: round(this.#mostRss / 1e6, 1),
-      rawMBps: round(rawMBps, 2),
-      goodputMBps: round(tookMs <= 0 ? 0 : (base.bytes.aula + base.bytes.global) / 1000 / tookMs, 2),
-      benchCpuS: round(this.#ownCpuMs / 1000, 2),
-      sha256: { files, right },
-    };
+    const { isStopped } = outcome;
     return {
       scenario,
       report,
