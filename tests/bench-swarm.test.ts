@@ -112,6 +112,20 @@ describe('a swarm of real listeners', { timeout: 60_000 }, () => {
     expect(processesOf(tmp)).toEqual([]);
   });
 
+  it('ends on Ctrl-C before it began, and leaves nothing', async () => {
+    const tmp = ownTmp();
+    const run = bench(...SMALL, '--json');
+    await until('a folder', () => readdirSync(tmp).length > 0, 40_000);
+    run.kill('SIGINT');
+    const { status, stdout, stderr } = await run.ended;
+    expect({ status, stdout, stderr }).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: 'stopped before anything was measured\n',
+    });
+    expect(readdirSync(tmp)).toEqual([]);
+  });
+
   it.each([200, 1_500, 4_000])('killed after %i ms leaves no process and no folder', async (afterMs) => {
     const tmp = ownTmp();
     const run = bench(...SMALL, '--size-mb', '20', '--json');

@@ -104,6 +104,10 @@ async function runSwarm(flags: SwarmFlags): Promise<number> {
       runtime === 'sim'
         ? await observeSimulation(scenario, watcher)
         : await runReal({ scenario, rtc, trackerPort, originPort, ...deployment }, watcher);
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+    process.stderr.write('stopped before anything was measured\n');
+    return STOPPED;
   } finally {
     output.end();
     for (const signal of STOPS) process.off(signal, stopping);
