@@ -3,6 +3,9 @@ import { createSwarm } from '@sonantica/swarm';
 import { loadNodeRtc } from '@sonantica/swarm/node';
 import { buildManifest, chunkCount, chunkRange, chunkRoot, LIMITS, parseTrackId } from '@sonantica/wire';
 
+// An open connection keeps a process alive: it must not outlive the one that measures.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+
 /** One end of a goodput measurement: seeds a made-up track, or fetches it and says how fast it came. */
 const [role, rtcName, tracker = '', origin = '', megabytes = '64'] = process.argv.slice(2);
 

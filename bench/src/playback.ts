@@ -1,11 +1,17 @@
-import type { Cancel, VirtualClock } from '@sonantica/swarm/testing';
+/** The time a player lives in: virtual, or the machine's. */
+export interface PlayClock {
+  /** Milliseconds since the run began. */
+  nowMs(): number;
+  /** Runs `run` once, `delayMs` from now; the answer takes it back. */
+  schedule(delayMs: number, run: () => void): () => void;
+}
 
 /** Bytes a player wants before it begins, and before it goes on after a stall. */
 export const HEAD_BYTES = 98_304;
 
 /** A player's ear: begins when the head is there, plays at the bitrate, stalls where bytes are missing. */
 export class Playback {
-  readonly #clock: VirtualClock;
+  readonly #clock: PlayClock;
   readonly #sizeBytes: number;
   readonly #bytesPerMs: number;
   readonly #openedMs: number;
@@ -13,14 +19,16 @@ export class Playback {
   #frontier = 0;
   #position = 0;
   #positionMs = 0;
-  #cancelStarve: Cancel | undefined;
+  #cancelStarve: (() => void) | undefined;
   #state: 'waiting' | 'playing' | 'stalled' | 'over' = 'waiting';
   #stalledSinceMs = 0;
   startMs: number | undefined;
   stalls = 0;
   stalledMs = 0;
+  /** Called once, when the last byte was heard. */
+  whenHeard: (() => void) | undefined;
 
-  constructor(clock: VirtualClock, sizeBytes: number, bytesPerMs: number) {
+  constructor(clock: PlayClock, sizeBytes: number, bytesPerMs: number) {
     this.#clock = clock;
     this.#sizeBytes = sizeBytes;
     this.#bytesPerMs = bytesPerMs;
@@ -29,6 +37,15 @@ export class Playback {
 
   get isOver(): boolean {
     return this.#state === 'over';
+  }
+
+  get isPlaying(): boolean {
+    return this.#state === 'playing';
+  }
+
+  /** Whether the player waits for bytes in the middle of the track. */
+  get isStalled(): boolean {
+    return this.#state === 'stalled';
   }
 
   /** Where the player is, in bytes. */
@@ -75,6 +92,7 @@ export class Playback {
       this.#position = this.#frontier;
       if (this.#frontier >= this.#sizeBytes) {
         this.#state = 'over';
+        this.whenHeard?.();
         return;
       }
       this.#state = 'stalled';

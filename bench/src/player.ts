@@ -1,6 +1,5 @@
 import type { Swarm, Track } from '@sonantica/swarm';
-import { isWrong, type VirtualClock } from '@sonantica/swarm/testing';
-import { HEAD_BYTES, Playback } from './playback.ts';
+import { HEAD_BYTES, Playback, type PlayClock } from './playback.ts';
 
 /** A read is due whole when the player reaches its first byte: small at first, as a player's are, so that little is due at once. */
 const FIRST_PIECE_BYTES = 32_768;
@@ -12,11 +11,11 @@ function pieceBytes(at: number): number {
 }
 /** How far ahead of the playhead reads carry a deadline, in milliseconds. */
 const WINDOW_MS = 15_000;
-const BLOCK_BYTES = 16_384;
 
-/** One play of the track. */
+/** One play of one track. */
 export interface Play {
   readonly playback: Playback;
+  readonly piece: Piece;
   /** When the whole track was there, since opening; `undefined` before. */
   readonly completedMs: number | undefined;
   readonly wrongBytes: number;
@@ -30,26 +29,31 @@ export interface Piece {
   readonly bytesPerMs: number;
 }
 
+/** How many of the bytes that were delivered from `start` on are not the publisher's. */
+export type CountWrong = (start: number, bytes: Uint8Array) => number;
+
 /**
  * A player on the library: the head as soon as may be, then reads with deadlines for the next 15 seconds, and the
  * rest of the track whenever it comes.
  */
 export class SwarmPlay implements Play {
   readonly playback: Playback;
+  readonly piece: Piece;
   readonly track: Track;
   completedMs: number | undefined;
   wrongBytes = 0;
-  readonly #clock: VirtualClock;
-  readonly #piece: Piece;
+  readonly #clock: PlayClock;
+  readonly #countWrong: CountWrong;
   readonly #openedMs: number;
   readonly #ready = new Map<number, number>();
   #asked = 0;
   #frontier = 0;
   #gone = false;
 
-  constructor(clock: VirtualClock, swarm: Swarm, piece: Piece) {
+  constructor(clock: PlayClock, swarm: Swarm, piece: Piece, countWrong: CountWrong) {
     this.#clock = clock;
-    this.#piece = piece;
+    this.piece = piece;
+    this.#countWrong = countWrong;
     this.#openedMs = clock.nowMs();
     this.playback = new Playback(clock, piece.sizeBytes, piece.bytesPerMs);
     this.track = swarm.open(piece.trackId);
@@ -78,7 +82,7 @@ export class SwarmPlay implements Play {
 
   #lookAhead(): void {
     if (this.#gone) return;
-    const { sizeBytes, bytesPerMs } = this.#piece;
+    const { sizeBytes, bytesPerMs } = this.piece;
     const until = Math.min(sizeBytes, this.playback.position + WINDOW_MS * bytesPerMs);
     while (this.#asked < until) {
       const end = Math.min(
@@ -103,9 +107,7 @@ export class SwarmPlay implements Play {
 
   #got(start: number, end: number, bytes: Uint8Array): void {
     if (this.#gone) return;
-    for (let at = 0; at < bytes.length; at += BLOCK_BYTES) {
-      if (isWrong(bytes.subarray(at))) this.wrongBytes += Math.min(BLOCK_BYTES, bytes.length - at);
-    }
+    this.wrongBytes += this.#countWrong(start, bytes);
     this.#ready.set(start, end);
     for (
       let next = this.#ready.get(this.#frontier);
@@ -122,31 +124,36 @@ export class SwarmPlay implements Play {
 /** A player on plain HTTP: one request for the whole file, nothing proven. */
 export class HttpPlay implements Play {
   readonly playback: Playback;
+  readonly piece: Piece;
   completedMs: number | undefined;
-  readonly wrongBytes = 0;
+  wrongBytes = 0;
   #gone = false;
 
   constructor(
-    clock: VirtualClock,
+    clock: PlayClock,
     fetch: (url: string, init: RequestInit) => Promise<Response>,
-    { trackId, sizeBytes, bytesPerMs }: Piece,
+    url: string,
+    piece: Piece,
+    countWrong: CountWrong = () => 0,
   ) {
+    const { sizeBytes, bytesPerMs } = piece;
+    this.piece = piece;
     this.playback = new Playback(clock, sizeBytes, bytesPerMs);
     const openedMs = clock.nowMs();
     const run = async () => {
-      const response = await fetch(`https://origin.simulated/tracks/${trackId}`, {
-        headers: { range: 'bytes=0-' },
-      });
+      const response = await fetch(url, { headers: { range: 'bytes=0-' } });
       let received = 0;
       const reader = response.body?.getReader();
       for (let read = await reader?.read(); read?.done === false; read = await reader?.read()) {
         if (this.#gone) return;
+        this.wrongBytes += countWrong(received, read.value);
         received += read.value.length;
         this.playback.reached(received);
       }
       if (received === sizeBytes) this.completedMs = clock.nowMs() - openedMs;
     };
-    void run();
+    // An origin that died: the play stands still, as it would in any player.
+    run().catch(() => undefined);
   }
 
   leave(): void {

@@ -7,6 +7,9 @@ import type { FromPeer, PeerSignal, RawChannelSettings, ToPeer } from './raw-cha
 /** The other end's one signal, also when it comes before anyone waits. */
 const { promise: otherDescription, resolve: heard } = deferred<PeerSignal['description']>();
 
+// An open connection keeps a process alive: it must not outlive the one that measures.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+
 process.on('message', (message: ToPeer) => {
   if (message.type === 'signal') {
     heard(message.description);

@@ -1,6 +1,6 @@
 /** What a run came to; the shape of `--json`. Sizes in bytes. */
 export interface Report {
-  readonly runtime: 'sim';
+  readonly runtime: 'sim' | 'real';
   readonly seed: number;
   readonly peers: number;
   /** Listeners that have the whole track. */
@@ -30,6 +30,38 @@ export interface Report {
   readonly bannedHonest: number;
   /** Jain's index of fairness over what each honest listener uploaded. */
   readonly jain: number;
+}
+
+/** What a real run came to: the same, and what it took. */
+export interface RealReport extends Report {
+  readonly rtc: 'wrtc' | 'werift';
+  /** Processor time of listeners, tracker and origin, user and system. */
+  readonly cpuS: number;
+  /** Resident memory of all processes together, at its most; decimal megabytes. */
+  readonly rssMB: number;
+  /** What one bare data channel between two processes carried on this machine just before. */
+  readonly rawMBps: number;
+  /** Proven bytes from peers, all listeners together, from the first opening to the last completion. */
+  readonly goodputMBps: number;
+  /** Processor time of the process that runs the bench. */
+  readonly benchCpuS: number;
+  /** Files that listeners had whole at the end, and those whose SHA-256 was the publisher's. */
+  readonly sha256: { readonly files: number; readonly right: number };
+}
+
+/** The figures that only a real report has, all nothing. */
+export const NOTHING_REAL: Omit<RealReport, keyof Report> = {
+  rtc: 'wrtc',
+  cpuS: 0,
+  rssMB: 0,
+  rawMBps: 0,
+  goodputMBps: 0,
+  benchCpuS: 0,
+  sha256: { files: 0, right: 0 },
+};
+
+export function isReal(report: Report | RealReport): report is RealReport {
+  return report.runtime === 'real';
 }
 
 /** The value below which a share of the values lies: nearest rank. 0 for none. */

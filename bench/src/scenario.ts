@@ -10,7 +10,7 @@ export interface Span {
 export type Policy = ChunkOrder | 'http-only';
 export const POLICIES: readonly Policy[] = ['swarm', 'http-only', 'in-order', 'rarest-first'];
 
-/** One run of listeners of one track. Rates in kbit/s, shares as fractions, times from the start of the run. */
+/** One run of listeners. Rates in kbit/s, shares as fractions, times from the start of the run. */
 export interface Scenario {
   readonly seed: number;
   /** Listeners, good and bad. */
@@ -39,6 +39,14 @@ export interface Scenario {
   readonly trackerDiesS: number | undefined;
   readonly originDiesS: number | undefined;
   readonly policy: Policy;
+  /** Tracks there are, all of one size; 1: everybody plays the same one. */
+  readonly tracks: number;
+  /** Tracks a listener plays, one after another. */
+  readonly plays: number;
+  /** The share of plays that were to be foreseen: the next track of the library. The others are drawn by popularity. */
+  readonly predictable: number;
+  /** The exponent of Zipf's law by which tracks are popular. */
+  readonly zipf: number;
   /** Partitions, crashes, packets out of order and jumps of the clock, at random. */
   readonly faults: boolean;
 }
@@ -64,8 +72,38 @@ export const DEFAULT_SCENARIO: Scenario = {
   trackerDiesS: undefined,
   originDiesS: undefined,
   policy: 'swarm',
+  tracks: 1,
+  plays: 1,
+  predictable: 0.61,
+  zipf: 1,
   faults: false,
 };
+
+/** How a peer behaves: a listener, or one that says it holds everything and does not play. */
+export type PeerKind = 'honest' | 'liar' | 'slow' | 'dead';
+
+/** What a slow peer sends at, in kbit/s. */
+export const SLOW_KBPS = 10;
+
+/** The peers that only seem to help, at most all but one. */
+export function badPeersOf({ peers, liars, slow, dead }: Scenario): PeerKind[] {
+  const kinds: PeerKind[] = [];
+  for (let i = 0; i < Math.round(liars * peers); i++) kinds.push('liar');
+  for (let i = 0; i < Math.round(slow * peers); i++) kinds.push('slow');
+  for (let i = 0; i < Math.round(dead * peers); i++) kinds.push('dead');
+  return kinds.slice(0, Math.max(0, peers - 1));
+}
+
+/** How long a listener stays under churn, in milliseconds: of those here now the share is gone a minute later. */
+export function staysMs({ churnPerMin }: Scenario, chance: number): number {
+  const rate = -Math.log(1 - Math.min(churnPerMin, 0.99)) / 60_000;
+  return -Math.log(1 - chance) / rate;
+}
+
+/** How long playing one track takes, in milliseconds. */
+export function playMsOf({ sizeMB, bitrateKbps }: Scenario): number {
+  return Math.round(sizeMB * 1_000_000) / bytesPerMs(bitrateKbps);
+}
 
 /** Bytes a millisecond of a rate in kbit/s. */
 export function bytesPerMs(kbps: number): number {

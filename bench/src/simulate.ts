@@ -1,7 +1,8 @@
-import { buildManifest, LIMITS, parsePeerId, parseTrackId, type ManifestJson } from '@sonantica/wire';
+import { parsePeerId, type ManifestJson } from '@sonantica/wire';
 import { createHash } from 'node:crypto';
 import {
   createSimListener,
+  isWrong,
   seededRandom,
   seedSim,
   SimLinks,
@@ -10,41 +11,39 @@ import {
   SimTrackerSockets,
   VirtualClock,
   type Giving,
-  type SimListener,
   type SimNode,
 } from '@sonantica/swarm/testing';
 import { Tracker } from '@sonantica/tracker';
-import { HttpPlay, SwarmPlay, type Piece, type Play } from './player.ts';
-import { jainIndex, percentile, round, type Report } from './report.ts';
-import { bytesPerMs, type Scenario, type Span } from './scenario.ts';
+import { Listening } from './listening.ts';
+import { HttpPlay, SwarmPlay, type CountWrong, type Piece, type Play } from './player.ts';
+import { programmeOf } from './programme.ts';
+import type { RunEvent, RunRecord, Sample, Watcher } from './record.ts';
+import type { Report } from './report.ts';
+import {
+  badPeersOf,
+  bytesPerMs,
+  playMsOf,
+  SLOW_KBPS,
+  staysMs,
+  type Scenario,
+  type Span,
+} from './scenario.ts';
+import { documentsOf } from './sim-library.ts';
+import { factsOf, sampleOf, type Member } from './sim-member.ts';
+import { reportOf } from './summary.ts';
+
+export type { Watcher } from './record.ts';
 
 const MB = 1_000_000;
+const BLOCK_BYTES = 16_384;
 const LINES_SEED = 1_000_003;
-const SLOW_KBPS = 10;
+const SAMPLE_EVERY_MS = 1_000;
 /** Upload a day where faults are tried: little enough that it is reached. */
 const FAULTY_UPLOAD_MB = 3;
 /** Slow enough that faults fall into downloads. */
 const FAULTY_DOWN_KBPS: Span = { least: 1_000, most: 8_000 };
 /** Between a leaver and who comes in its place, in milliseconds. */
 const REPLACED_AFTER_MS = 1_000;
-
-interface Member {
-  readonly listener: SimListener | undefined;
-  readonly node: SimNode;
-  readonly kind: 'honest' | 'liar' | 'slow' | 'dead';
-  play: Play | undefined;
-  left: boolean;
-  uploadedBytes: number;
-  receivedBlockBytes: number;
-  receivedAudioBytes: number;
-  controlBytes: number;
-}
-
-/** What a run tells as it goes. */
-export interface Watcher {
-  /** One line of a peer's log. */
-  log?(atMs: number, peer: string, line: string): void;
-}
 
 /** Lets every promise that can settle do so. */
 function turn(): Promise<void> {
@@ -54,20 +53,25 @@ function turn(): Promise<void> {
 /** Runs a scenario with random faults and answers the promises that it broke, one line each. */
 export async function brokenPromises(scenario: Scenario): Promise<string[]> {
   const slowly = { ...scenario, faults: true, peerDownKbps: FAULTY_DOWN_KBPS };
-  const simulation = new Simulation(slowly, {}, await documentOf(scenario));
+  const simulation = new Simulation(slowly, {}, await documentsOf(scenario));
   await simulation.run();
   return simulation.broken();
 }
 
 /** Runs a scenario in virtual time: the production library, the production tracker, a simulated network. */
 export async function simulate(scenario: Scenario, watcher: Watcher = {}): Promise<Report> {
-  return new Simulation(scenario, watcher, await documentOf(scenario)).run();
+  return (await observeSimulation(scenario, watcher)).report;
+}
+
+/** The same, and all that was seen on the way. */
+export async function observeSimulation(scenario: Scenario, watcher: Watcher = {}): Promise<RunRecord> {
+  return new Simulation(scenario, watcher, await documentsOf(scenario)).run();
 }
 
 class Simulation {
   readonly #scenario: Scenario;
   readonly #watcher: Watcher;
-  readonly #document: ManifestJson;
+  readonly #documents: readonly ManifestJson[];
   readonly #clock = new VirtualClock();
   readonly #random;
   /** What lines listeners have: the same under every policy, so that two policies are compared on the same listeners. */
@@ -78,9 +82,15 @@ class Simulation {
   readonly #tracker: SimTrackerSockets;
   readonly #members: Member[] = [];
   readonly #byNode = new Map<SimNode, Member>();
-  readonly #rejected = new Set<string>();
-  readonly #blamed = new Set<SimNode>();
-  readonly #piece: Piece;
+  readonly #byNonce = new Map<string, Member>();
+  /** Who was caught by whom sending wrong bytes, and who was said to break the protocol. */
+  readonly #caught = new Map<Member, Set<string>>();
+  readonly #blamed = new Map<Member, Set<string>>();
+  readonly #pieces: readonly Piece[];
+  readonly #samples: Sample[] = [];
+  readonly #events: RunEvent[] = [];
+  /** Block bytes by receiver, then by sender. */
+  readonly #transfers = new Map<SimNode, Map<SimNode, number>>();
   /** Listeners that have a chunk whole; those that left count on. */
   readonly #holders = new Map<number, number>();
   #originSentBytes = 0;
@@ -89,17 +99,17 @@ class Simulation {
   #joins = 0;
   #waiting = 0;
 
-  constructor(scenario: Scenario, watcher: Watcher, document: ManifestJson) {
+  constructor(scenario: Scenario, watcher: Watcher, documents: readonly ManifestJson[]) {
     this.#scenario = scenario;
     this.#watcher = watcher;
-    this.#document = document;
+    this.#documents = documents;
     this.#random = seededRandom(scenario.seed);
     this.#lines = seededRandom(scenario.seed + LINES_SEED);
-    this.#piece = {
-      trackId: document.trackId,
-      sizeBytes: document.size,
+    this.#pieces = documents.map(({ trackId, size }) => ({
+      trackId,
+      sizeBytes: size,
       bytesPerMs: bytesPerMs(scenario.bitrateKbps),
-    };
+    }));
     const clock = this.#clock;
     const network = (this.#network = new SimNetwork(clock));
     const { rttMs, originUpKbps } = scenario;
@@ -110,9 +120,12 @@ class Simulation {
     };
     this.#links = new SimLinks(network, {
       blockSent: (from, _to, bytes) => count(from, 'uploadedBytes', bytes),
-      blockArrived: (_from, to, bytes) => count(to, 'receivedBlockBytes', bytes),
+      blockArrived: (from, to, bytes) => {
+        count(to, 'receivedBlockBytes', bytes);
+        this.#transferred(from, to, bytes);
+      },
       control: (from, _to, bytes) => count(from, 'controlBytes', bytes),
-      blamed: (_from, to) => void this.#blamed.add(to),
+      blamed: (from, to) => note(this.#blamed, this.#byNode.get(from), to.name),
     });
     const pairs = new Map<string, boolean>();
     this.#links.canConnect = (a, b) => {
@@ -127,7 +140,7 @@ class Simulation {
       downBytesPerMs: Number.POSITIVE_INFINITY,
       rttMs: middle,
     });
-    this.#origin = new SimOrigin(network, originNode, document, {
+    this.#origin = new SimOrigin(network, originNode, documents, {
       asked: (from, start, end) => this.#noteOrigin(from, start, end),
       audioSent: (_to, bytes) => (this.#originSentBytes += bytes),
       audioArrived: (to, bytes) => count(to, 'receivedAudioBytes', bytes),
@@ -159,14 +172,9 @@ class Simulation {
     );
   }
 
-  async run(): Promise<Report> {
-    const { peers, liars, slow, dead, joinSpreadS, warmS, trackerDiesS, originDiesS, churnPerMin } =
-      this.#scenario;
-    const kinds: Member['kind'][] = [];
-    for (let i = 0; i < Math.round(liars * peers); i++) kinds.push('liar');
-    for (let i = 0; i < Math.round(slow * peers); i++) kinds.push('slow');
-    for (let i = 0; i < Math.round(dead * peers); i++) kinds.push('dead');
-    const bad = kinds.slice(0, Math.max(0, peers - 1));
+  async run(): Promise<RunRecord> {
+    const { peers, joinSpreadS, warmS, trackerDiesS, originDiesS, churnPerMin, plays } = this.#scenario;
+    const bad = badPeersOf(this.#scenario);
     for (const kind of bad) this.#join(kind, undefined);
     const players = peers - bad.length;
     const firstMs = bad.length > 0 ? 5_000 : 0;
@@ -175,29 +183,43 @@ class Simulation {
       this.#waiting++;
       this.#clock.schedule(atMs, () => this.#join('honest', warmS * 1000));
     }
-    if (trackerDiesS !== undefined) this.#clock.schedule(trackerDiesS * 1000, () => this.#tracker.kill());
+    if (trackerDiesS !== undefined)
+      this.#clock.schedule(trackerDiesS * 1000, () => {
+        this.#tracker.kill();
+        this.#tell('tracker-died', 'tracker');
+      });
     if (originDiesS !== undefined)
-      this.#clock.schedule(originDiesS * 1000, () => (this.#origin.node.isDown = true));
+      this.#clock.schedule(originDiesS * 1000, () => {
+        this.#origin.node.isDown = true;
+        this.#tell('origin-died', 'origin');
+      });
     if (this.#scenario.faults) this.#scheduleFaults();
-    const playMs = this.#piece.sizeBytes / this.#piece.bytesPerMs;
+    const playMs = playMsOf(this.#scenario) * plays;
     const spreadMs = firstMs + (joinSpreadS + warmS) * 1000;
     const lastMs = spreadMs + (churnPerMin > 0 ? 2 * playMs : 5 * playMs + 300_000);
-    while (this.#clock.nowMs() < lastMs && !this.#isDone()) {
+    const { sample, stop } = this.#watcher;
+    let sampleAtMs = sample === undefined ? Number.POSITIVE_INFINITY : SAMPLE_EVERY_MS;
+    while (this.#clock.nowMs() < lastMs && stop?.aborted !== true && !this.#isDone()) {
       this.#network.isQuiet = false;
       if (!this.#clock.step()) break;
       if (!this.#network.isQuiet) await turn();
+      if (this.#clock.nowMs() < sampleAtMs) continue;
+      sampleAtMs += SAMPLE_EVERY_MS;
+      this.#sample();
     }
-    for (const { play } of this.#members) play?.playback.end();
-    return this.#report();
+    for (const { listening } of this.#members) listening?.leave();
+    if (sample !== undefined) this.#sample();
+    return this.#record();
   }
 
   /** What the library promises and did not keep in this run. */
   broken(): string[] {
     const broken: string[] = [];
-    for (const { node, play, listener, left } of this.#members) {
-      if (play === undefined || listener === undefined) continue;
-      if (play.wrongBytes > 0) broken.push(`${node.name} was given ${play.wrongBytes} wrong bytes`);
-      if (!left && play.completedMs === undefined) broken.push(`${node.name} did not complete`);
+    for (const { node, listening, listener, left } of this.#members) {
+      if (listening === undefined || listener === undefined) continue;
+      const wrongBytes = listening.plays.reduce((sum, play) => sum + play.wrongBytes, 0);
+      if (wrongBytes > 0) broken.push(`${node.name} was given ${wrongBytes} wrong bytes`);
+      if (!left && !listening.isComplete) broken.push(`${node.name} did not complete`);
       const { uploadedBytes, links } = listener.swarm.stats();
       if (uploadedBytes > FAULTY_UPLOAD_MB * MB * this.#days)
         broken.push(`${node.name} uploaded ${uploadedBytes} bytes in ${this.#days} days`);
@@ -224,8 +246,9 @@ class Simulation {
         const member = this.#members[Math.floor(within(this.#members.length))];
         if (member === undefined) return;
         member.left = true;
-        member.play?.leave();
+        member.listening?.leave();
         member.node.isDown = true;
+        this.#tell('crashed', member.node.name);
       });
       this.#clock.schedule(within(20_000), () => {
         const days = within(4) - 2;
@@ -237,10 +260,9 @@ class Simulation {
 
   #isDone(): boolean {
     if (this.#waiting > 0 || this.#scenario.churnPerMin > 0) return false;
-    for (const { play, left } of this.#members) {
-      if (play !== undefined && !left && (play.completedMs === undefined || !hasStarted(play))) return false;
-    }
-    return true;
+    return this.#members.every(
+      ({ listening, left }) => listening === undefined || left || listening.isComplete,
+    );
   }
 
   #join(kind: Member['kind'], warmMs: number | undefined): void {
@@ -275,7 +297,9 @@ class Simulation {
       listener,
       node,
       kind,
-      play: undefined,
+      aula: index % aulas,
+      index,
+      listening: undefined,
       left: false,
       uploadedBytes: 0,
       receivedBlockBytes: 0,
@@ -284,8 +308,9 @@ class Simulation {
     };
     this.#members.push(member);
     this.#byNode.set(node, member);
+    if (listener !== undefined) this.#byNonce.set(listener.nonce, member);
     if (warmMs === undefined) {
-      if (listener !== undefined) void seedSim(listener, this.#document);
+      if (listener !== undefined) for (const document of this.#documents) void seedSim(listener, document);
       return;
     }
     this.#clock.schedule(warmMs, () => this.#open(member));
@@ -295,43 +320,73 @@ class Simulation {
     this.#waiting--;
     if (member.node.isDown) return;
     const { listener, node } = member;
+    member.listening = new Listening({
+      clock: this.#clock,
+      programme: programmeOf(this.#scenario, member.index),
+      pieces: this.#pieces,
+      open: (piece) => this.#play(member, piece),
+      ahead: ({ trackId }) => void listener?.swarm.open(trackId).download().catch(ignore),
+    });
+    this.#tell('joined', node.name);
+    if (this.#scenario.churnPerMin <= 0) return;
+    this.#clock.schedule(staysMs(this.#scenario, this.#random.next()), () => this.#leave(member));
+  }
+
+  #play(member: Member, piece: Piece): Play {
+    const { listener, node } = member;
     if (listener === undefined) {
-      member.play = new HttpPlay(this.#clock, this.#origin.fetchFor(node), this.#piece);
-    } else {
-      const play = new SwarmPlay(this.#clock, listener.swarm, this.#piece);
-      play.track.on('rejected', ({ peerId }) => {
-        if (peerId !== undefined) this.#rejected.add(peerId);
-      });
-      play.track.on(
-        'chunk',
-        ({ index }) => void this.#holders.set(index, (this.#holders.get(index) ?? 0) + 1),
-      );
-      member.play = play;
+      const url = `https://origin.simulated/tracks/${piece.trackId}`;
+      return new HttpPlay(this.#clock, this.#origin.fetchFor(node), url, piece);
     }
-    const { churnPerMin } = this.#scenario;
-    if (churnPerMin <= 0) return;
-    // Of those here now this share is gone a minute later.
-    const rate = -Math.log(1 - Math.min(churnPerMin, 0.99)) / 60_000;
-    const staysMs = -Math.log(1 - this.#random.next()) / rate;
-    this.#clock.schedule(staysMs, () => this.#leave(member));
+    const play = new SwarmPlay(this.#clock, listener.swarm, piece, wrongBlocks);
+    play.track.on('rejected', ({ peerId }) => {
+      const liar = peerId === undefined ? undefined : this.#byNonce.get(peerId)?.node.name;
+      if (liar === undefined) return;
+      const isNews = ![...this.#caught.values()].some((names) => names.has(liar));
+      note(this.#caught, member, liar);
+      if (isNews) this.#tell('caught', liar);
+    });
+    play.track.on('chunk', ({ index }) => void this.#holders.set(index, (this.#holders.get(index) ?? 0) + 1));
+    return play;
   }
 
   #leave(member: Member): void {
     member.left = true;
-    member.play?.leave();
-    if (this.#random.next() < 0.5) member.node.isDown = true;
+    member.listening?.leave();
+    const crashes = this.#random.next() < 0.5;
+    if (crashes) member.node.isDown = true;
     else void member.listener?.swarm.close();
+    this.#tell(crashes ? 'crashed' : 'left', member.node.name);
     this.#clock.schedule(REPLACED_AFTER_MS, () => {
       this.#waiting++;
       this.#join('honest', 0);
     });
   }
 
+  #tell(what: RunEvent['what'], who: string): void {
+    const event = { atMs: this.#clock.nowMs(), what, who };
+    if (this.#watcher.sample !== undefined) this.#events.push(event);
+    this.#watcher.event?.(event);
+  }
+
+  #transferred(from: SimNode, to: SimNode, bytes: number): void {
+    if (this.#watcher.sample === undefined) return;
+    const row = this.#transfers.get(to) ?? new Map<SimNode, number>();
+    this.#transfers.set(to, row);
+    row.set(from, (row.get(from) ?? 0) + bytes);
+  }
+
+  #sample(): void {
+    const sample = sampleOf(this.#members, this.#clock.nowMs(), this.#originSentBytes);
+    this.#samples.push(sample);
+    this.#watcher.sample?.(sample);
+  }
+
   /** One line of the trace: who asks the origin for what, how soon it is due there, and how many could have given it. */
   #noteOrigin(from: SimNode, start: number, end: number): void {
     if (this.#watcher.log === undefined) return;
-    const chunk = Math.floor(start / this.#document.chunkSize);
-    const dueInMs = this.#byNode.get(from)?.play?.playback.dueInMs(start) ?? 0;
+    const chunk = Math.floor(start / (this.#documents[0]?.chunkSize ?? 1));
+    const dueInMs = this.#byNode.get(from)?.listening?.current?.playback.dueInMs(start) ?? 0;
     const holders = this.#holders.get(chunk) ?? 0;
     const line = `GET chunk ${chunk}, ${end - start} bytes, due in ${Math.round(dueInMs)} ms, held by ${holders}`;
     this.#watcher.log(this.#clock.nowMs(), 'origin', `${from.name} ${line}`);
@@ -341,90 +396,53 @@ class Simulation {
     return least === most ? least : least + (most - least) * this.#lines.next();
   }
 
-  #report(): Report {
+  #record(): RunRecord {
     const { seed, peers } = this.#scenario;
-    const size = this.#piece.sizeBytes;
-    const players = this.#members.filter(({ play }) => play !== undefined);
-    const bytes = { origin: 0, aula: 0, global: 0, cache: 0, wasted: 0, control: 0 };
-    for (const { listener, receivedBlockBytes, receivedAudioBytes, controlBytes } of players) {
-      const proven = listener?.swarm.stats().bytes ?? {
-        origin: receivedAudioBytes,
-        aula: 0,
-        global: 0,
-        cache: 0,
-      };
-      bytes.origin += proven.origin;
-      bytes.aula += proven.aula;
-      bytes.global += proven.global;
-      bytes.cache += proven.cache;
-      bytes.wasted += receivedBlockBytes + receivedAudioBytes - proven.aula - proven.global - proven.origin;
-      bytes.control += controlBytes;
-    }
-    const plays = players.flatMap(({ play }) => (play === undefined ? [] : [play]));
-    const starts = plays.flatMap(({ playback }) =>
-      playback.startMs === undefined ? [] : [playback.startMs],
+    const listeners = this.#members.map((member) =>
+      factsOf(member, this.#caught.get(member), this.#blamed.get(member)),
     );
-    const completions = plays.flatMap(({ completedMs }) =>
-      completedMs === undefined ? [] : [completedMs / 1000],
-    );
-    const nonces = (kind: (member: Member) => boolean) =>
-      this.#members.filter(kind).filter(({ listener }) => this.#rejected.has(listener?.nonce ?? '')).length;
-    const delivered = bytes.origin + bytes.aula + bytes.global + bytes.cache;
-    const honest = this.#members.filter(({ kind }) => kind === 'honest');
-    return {
+    const played = new Set(listeners.flatMap(({ plays }) => plays.map(({ track }) => track)));
+    const report = reportOf({
       runtime: 'sim',
       seed,
       peers,
-      completed: completions.length,
-      originCopies: round(this.#originSentBytes / size, 4),
-      offload: round(delivered === 0 ? 0 : 1 - this.#originSentBytes / delivered, 4),
-      bytes,
-      startMs: {
-        p50: round(percentile(starts, 0.5), 1),
-        p75: round(percentile(starts, 0.75), 1),
-        p90: round(percentile(starts, 0.9), 1),
-        p99: round(percentile(starts, 0.99), 1),
-      },
-      stalls: {
-        plays: plays.length,
-        stalledPlays: plays.filter(({ playback }) => playback.stalls > 0).length,
-        seconds: round(plays.reduce((sum, { playback }) => sum + playback.stalledMs, 0) / 1000, 3),
-      },
-      completionS: {
-        p50: round(percentile(completions, 0.5), 2),
-        p95: round(percentile(completions, 0.95), 2),
-        max: round(percentile(completions, 1), 2),
-      },
-      badBytesDelivered: plays.reduce((sum, { wrongBytes }) => sum + wrongBytes, 0),
-      bannedLiars: nonces(({ kind }) => kind === 'liar'),
-      bannedHonest:
-        nonces(({ kind }) => kind !== 'liar') + honest.filter(({ node }) => this.#blamed.has(node)).length,
-      jain: round(jainIndex(honest.map(({ uploadedBytes }) => uploadedBytes)), 4),
+      listeners,
+      originSentBytes: this.#originSentBytes,
+      playedBytes: [...played].reduce((sum, track) => sum + (this.#pieces[track]?.sizeBytes ?? 0), 0),
+    });
+    const transfers = [...this.#transfers].flatMap(([to, row]) =>
+      [...row].map(([from, bytes]) => ({ from: from.name, to: to.name, bytes })),
+    );
+    return {
+      scenario: this.#scenario,
+      report,
+      listeners,
+      samples: this.#samples,
+      events: this.#events,
+      transfers,
+      isStopped: this.#watcher.stop?.aborted === true,
     };
   }
 }
 
 type CountedField = 'uploadedBytes' | 'receivedBlockBytes' | 'receivedAudioBytes' | 'controlBytes';
 
-function hasStarted({ playback }: Play): boolean {
-  return playback.startMs !== undefined;
+/** Wrong blocks carry a flag. */
+const wrongBlocks: CountWrong = (_start, bytes) => {
+  let wrong = 0;
+  for (let at = 0; at < bytes.length; at += BLOCK_BYTES) {
+    if (isWrong(bytes.subarray(at))) wrong += Math.min(BLOCK_BYTES, bytes.length - at);
+  }
+  return wrong;
+};
+
+/** Notes a name beside a member. */
+function note(names: Map<Member, Set<string>>, member: Member | undefined, name: string): void {
+  if (member === undefined) return;
+  const known = names.get(member) ?? new Set();
+  names.set(member, known);
+  known.add(name);
 }
 
-/** A manifest whose tree is right over chunk hashes that are made up. */
-async function documentOf({ sizeMB, seed }: Scenario): Promise<ManifestJson> {
-  const size = Math.round(sizeMB * MB);
-  const chunkSize = LIMITS.defaultChunkBytes;
-  const hasher = (bytes: Uint8Array) => new Uint8Array(createHash('sha256').update(bytes).digest());
-  const chunkHashes = Array.from({ length: Math.ceil(size / chunkSize) }, (_, chunk) =>
-    hasher(new TextEncoder().encode(`${seed}/${chunk}`)),
-  );
-  const facts = {
-    trackId: parseTrackId('song'),
-    size,
-    chunkSize,
-    mime: 'audio/flac',
-    sha256: '0'.repeat(64),
-    chunkHashes,
-  };
-  return buildManifest(facts, hasher);
-}
+/** A download ahead of its time: the play that needs it asks again. */
+function ignore(): void {}

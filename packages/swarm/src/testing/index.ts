@@ -16,3 +16,6 @@ export { SimTrackerSockets, type SimTrackerCore } from './sim-tracker.ts';
 export type { ChunkOrder } from '../core/chunk-order.ts';
 export { createSimListener, seedSim, type SimListener, type SimListenerOptions } from './sim-listener.ts';
 export { isWrong } from './sim-proof.ts';
+export { createSwarmIn } from './swarm-in.ts';
+export type { Environment, LinkMaker } from '../environment.ts';
+export type { OpenWebSocket, WebSocketLike } from '../tracker/tracker-client.ts';

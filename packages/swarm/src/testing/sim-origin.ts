@@ -22,11 +22,17 @@ export interface OriginMeter {
   otherBytes(to: SimNode, bytes: number): void;
 }
 
-/** An HTTP server with tracks: their manifests, their leaf hashes and their bytes by Range. */
+/** A track and what is served beside it. */
+interface Served {
+  readonly document: ManifestJson;
+  readonly manifest: Uint8Array<ArrayBuffer>;
+}
+
+/** An HTTP server with some tracks: their manifests, their leaf hashes and their bytes by Range. */
 export class SimOrigin {
   readonly node: SimNode;
   readonly #network: SimNetwork;
-  readonly #documents: ReadonlyMap<string, ManifestJson>;
+  readonly #served = new Map<string, Served>();
   readonly #meter: OriginMeter;
   readonly #connections = new Map<SimNode, Promise<void>>();
 
@@ -38,7 +44,10 @@ export class SimOrigin {
   ) {
     this.#network = network;
     this.node = node;
-    this.#documents = new Map([documents].flat().map((document) => [document.trackId, document]));
+    for (const document of [documents].flat()) {
+      const manifest = new TextEncoder().encode(JSON.stringify(document));
+      this.#served.set(document.trackId, { document, manifest });
+    }
     this.#meter = meter;
   }
 
@@ -82,20 +91,22 @@ export class SimOrigin {
     signal: AbortSignal | undefined,
     resolve: (response: Response) => void,
   ): void {
-    const isManifest = path.endsWith('.manifest.json');
-    const isLeaves = path.endsWith('.leaves');
-    const trackId = path.replace(/^.*\//, '').replace(/\.(manifest\.json|leaves)$/, '');
-    const document = this.#documents.get(trackId);
-    if (document === undefined) {
+    const [, trackId = '', kind] = /([^/]+?)(\.manifest\.json|\/manifest|\.leaves)?$/.exec(path) ?? [];
+    const served = this.#served.get(trackId);
+    if (served === undefined) {
       this.#network.sendUrgent(this.node, client, HEAD_BYTES, () =>
         resolve(new Response(null, { status: 404 })),
       );
       return;
     }
-    const manifest = isManifest ? new TextEncoder().encode(JSON.stringify(document)) : undefined;
-    const size =
-      manifest?.length ??
-      (isLeaves ? Math.ceil(document.size / LIMITS.blockBytes) * LIMITS.hashBytes : document.size);
+    const { document, manifest } = served;
+    const isLeaves = kind === '.leaves';
+    const isManifest = kind !== undefined && !isLeaves;
+    const size = isManifest
+      ? manifest.length
+      : isLeaves
+        ? Math.ceil(document.size / LIMITS.blockBytes) * LIMITS.hashBytes
+        : document.size;
     const [start, end] = spanOf(range, size);
     const headers: Record<string, string> =
       range === null ? {} : { 'content-range': `bytes ${start}-${end - 1}/${size}` };
@@ -104,7 +115,7 @@ export class SimOrigin {
     if (!isManifest && !isLeaves) this.#meter.asked(client, start, end, trackId);
     this.#send(client, start, end, {
       isAudio: !isManifest && !isLeaves,
-      bytes: manifest,
+      bytes: isManifest ? manifest : undefined,
       signal,
       begun: (body) => resolve(new Response(body, { status, headers })),
     });
