@@ -39,7 +39,7 @@ describe('a wall clock that jumps', () => {
     await room.pass(2_000);
     const download = swarm.open('song').download();
     for (let i = 0; i < 20; i++) {
-      await room.pass(500);
+      await room.pass(2_000);
       room.clock.jumpWall(i % 2 === 0 ? 24 * HOUR_MS : -24 * HOUR_MS);
     }
     await room.during(download);
@@ -90,7 +90,7 @@ describe('peers that are of no use', () => {
     const room = await VirtualRoom.open({ tracks: { song: seconds * BYTES_PER_SECOND } });
     for (let i = 0; i < 6; i++) await room.seeder(`bad-${i}`, ['song'], { ...options, aulaId: 'aula' });
     const { swarm } = room.listener('listener', { aulaId: 'aula' });
-    await room.pass(500);
+    await room.pass(2_000);
     const { startMs, stalledMs } = await play(room, swarm, 'song', seconds);
     // Over plain HTTP the head takes four round trips and twenty milliseconds of the line.
     expect(startMs).toBeLessThan(400);
@@ -190,7 +190,7 @@ async function play(
     stalledMs += Math.max(0, (readyMs[piece] ?? 0) - dueMs(heard));
     heard = Math.min(heard + PIECE, seconds * BYTES_PER_SECOND);
     const aheadMs = dueMs(heard) - room.clock.nowMs();
-    if (aheadMs > 5_000) await room.pass(500);
+    if (aheadMs > 5_000) await room.pass(2_000);
   }
   return { startMs, stalledMs };
 }

@@ -645,6 +645,20 @@ describe('parts of a chunk', () => {
   });
 });
 
+describe('a line', () => {
+  it('is kept free for what is due soon: little else is asked for meanwhile', () => {
+    const rig = new Rig();
+    for (const id of ['a', 'b', 'c', 'd']) rig.peer(id, 'aula', [4, 5, 6, 7, 8, 9, 10]);
+    rig.wantChunk(0, 1_000);
+    rig.want({ start: 4 * SONG.chunkSize, end: 11 * SONG.chunkSize }, NEVER);
+    const asked = () => ['a', 'b', 'c', 'd'].reduce((sum, id) => sum + rig.inFlight(id), 0);
+    expect(asked()).toBe(8);
+    rig.pass(800);
+    rig.deliver(ORIGIN, 8);
+    expect(asked()).toBe(16);
+  });
+});
+
 describe('a peer not yet tried', () => {
   function asked(dueInMs: number) {
     const rig = new Rig({ tracker: 'up' });
@@ -683,7 +697,7 @@ it('the next moment of decision is when the origin would have to be asked', () =
   const rig = tracked();
   rig.wantChunk(3, 5_000);
   expect(rig.scheduler.nextDecisionMs(rig.now, rig.now + 100)).toBeUndefined();
-  expect(rig.scheduler.nextDecisionMs(rig.now, rig.now + 5_000)).toBe(rig.now + 4_750);
+  expect(rig.scheduler.nextDecisionMs(rig.now, rig.now + 5_000)).toBe(rig.now + 4_700);
 });
 
 describe('the endgame', () => {

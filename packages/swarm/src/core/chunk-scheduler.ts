@@ -64,6 +64,9 @@ const SPREAD_BLOCKS = 2;
 const GIVING_WITHIN_MS = 3_000;
 /** Parts of a chunk are told of while fewer than one in so many peers hold it. */
 const SCARCE_BELOW = 3;
+/** While something is due sooner than this, no more than so much is asked of peers that is not: it would come first. In milliseconds, bytes. */
+const SOON_MS = 1_500;
+const FREE_LINE_BYTES = 131_072;
 /** How long a peer that gave nothing yet has to show that it does before the origin is asked for the same, in milliseconds. */
 const TRIAL_MS = 50;
 /** How often each peer is asked for a few such blocks within one decision. */
@@ -506,7 +509,20 @@ export class ChunkScheduler {
 
   // --- Decisions ---
 
+  /** How long all that peers were asked for takes to come, at the rate at which it comes. */
+  #lineBusyMs(): number {
+    let bytes = 0;
+    let bytesPerSecond = 0;
+    for (const { outstandingBytes, window } of this.#peers.values()) {
+      if (outstandingBytes === 0 || window.bytesPerSecond === 0) continue;
+      bytes += outstandingBytes;
+      bytesPerSecond += window.bytesPerSecond;
+    }
+    return bytes === 0 ? 0 : (bytes * 1000) / bytesPerSecond;
+  }
+
   #plan(nowMs: number): SchedulerCommand[] {
+    this.#origin.pace.lineBusyMs = this.#lineBusyMs();
     if (this.#order === 'rarest-first') this.#reorder(nowMs);
     if (!this.#isIdle) this.#lastWantedMs = nowMs;
     this.#mayPrefetch = nowMs - this.#lastWantedMs >= PREFETCH_AFTER_MS;
@@ -564,6 +580,7 @@ export class ChunkScheduler {
       const next = this.#nextFor(peer, nowMs);
       if (next === undefined) return false;
       const { track, chunk } = next;
+      if (chunk.deadlineMs >= nowMs + SOON_MS && this.#keepsLineFree(nowMs)) return false;
       const run = { ...next.run };
       let end = run.first;
       let bytes = 0;
@@ -579,6 +596,18 @@ export class ChunkScheduler {
       peer.outstandingBytes += bytes;
       peer.window.requested(peer.outstandingBytes, nowMs);
       if (spread) return true;
+    }
+    return false;
+  }
+
+  /** Whether something is due so soon that what nobody waits for may not fill the line before it. */
+  #keepsLineFree(nowMs: number): boolean {
+    let bytes = 0;
+    for (const peer of this.#peers.values()) bytes += peer.outstandingBytes;
+    if (bytes < FREE_LINE_BYTES) return false;
+    for (const track of this.#tracks.values()) {
+      const [first] = track.inOrder();
+      if (first !== undefined && first.deadlineMs < nowMs + SOON_MS) return true;
     }
     return false;
   }

@@ -3,7 +3,9 @@ const FIRST_GUESS_MS = 100;
 /** What it is expected to give before that was measured, in bytes a millisecond: 2 Mbit/s. */
 const FIRST_GUESS_BYTES_PER_MS = 250;
 /** Time kept in hand for what a measurement does not show: a lost packet, a busy server. */
-const MARGIN_MS = 150;
+const MARGIN_MS = 200;
+/** Beyond this the line's being busy is no reason to ask earlier, in milliseconds: peers share it as fairly. */
+const MOST_BUSY_MS = 300;
 /** An answer much later than this says no more than that the origin is slow. */
 const LONGEST_LEAD_MS = 3_000;
 /** What has to come of a block before its deadline when a few are asked for at once, in bytes. */
@@ -21,6 +23,8 @@ const DEVIATIONS = 4;
  * Pure: events and the time go in.
  */
 export class OriginPace {
+  /** How long what was asked of peers still takes to come, on the same line; it goes before what the origin is asked for now. */
+  lineBusyMs = 0;
   #firstByteMs: number | undefined;
   #deviationMs = 0;
   #bytesPerMs: number | undefined;
@@ -45,7 +49,10 @@ export class OriginPace {
   get leadMs(): number {
     const transferMs = this.#bytesPerMs === undefined ? 0 : LEAD_BYTES / this.#bytesPerMs;
     const answerMs = this.firstByteMs + DEVIATIONS * this.#deviationMs;
-    return Math.min(LONGEST_LEAD_MS, MARGIN_MS + answerMs + transferMs);
+    return Math.min(
+      LONGEST_LEAD_MS,
+      MARGIN_MS + Math.min(MOST_BUSY_MS, this.lineBusyMs) + answerMs + transferMs,
+    );
   }
 
   /** Bytes to have under way so that the line is not idle between one answer and the next. */
