@@ -43,3 +43,16 @@ describe('a peer is waited for', () => {
     expect(liar.isHopeless(10_000)).toBe(true);
   });
 });
+
+it('a peer that gives now and then has twice the pause it is used to make', () => {
+  const [steady, pausing] = [peer(), peer()];
+  for (let atMs = 0; atMs <= 10_000; atMs += 1_000) {
+    pausing.outstandingBytes = 16_384;
+    pausing.gave(16_384, atMs);
+    for (let n = 0; n < 10; n++) steady.gave(1_638, atMs + n * 100);
+  }
+  steady.outstandingBytes = 16_384;
+  expect(steady.isSilent(steady.lastProgressMs + 900, true)).toBe(true);
+  expect(pausing.isSilent(pausing.lastProgressMs + 900, true)).toBe(false);
+  expect(pausing.isSilent(pausing.lastProgressMs + 2_100, true)).toBe(true);
+});
