@@ -39,7 +39,7 @@ describe('a scenario', () => {
     ['{ "rttMs": "200-20" }', /rttMs Expected a positive number/],
     ['{ "rttMs": "1-2-3" }', /rttMs Expected a positive number/],
     ['{ "rttMs": -1 }', /rttMs Expected a positive number/],
-    ['{ "policy": "random" }', /policy Expected swarm or http-only/],
+    ['{ "policy": "random" }', /policy Expected one of swarm, http-only/],
     ['{ "peeers": 5 }', /peeers There is no such field/],
     ['[]', /Expected a JSON object/],
     ['null', /Expected a JSON object/],

@@ -683,6 +683,13 @@ describe('a peer not yet tried', () => {
     expect(rig.inFlight(ORIGIN)).toBe(8);
   });
 
+  it('is not waited for, however long it has been linked', () => {
+    const rig = new Rig({ tracker: 'up' });
+    rig.peer('p', 'aula', [0]);
+    rig.wantChunk(0, 250);
+    expect(rig.inFlight(ORIGIN)).toBe(8);
+  });
+
   it('that begins to give is left to go on', () => {
     const rig = asked(500);
     rig.pass(100);

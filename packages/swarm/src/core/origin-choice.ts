@@ -70,7 +70,12 @@ export function urgentChoice(
   if (!whole && dueMs - nowMs >= pace.leadMs) return WAIT;
   const { allowDownloadFromPeers, preferServerOverP2P } = view.policy;
   for (const peer of allowDownloadFromPeers && !preferServerOverP2P ? view.peersOf(track) : []) {
-    if (peer.holds(track.key, chunk.chunk) && canDeliverBy(peer, chunk.spanBytes(run), dueMs, nowMs))
+    const isTrusted = congested || !view.isDoubted(peer.id);
+    if (
+      isTrusted &&
+      peer.holds(track.key, chunk.chunk) &&
+      canDeliverBy(peer, chunk.spanBytes(run), dueMs, nowMs)
+    )
       return WAIT;
     const etaMs = peer.tracks.get(track.key)?.fetching.get(chunk.chunk);
     if (etaMs === undefined || nowMs >= etaMs + FETCHING_SLACK_MS) continue;
@@ -95,7 +100,7 @@ export function patientChoice(
   const bytes = chunk.spanBytes(chunk.mostPressingIdle() ?? chunk.wanted);
   for (const peer of view.peersOf(track)) {
     const holdings = peer.tracks.get(track.key);
-    if (holdings?.held.has(chunk.chunk) === true && canDeliverBy(peer, bytes, chunk.deadlineMs, nowMs))
+    if (holdings?.held.has(chunk.chunk) === true && givesInTime(peer, bytes, chunk.deadlineMs, nowMs))
       return WAIT;
     const etaMs = holdings?.fetching.get(chunk.chunk);
     if (etaMs !== undefined && nowMs < etaMs + FETCHING_SLACK_MS) return WAIT;
@@ -105,6 +110,12 @@ export function patientChoice(
   if (view.tracker === 'absent') return electedChoice(view, track, chunk, nowMs);
   const step = originStep(chunk.claim, nowMs);
   return step === 'fetch' ? PATIENT : { type: step };
+}
+
+/** Whether a holder gives it in time; where nobody is in a hurry also one that is busy or was silent once. */
+function givesInTime(peer: SourceState, bytes: number, deadlineMs: number, nowMs: number): boolean {
+  if (deadlineMs === Number.POSITIVE_INFINITY) return !peer.isHopeless(nowMs);
+  return canDeliverBy(peer, bytes, deadlineMs, nowMs);
 }
 
 /** Whether the whole chunk is this listener's to fetch: by leave, by choice, or because there is nobody else. */
