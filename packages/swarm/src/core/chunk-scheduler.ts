@@ -607,6 +607,8 @@ export class ChunkScheduler {
     if (bytes < FREE_LINE_BYTES) return false;
     for (const track of this.#tracks.values()) {
       const [first] = track.inOrder();
+      // Where the origin is slow all are late for long, and get on by what they give each other.
+      if (this.#origin.pace.isCongested(track.consumptionBytesPerMs)) continue;
       if (first !== undefined && first.deadlineMs < nowMs + SOON_MS) return true;
     }
     return false;
