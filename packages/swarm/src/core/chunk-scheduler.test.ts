@@ -683,10 +683,13 @@ describe('a peer not yet tried', () => {
     expect(rig.inFlight(ORIGIN)).toBe(8);
   });
 
-  it('is not waited for, however long it has been linked', () => {
+  it('is waited for once, and not for long, however long it has been linked', () => {
     const rig = new Rig({ tracker: 'up' });
     rig.peer('p', 'aula', [0]);
+    rig.peer('q', 'aula', [0]);
     rig.wantChunk(0, 250);
+    expect(rig.inFlight(ORIGIN)).toBe(0);
+    rig.pass(100);
     expect(rig.inFlight(ORIGIN)).toBe(8);
   });
 

@@ -14,6 +14,8 @@ const FETCHING_SLACK_MS = 1_500;
 const PASSED_ON_MS = 300;
 /** How long past its deadline a block is left to a peer that says it is fetching it, while the origin is slow, in milliseconds. */
 const CONGESTED_PATIENCE_MS = 6_000;
+/** How long a peer that never gave has to begin, while only the origin would be in time, in milliseconds. */
+const TRIAL_MS = 80;
 /** Least time between two ranks of substitutes without a tracker. */
 const SUBSTITUTE_AFTER_MS = 1_000;
 /** How long a chunk may be somebody else's to give, in milliseconds: longer than a lease of the tracker lasts. */
@@ -69,8 +71,12 @@ export function urgentChoice(
   const dueMs = chunk.dueMs(run.first);
   if (!whole && dueMs - nowMs >= pace.leadMs) return WAIT;
   const { allowDownloadFromPeers, preferServerOverP2P } = view.policy;
+  // Who never gave may be waited for once, and not for long.
+  const inVain = chunk
+    .flightsOf(run.first)
+    .some(({ source, sinceMs }) => view.isDoubted(source) && nowMs - sinceMs >= TRIAL_MS);
   for (const peer of allowDownloadFromPeers && !preferServerOverP2P ? view.peersOf(track) : []) {
-    const isTrusted = congested || !view.isDoubted(peer.id);
+    const isTrusted = congested || !inVain || !view.isDoubted(peer.id);
     if (
       isTrusted &&
       peer.holds(track.key, chunk.chunk) &&
