@@ -60,6 +60,7 @@ describe('a fetch into a store killed with -9', () => {
     const kept = await chunkFiles(store);
     expect(kept.length).toBeLessThan(12);
 
+    await until('the mirror has noticed', () => mirror.underWay === 0);
     const before = mirror.audioBytes;
     mirror.behave((good) => good);
     const report = await reportOf(swarmCommand(...args));

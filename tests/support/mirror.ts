@@ -29,6 +29,8 @@ export interface Mirror {
   readonly asked: readonly Asked[];
   /** Body bytes of audio handed to the network. */
   readonly audioBytes: number;
+  /** Answers not yet handed over whole; one whose asker is gone ends soon. */
+  readonly underWay: number;
   /** Changes its ways. */
   behave(behaviour: Behaviour): void;
 }
@@ -46,13 +48,17 @@ export async function startMirror(place: Place, behaviour: Behaviour = (good) =>
   };
   const asked: Asked[] = [];
   let audioBytes = 0;
+  let underWay = 0;
   let ways = behaviour;
   const server = createServer((request, response) => {
     const kind = kindOf(request);
     asked.push({ kind, atMs: performance.now() });
     const answer = ways(goodAnswer(bodies[kind], request.headers.range), { kind, atMs: performance.now() });
     if (answer === 'hang') return;
-    void give(response, answer, (bytes) => (audioBytes += kind === 'audio' ? bytes : 0));
+    underWay++;
+    void give(response, answer, (bytes) => (audioBytes += kind === 'audio' ? bytes : 0)).finally(
+      () => underWay--,
+    );
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(
@@ -69,6 +75,9 @@ export async function startMirror(place: Place, behaviour: Behaviour = (good) =>
     asked,
     get audioBytes() {
       return audioBytes;
+    },
+    get underWay() {
+      return underWay;
     },
     behave: (next) => (ways = next),
   };
@@ -98,6 +107,7 @@ function goodAnswer(whole: Uint8Array, range: string | undefined): Answer {
 }
 
 function room(response: ServerResponse): Promise<void> {
+  if (response.destroyed) return Promise.resolve();
   return new Promise((resolve) => {
     const done = () => {
       response.off('drain', done).off('close', done);

@@ -209,7 +209,7 @@ export class Delivery implements SourceSink, TrackVersionHandler {
   }
 
   pinged(peer: PeerSource, roundTripMs: number): void {
-    this.#scheduler.pinged(peer.id, roundTripMs);
+    this.#scheduler.pinged(peer.id, roundTripMs, this.#clock.nowMs());
   }
 
   claimed(

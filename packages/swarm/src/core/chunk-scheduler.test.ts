@@ -262,12 +262,27 @@ describe('silence', () => {
   it('is three round trips on a long path', () => {
     const rig = new Rig();
     rig.peer('far', 'aula', 'all');
-    rig.scheduler.pinged('far', 400);
+    rig.roundTripMs = 400;
+    rig.scheduler.pinged('far', 400, rig.now);
     rig.wantChunk(0, 60_000);
     rig.pass(1_200);
     expect(rig.inFlight('far')).toBe(4);
     rig.pass(100);
     expect(rig.inFlight('far')).toBe(0);
+  });
+
+  it('of a peer that answers pings is borne for five seconds where nobody waits, of one that does not for half that', () => {
+    const silentAfter = (pings: boolean) => {
+      const rig = new Rig({ tracker: 'awaited' });
+      rig.peer('mute', 'aula', 'all');
+      rig.answersPings = pings;
+      rig.wantChunk(0, NEVER);
+      const begun = rig.now;
+      rig.passUntil(() => rig.inFlight('mute') === 0);
+      return rig.now - begun;
+    };
+    expect(silentAfter(true)).toBe(5_100);
+    expect(silentAfter(false)).toBe(2_600);
   });
 
   it('is forgiven after a second, then two, then four, and a block clears it', () => {
@@ -444,7 +459,7 @@ describe('claims', () => {
     expect(rig.log.map(({ type }) => type)).toEqual(['fetch', 'fetching', 'claim']);
   });
 
-  it('of a listener who is alone come at most every 400 ms, for as many chunks as may be claimed', () => {
+  it('of a listener who is alone come at most every 150 ms, for as many chunks as may be claimed', () => {
     const rig = new Rig({ tracker: 'up' });
     rig.run(rig.scheduler.setAlone(KEY, true, rig.now));
     rig.want({ start: 0, end: SONG.size }, NEVER);
@@ -453,9 +468,20 @@ describe('claims', () => {
     rig.forgetLog();
     rig.deliver(ORIGIN, 64);
     expect(rig.fetches(ORIGIN)).not.toEqual([]);
+    rig.pass(100);
     expect(claimedIn(rig.log)).toEqual([]);
-    rig.pass(500);
+    rig.pass(100);
     expect(claimedIn(rig.log)).not.toEqual([]);
+  });
+
+  it('are not made for what a linked peer holds, though the tracker knows of nobody', () => {
+    const rig = new Rig({ tracker: 'up' });
+    rig.peer('p', 'global', 'all');
+    rig.run(rig.scheduler.setAlone(KEY, true, rig.now));
+    rig.wantChunk(0, NEVER);
+    rig.pass(1_000);
+    expect(claimedIn(rig.log)).toEqual([]);
+    expect(rig.inFlight(ORIGIN)).toBe(0);
   });
 
   it('show a listener who thought itself alone what somebody else fetches', () => {
@@ -991,6 +1017,9 @@ class Rig {
   readonly proven = new Set<string>();
   readonly #flights = new Map<SourceId, Flight[]>();
   readonly #windows = new Map<SourceId, number>();
+  /** Whether peers answer pings, each second. */
+  answersPings = true;
+  roundTripMs = 10;
   #nextDemand = 1;
 
   constructor({ own = 'me', policy = PEERS_FIRST, tracker = 'absent', seed = 1 }: RigOptions = {}) {
@@ -1109,6 +1138,8 @@ class Rig {
   pass(ms: number): void {
     for (const end = this.now + ms; this.now < end;) {
       this.now += Math.min(100, end - this.now);
+      if (this.answersPings && this.now % 1_000 === 0)
+        for (const id of this.#windows.keys()) this.scheduler.pinged(id, this.roundTripMs, this.now);
       this.run(this.scheduler.tick(this.now));
     }
   }

@@ -331,8 +331,8 @@ export class ChunkScheduler {
     return count;
   }
 
-  pinged(id: SourceId, roundTripMs: number): void {
-    this.#peers.get(id)?.window.pinged(roundTripMs);
+  pinged(id: SourceId, roundTripMs: number, nowMs: number): void {
+    this.#peers.get(id)?.ponged(roundTripMs, nowMs);
   }
 
   // --- What became of requests ---
@@ -528,9 +528,7 @@ export class ChunkScheduler {
     this.#mayPrefetch = nowMs - this.#lastWantedMs >= PREFETCH_AFTER_MS;
     if (this.#policy.preferServerOverP2P) this.#planOrigin(nowMs);
     if (this.#policy.allowDownloadFromPeers) {
-      const peers = [...this.#peers.values()].filter(
-        (peer) => peer.health.usable(nowMs) && peer.isWorthAsking,
-      );
+      const peers = [...this.#peers.values()].filter((peer) => peer.isUsable(nowMs) && peer.isWorthAsking);
       peers.sort(askedBefore(this.#policy.prioritizeAulaMembers));
       let again = true;
       for (let turn = 0; again && turn < MOST_TURNS; turn++) {
@@ -714,11 +712,10 @@ export class ChunkScheduler {
       for (const chunk of track.begun) if (chunk.isWanted && isLease(chunk.claim, nowMs)) leases++;
     for (const track of this.#byUrgency()) {
       const ask: WantedChunk[] = [];
-      const left = claimsLeft(
-        leases,
-        track.alone ? 'alone' : this.#othersGive(nowMs) ? 'shared' : 'unshared',
-      );
-      const telling = this.#tracker === 'up' && track.alone && nowMs >= track.tellAgainMs;
+      // After a restart of the tracker those linked are at first unknown to it.
+      const isAlone = track.alone && view.peersOf(track).length === 0;
+      const left = claimsLeft(leases, isAlone ? 'alone' : this.#othersGive(nowMs) ? 'shared' : 'unshared');
+      const telling = this.#tracker === 'up' && isAlone && nowMs >= track.tellAgainMs;
       for (const chunk of track.inOrder()) {
         if (chunk.prefetch === 'peers' || (chunk.prefetch === 'any' && !this.#mayPrefetchFromOrigin(chunk)))
           break;

@@ -30,8 +30,8 @@ import { trackKey, type TrackKey } from './track-key.ts';
 const PING_AFTER_MS = 5_000;
 /** A link whose ping is not answered for this long is dead. */
 const PONG_WITHIN_MS = 5_000;
-/** While blocks are due, the round trip is measured this often. */
-const PING_WHILE_BUSY_MS = 1_000;
+/** While blocks are due, the round trip is measured at the first tick after this long: about once a second. */
+const PING_WHILE_BUSY_MS = 900;
 
 /** What a session asks of its shell, in order. */
 export type SessionEffect =

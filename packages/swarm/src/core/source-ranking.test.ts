@@ -95,8 +95,29 @@ describe('what is known of a peer', () => {
     p.outstandingBytes = BLOCK;
     expect(p.isSilent(500, true)).toBe(false);
     expect(p.isSilent(501, true)).toBe(true);
+  });
+
+  it('is borne with for five seconds where nobody waits, half as long if it leaves pings unanswered', () => {
+    const p = peer('p', 'aula');
+    p.outstandingBytes = BLOCK;
+    expect(p.isSilent(2_500, false)).toBe(false);
+    expect(p.isSilent(2_501, false)).toBe(true);
+    p.ponged(10, 3_000);
     expect(p.isSilent(5_000, false)).toBe(false);
     expect(p.isSilent(5_001, false)).toBe(true);
+  });
+
+  it('is not asked, nor waited for, after silence until it gives a sign of life', () => {
+    const p = peer('p', 'aula');
+    p.ponged(10, 1_000);
+    p.health.timedOut(3_000);
+    expect(p.isUsable(3_500)).toBe(false);
+    expect(p.isHopeless(3_500)).toBe(false);
+    expect(p.isUsable(4_100)).toBe(false);
+    expect(p.isHopeless(4_100)).toBe(true);
+    p.ponged(10, 4_200);
+    expect(p.isUsable(4_200)).toBe(true);
+    expect(p.isHopeless(4_200)).toBe(false);
   });
 
   it('holds chunks of the tracks it opened', () => {

@@ -17,7 +17,7 @@ export function askedBefore(aulaFirst: boolean): (a: SourceState, b: SourceState
 
 /** Whether a peer that may be asked would have sent `bytes` more by `deadlineMs`. */
 export function canDeliverBy(peer: SourceState, bytes: number, deadlineMs: number, nowMs: number): boolean {
-  if (!peer.health.usable(nowMs)) return false;
+  if (!peer.isUsable(nowMs)) return false;
   if (deadlineMs === Number.POSITIVE_INFINITY) return true;
   if (!peer.isTried(nowMs) && deadlineMs - nowMs < UNTRIED_MS) return false;
   const waitedMs = peer.outstandingBytes > 0 ? nowMs - peer.lastProgressMs : 0;

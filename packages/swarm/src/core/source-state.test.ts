@@ -28,9 +28,10 @@ describe('what is due soon', () => {
 describe('a peer is waited for', () => {
   it('while it gives, though it was silent twice', () => {
     const busy = peer();
+    busy.gave(16_384, 4_000);
+    busy.ponged(10, 6_000);
     busy.health.timedOut(5_000);
     busy.health.timedOut(6_000);
-    busy.lastGaveMs = 4_000;
     expect(busy.isHopeless(6_100)).toBe(false);
     busy.health.timedOut(7_000);
     expect(busy.isHopeless(7_100)).toBe(true);

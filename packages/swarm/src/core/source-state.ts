@@ -17,6 +17,8 @@ const LONGEST_BLOCK_MS = 2_000;
 const TRIED_AFTER_MS = 2_000;
 /** How long blocks that nobody waits for may take, in milliseconds: a peer gives to those who listen first. */
 const PATIENT_TIMEOUT_MS = 5_000;
+/** While blocks are due a peer is pinged every second: one that gives no sign of life for this long is not waited for, in milliseconds. */
+const ALIVE_WITHIN_MS = 2_500;
 
 /** A peer that will not be asked for longer than this, and gave nothing for so long, is nobody to wait for, in milliseconds. */
 const HOPELESS_AFTER_MS = 1_500;
@@ -53,12 +55,15 @@ export class SourceState {
   gaveBytes = 0;
   /** When it last gave a block. */
   lastGaveMs = Number.NEGATIVE_INFINITY;
-  /** Requests sent and not yet answered to the last block. */
+  /** When blocks became due, or the last of them came. */
   lastProgressMs = 0;
+  /** When it last gave a sign of life. */
+  #aliveMs: number;
 
   /** `linkedMs`: when the link was made, on the scheduler's clock. */
   constructor(id: SourceId, tier: Tier, bounds: FlowWindowBounds, linkedMs = Number.NEGATIVE_INFINITY) {
     this.linkedMs = linkedMs;
+    this.#aliveMs = linkedMs;
     this.id = id;
     this.tier = tier;
     this.window = new FlowWindow(bounds);
@@ -69,9 +74,14 @@ export class SourceState {
     return this.gaveBytes > 0 || (nowMs - this.linkedMs >= TRIED_AFTER_MS && !this.health.wasSilent);
   }
 
-  /** Whether who waits for it waits in vain: it lied, or it is out for a while and has long given nothing. */
+  /** Whether it may be asked: neither snubbed nor, after it let blocks wait, without a sign of life since. */
+  isUsable(nowMs: number): boolean {
+    return this.health.usable(nowMs) && !this.#isLost(nowMs);
+  }
+
+  /** Whether who waits for it waits in vain: it lied, or gives no sign of life, or is out for a while and has long given nothing. */
   isHopeless(nowMs: number): boolean {
-    if (this.health.banned) return true;
+    if (this.health.banned || this.#isLost(nowMs)) return true;
     const givenMs = Math.max(this.lastGaveMs, this.linkedMs);
     return this.health.isOutFor(HOPELESS_AFTER_MS, nowMs) && nowMs - givenMs >= GIVES_WITHIN_MS;
   }
@@ -80,6 +90,11 @@ export class SourceState {
   isDoubted(nowMs: number): boolean {
     if (this.gaveBytes === 0) return true;
     return this.outstandingBytes > 0 && nowMs - this.lastProgressMs > blockTimeoutMs(this.window.pingMs) / 2;
+  }
+
+  /** Whether it let blocks wait, and leaves pings unanswered: it is most likely gone. */
+  #isLost(nowMs: number): boolean {
+    return this.health.wasSilent && nowMs - this.#aliveMs > ALIVE_WITHIN_MS;
   }
 
   holds(track: TrackKey, chunk: number): boolean {
@@ -114,11 +129,18 @@ export class SourceState {
     return this.roomBytes >= Math.max(LIMITS.blockBytes, this.window.bytes / 4);
   }
 
+  /** It answered a ping. */
+  ponged(roundTripMs: number, nowMs: number): void {
+    this.#aliveMs = nowMs;
+    this.window.pinged(roundTripMs);
+  }
+
   /** A block came that was asked for. */
   gave(bytes: number, nowMs: number): void {
     this.#gapMs = Math.max(nowMs - this.lastProgressMs, this.#gapMs * GAP_FADES);
     this.lastProgressMs = nowMs;
     this.lastGaveMs = nowMs;
+    this.#aliveMs = nowMs;
     this.gaveBytes += bytes;
     this.health.delivered();
   }
@@ -130,8 +152,10 @@ export class SourceState {
     const timeoutMs =
       Math.max(blockTimeoutMs(this.window.pingMs), Math.min(LONGEST_GAP_MS, 2 * this.#gapMs)) +
       Math.min(LONGEST_BLOCK_MS, 2 * blockMs);
-    const patienceMs = urgent ? timeoutMs : Math.max(timeoutMs, PATIENT_TIMEOUT_MS);
-    return this.outstandingBytes > 0 && nowMs - this.lastProgressMs > patienceMs;
+    const silentMs = nowMs - this.lastProgressMs;
+    const isAlive = Math.min(silentMs, nowMs - this.#aliveMs) <= ALIVE_WITHIN_MS;
+    const patienceMs = urgent || !isAlive ? timeoutMs : Math.max(timeoutMs, PATIENT_TIMEOUT_MS);
+    return this.outstandingBytes > 0 && silentMs > patienceMs;
   }
 
   /** Milliseconds until `bytes` more would have arrived; 0 for a source not yet tried. */
