@@ -21,6 +21,8 @@ const TICK_MS = 100;
 export interface DeliveryHandler {
   /** Ask the tracker for leave to fetch `most` of these chunks from the origin. */
   claim(track: TrackKey, chunks: readonly number[], most: number): void;
+  /** Give these back: they are no longer fetched. */
+  release(track: TrackKey, chunks: readonly number[]): void;
   connect(peerId: string): void;
   /** Peers of the track may wait for this chunk. */
   fetching(track: TrackKey, chunk: number, etaMs: number): void;
@@ -320,6 +322,9 @@ export class Delivery implements SourceSink, TrackVersionHandler {
           break;
         case 'claim':
           this.#handler.claim(command.track, command.chunks, command.most);
+          break;
+        case 'release':
+          this.#handler.release(command.track, command.chunks);
           break;
         case 'connect':
           this.#handler.connect(command.peerId);

@@ -266,6 +266,16 @@ export class Neighbourhood implements PeerSourceHandler {
     });
   }
 
+  /** Gives leave to fetch these back: nobody wants them here any more, and others wait for them. */
+  release(track: TrackKey, chunks: readonly number[]): void {
+    const version = this.#versions.get(track);
+    if (version === undefined) return;
+    const { trackId, root } = version.manifest;
+    const released = chunks.slice(0, LIMITS.maxClaims);
+    this.#parts.log(`gives back ${released.join(', ')} of ${trackId}`);
+    this.#tracker?.send({ type: 'have', trackId, root, chunks: [], released });
+  }
+
   /** The tracker's claim named this peer as the one who has or fetches a chunk. */
   connect(peerId: string): void {
     if (!isPeerId(peerId)) return;

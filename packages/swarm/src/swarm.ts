@@ -678,6 +678,7 @@ export class Swarm {
   #deliveryHandler(): DeliveryHandler {
     return {
       claim: (track, chunks, most) => this.#neighbourhood?.claim(track, chunks, most),
+      release: (track, chunks) => this.#neighbourhood?.release(track, chunks),
       connect: (peerId) => this.#neighbourhood?.connect(peerId),
       part: (version, chunk, block) => this.#neighbourhood?.proved(version, chunk, block),
       fetching: (track, chunk, etaMs) => this.#neighbourhood?.tellFetching(track, chunk, etaMs),

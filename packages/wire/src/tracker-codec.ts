@@ -228,12 +228,13 @@ function readAnnounce(message: JsonRecord): AnnounceRequest {
 }
 
 function readHave(message: JsonRecord): HaveReport {
-  const { chunks, lost } = message;
+  const { chunks, lost, released } = message;
   return {
     type: 'have',
     ...readTrack(message),
     chunks: readChunks(chunks, LIMITS.maxHaveChunks, 'chunks'),
     ...(lost === undefined ? {} : { lost: readChunks(lost, LIMITS.maxHaveChunks, 'lost') }),
+    ...(released === undefined ? {} : { released: readChunks(released, LIMITS.maxClaims, 'released') }),
     ...readDelivered(message.delivered),
   };
 }

@@ -19,6 +19,7 @@ const GOOD: readonly Record<string, unknown>[] = [
     ...TRACK,
     chunks: [1, 2],
     lost: [3],
+    released: [4],
     delivered: { cache: 1, aula: 2, global: 3, origin: 4 },
   },
   { type: 'find', ...TRACK, want: 3, needs: 'AAAA' },

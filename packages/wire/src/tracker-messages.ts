@@ -85,6 +85,8 @@ export interface HaveReport {
   readonly root: RootHash;
   readonly chunks: readonly number[];
   readonly lost?: readonly number[];
+  /** Leases given back, at most `LIMITS.maxClaims`: the sender no longer fetches these. */
+  readonly released?: readonly number[];
   /** As in {@link AnnounceRequest}. */
   readonly delivered?: DeliveredBytes;
 }

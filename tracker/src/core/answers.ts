@@ -186,10 +186,11 @@ export class Answers {
   #have(peer: Peer, message: HaveReport): void {
     const member = this.#announced(peer, message);
     if (member === undefined) return;
-    const { chunks, lost = [] } = message;
-    if (!this.#areOfTrack(member, 'have', chunks) || !this.#areOfTrack(member, 'have', lost)) return;
+    const { chunks, lost = [], released = [] } = message;
+    if (![chunks, lost, released].every((list) => this.#areOfTrack(member, 'have', list))) return;
     this.#context.registry.update(member, chunks, lost);
     this.#context.claims.endHeld(member);
+    this.#context.claims.release(member, released);
     this.totals.haves++;
     this.#addDelivered(message.delivered);
   }

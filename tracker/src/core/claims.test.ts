@@ -124,6 +124,15 @@ describe('a lease', () => {
     expect(second.claim([4]).heldBy).toEqual({ 4: first.id });
   });
 
+  it('ends when its owner gives it back, and nobody else can', () => {
+    const { first, second } = swarmOf(2);
+    first.claim([4, 5]);
+    second.say({ type: 'have', trackId: SONG, root: ROOT, chunks: [], released: [4, 5] });
+    expect(second.claim([4]).heldBy).toEqual({ 4: first.id });
+    first.say({ type: 'have', trackId: SONG, root: ROOT, chunks: [], released: [4] });
+    expect(second.claim([4, 5])).toEqual({ granted: [4], heldBy: { 5: first.id } });
+  });
+
   it('ends with an announce of the chunk', () => {
     const { net, first } = swarmOf(1);
     first.claim([4, 5]);

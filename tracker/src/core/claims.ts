@@ -71,6 +71,12 @@ export class Claims {
     }
   }
 
+  /** Ends a member's leases on chunks that it no longer fetches. */
+  release(member: Member, chunks: readonly number[]): void {
+    for (const lease of member.peer.leases)
+      if (lease.member === member && chunks.includes(lease.chunk)) this.#end(lease);
+  }
+
   /** Ends all leases of a member that leaves its swarm. */
   endMember(member: Member): void {
     for (const lease of member.peer.leases) if (lease.member === member) this.#end(lease);

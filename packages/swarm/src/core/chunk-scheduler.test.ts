@@ -484,6 +484,33 @@ describe('claims', () => {
     expect(rig.inFlight(ORIGIN)).toBe(0);
   });
 
+  it('granted for what nobody wants any more are given back, unless it is wanted again at once', () => {
+    const rig = tracked();
+    const id = rig.wantChunk(3, NEVER);
+    rig.claimed([3]);
+    rig.unwant(id);
+    rig.pass(200);
+    const again = rig.wantChunk(3, NEVER);
+    rig.pass(500);
+    expect(releasedIn(rig.log)).toEqual([]);
+    rig.unwant(again);
+    expect(rig.scheduler.isBusy).toBe(true);
+    rig.pass(300);
+    expect(releasedIn(rig.log)).toEqual([3]);
+    expect(rig.scheduler.isBusy).toBe(false);
+  });
+
+  it('answered only after nobody wants it any more are given back', () => {
+    const rig = tracked();
+    rig.unwant(rig.wantChunk(3, NEVER));
+    rig.pass(500);
+    expect(releasedIn(rig.log)).toEqual([]);
+    rig.claimed([3]);
+    rig.pass(100);
+    expect(releasedIn(rig.log)).toEqual([3]);
+    expect(rig.inFlight(ORIGIN)).toBe(0);
+  });
+
   it('show a listener who thought itself alone what somebody else fetches', () => {
     const rig = new Rig({ tracker: 'up' });
     rig.run(rig.scheduler.setAlone(KEY, true, rig.now));
@@ -1211,6 +1238,10 @@ function tracked(): Rig {
 
 function leasesIn(log: readonly SchedulerCommand[]): number {
   return log.reduce((sum, command) => sum + (command.type === 'claim' ? command.most : 0), 0);
+}
+
+function releasedIn(log: readonly SchedulerCommand[]): number[] {
+  return log.flatMap((command) => (command.type === 'release' ? command.chunks : []));
 }
 
 function claimedIn(log: readonly SchedulerCommand[]): number[] {

@@ -37,6 +37,8 @@ export type SchedulerCommand =
       readonly chunks: readonly number[];
       readonly most: number;
     }
+  /** Give the tracker's leave back: these are no longer fetched. */
+  | { readonly type: 'release'; readonly track: TrackKey; readonly chunks: readonly number[] }
   /** Link to this peer: it holds or fetches what is wanted. */
   | { readonly type: 'connect'; readonly peerId: string }
   /** Tell the peers of this track what is being fetched. */
@@ -87,6 +89,8 @@ const QUIET_MS = 1_000;
 const BUSY_PAUSE_MS = 250;
 /** How long after the tracker granted nothing it is asked again about other chunks, in milliseconds. */
 const CLAIM_AGAIN_MS = 250;
+/** A lease on what nobody wants any more is given back after this long: a reader often wants the rest at once. In milliseconds. */
+const RELEASE_AFTER_MS = 250;
 /** A lone listener tells the tracker what it fetches at most this often, in milliseconds. */
 const TELL_EVERY_MS = 150;
 const NOT_GIVING_PAUSE_MS = 60_000;
@@ -125,6 +129,8 @@ export class ChunkScheduler {
   #lastWantedMs = Number.NEGATIVE_INFINITY;
   /** Whether nothing else is wanted, so that tracks may be prefetched. */
   #mayPrefetch = false;
+  /** Whether there may be leases on what nobody wants any more. */
+  #hasLeft = false;
   #commands: SchedulerCommand[] = [];
 
   /** `ownId` is this instance's link nonce, the same that peers know it by. */
@@ -219,7 +225,13 @@ export class ChunkScheduler {
     if (track?.hasDeadline(id) === true) this.#listenedMs = nowMs;
     if (track?.drop(id, nowMs) !== true) return [];
     track.inOrder();
-    for (const chunk of track.begun) if (!chunk.isWanted) this.#cancelAll(track, chunk);
+    for (const chunk of track.begun) {
+      if (chunk.isWanted) continue;
+      this.#cancelAll(track, chunk);
+      if (!isLease(chunk.claim, nowMs)) continue;
+      chunk.leftMs ??= nowMs;
+      this.#hasLeft = true;
+    }
     return this.#plan(nowMs);
   }
 
@@ -459,8 +471,9 @@ export class ChunkScheduler {
     return this.#plan(nowMs);
   }
 
-  /** Whether time passing can change a decision: something is wanted. */
+  /** Whether time passing can change a decision: something is wanted, or a lease to be given back. */
   get isBusy(): boolean {
+    if (this.#hasLeft) return true;
     for (const track of this.#tracks.values())
       for (const chunk of track.inOrder())
         if (chunk.prefetch !== 'peers' || this.#someoneHolds(track, chunk)) return true;
@@ -524,6 +537,7 @@ export class ChunkScheduler {
   #plan(nowMs: number): SchedulerCommand[] {
     this.#origin.pace.lineBusyMs = this.#lineBusyMs();
     if (this.#order === 'rarest-first') this.#reorder(nowMs);
+    if (this.#hasLeft) this.#releaseLeft(nowMs);
     if (!this.#isIdle) this.#lastWantedMs = nowMs;
     this.#mayPrefetch = nowMs - this.#lastWantedMs >= PREFETCH_AFTER_MS;
     if (this.#policy.preferServerOverP2P) this.#planOrigin(nowMs);
@@ -539,6 +553,27 @@ export class ChunkScheduler {
     this.#planOrigin(nowMs);
     this.#reportHopeless(nowMs);
     return this.#flush();
+  }
+
+  /** Gives back leases on what nobody wants any more: others wait for it. */
+  #releaseLeft(nowMs: number): void {
+    this.#hasLeft = false;
+    for (const track of this.#tracks.values()) {
+      const released: number[] = [];
+      track.inOrder();
+      for (const chunk of track.begun) {
+        if (chunk.leftMs === undefined) continue;
+        if (chunk.isWanted || !isLease(chunk.claim, nowMs)) chunk.leftMs = undefined;
+        else if (chunk.claim.state === 'asked' || nowMs - chunk.leftMs < RELEASE_AFTER_MS)
+          this.#hasLeft = true;
+        else {
+          chunk.leftMs = undefined;
+          chunk.claim = { state: 'none' };
+          released.push(chunk.chunk);
+        }
+      }
+      if (released.length > 0) this.#commands.push({ type: 'release', track: track.key, chunks: released });
+    }
   }
 
   /** What others hold changes all the time: ten times a second is often enough. */

@@ -53,6 +53,8 @@ export class WantedChunk {
   claim: ClaimState = { state: 'none' };
   /** Since when the tracker has answered that somebody else holds or fetches it; never, when `undefined`. */
   elsewhereSinceMs: number | undefined;
+  /** Since when nobody wants it any more, while it may be this listener's lease. */
+  leftMs: number | undefined;
   /** Where it may come from when it is wanted ahead of any use; `undefined` when somebody has use for it. */
   prefetch: PrefetchSources | undefined;
   #deadlineMs = Number.POSITIVE_INFINITY;
