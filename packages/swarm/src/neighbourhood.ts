@@ -44,6 +44,9 @@ const TRACKER_WITHIN_MS = 2_000;
 const TURNED_AWAY = 'closed by the peer: no-room';
 /** Peers asked for with an announcement. */
 const WANTED_PEERS = 30;
+/** With fewer links and attempts others are asked for when one is declined; the pauses between grow, in milliseconds. */
+const ENOUGH_LINKS = 12;
+const SEARCH_PAUSES_MS = { first: 250, longest: 8_000 };
 /** All of a swarm the tracker gave up are told the same time to come back: they do so over this share of it. */
 const RETRY_SPREAD = 0.5;
 
@@ -76,6 +79,8 @@ export class Neighbourhood implements PeerSourceHandler {
   readonly #haves = new HaveNotices();
   readonly #report = new DeliveredReport();
   #cancelTelling: (() => void) | undefined;
+  #cancelSearch: (() => void) | undefined;
+  #searchPauseMs = SEARCH_PAUSES_MS.first;
   readonly #versions = new Map<TrackKey, TrackVersion>();
   readonly #links = new Set<PeerSource>();
   readonly #byNonce = new Map<string, PeerSource>();
@@ -294,17 +299,22 @@ export class Neighbourhood implements PeerSourceHandler {
     this.#closed = true;
     this.#stopTicking();
     this.#cancelTelling?.();
+    this.#cancelSearch?.();
     for (const peer of [...this.#links]) peer.close('done');
     await this.#parts.connector.close();
   }
 
   // --- The tracker's messages ---
 
-  trackerUp(welcome: WelcomeReply): void {
-    this.#welcome = welcome;
-    this.#announcements.connected(welcome.announceIntervalMs);
+  trackerGreeted(): void {
+    this.#announcements.connected();
     // A claim is only for who was announced.
     this.#say();
+  }
+
+  trackerUp(welcome: WelcomeReply): void {
+    this.#welcome = welcome;
+    this.#announcements.setInterval(welcome.announceIntervalMs);
     this.#parts.delivery.setTracker('up');
   }
 
@@ -421,7 +431,16 @@ export class Neighbourhood implements PeerSourceHandler {
     peer.start();
   }
 
+  /** The other end has no place for a link now. */
+  linkDeclined(peerId: PeerId): void {
+    this.#parts.log(`declined by ${peerId}`);
+    this.#plan.declined(peerId, this.#parts.clock.nowMs());
+    this.#searchOn();
+  }
+
   linkFailed(peerId: PeerId, reason: string): void {
+    // An attempt that made room is no failure of who was attempted.
+    if (!this.#plan.has(peerId)) return;
     this.#parts.log(`no link to ${peerId}: ${reason}`);
     this.#plan.failed(peerId, this.#parts.clock.nowMs());
   }
@@ -509,8 +528,23 @@ export class Neighbourhood implements PeerSourceHandler {
     for (const peerId of connect) this.#parts.connector.connect(peerId);
   }
 
-  /** Ends a link for the sake of another. */
+  /** Asks for others, where those who were named had no place. */
+  #searchOn(): void {
+    if (this.#cancelSearch !== undefined || this.#plan.size >= ENOUGH_LINKS) return;
+    this.#cancelSearch = this.#parts.timers.after(this.#searchPauseMs, () => {
+      this.#cancelSearch = undefined;
+      this.#searchPauseMs = Math.min(SEARCH_PAUSES_MS.longest, 2 * this.#searchPauseMs);
+      if (this.#plan.size >= ENOUGH_LINKS) return;
+      for (const { isComplete, manifest } of this.#versions.values()) {
+        const { trackId, root } = manifest;
+        if (!isComplete) this.#tracker?.send({ type: 'find', trackId, root, want: WANTED_PEERS });
+      }
+    });
+  }
+
+  /** Ends a link, or an attempt at one, for the sake of another. */
   #makeRoom(peerId: PeerId): void {
+    this.#parts.connector.abandon(peerId, 'no-room');
     for (const peer of [...this.#links]) if (peer.peerId === peerId) peer.close('no-room');
   }
 
@@ -557,7 +591,7 @@ export class Neighbourhood implements PeerSourceHandler {
 
   #say(): void {
     const tracker = this.#tracker;
-    if (tracker?.isUp !== true) return;
+    if (tracker?.isOpen !== true) return;
     for (const notice of this.#announcements.due(this.#parts.clock.nowMs())) {
       const message = this.#messageOf(notice);
       if (message !== undefined) tracker.send(message);

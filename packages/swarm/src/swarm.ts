@@ -436,6 +436,7 @@ export class Swarm {
         send: (to, data) => void this.#tracker?.send({ type: 'signal', to, data }),
         link: (peerId, link) => neighbourhood.linked(peerId, link),
         failed: (peerId, error) => neighbourhood.linkFailed(peerId, error.message),
+        declined: (peerId) => neighbourhood.linkDeclined(peerId),
         accepts: (peerId) => neighbourhood.accepts(peerId),
       },
     });
@@ -461,6 +462,7 @@ export class Swarm {
       random: () => random.next(),
       retryDelayMs: (attempt) => retryDelayMs(attempt, RECONNECT, random),
       handler: {
+        greeted: () => neighbourhood.trackerGreeted(),
         up: (welcome, url) => {
           this.#log(`tracker ${url} is up`);
           neighbourhood.trackerUp(welcome);

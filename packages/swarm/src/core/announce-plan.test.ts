@@ -27,7 +27,7 @@ describe('announcing', () => {
 
   it('is repeated when the tracker was reached anew, or something about it changed', () => {
     const plan = announced(25_000);
-    plan.connected(25_000);
+    plan.connected();
     expect(plan.due(10)).toEqual([ANNOUNCE]);
     plan.announceAgain();
     expect(plan.due(20)).toEqual([ANNOUNCE]);
@@ -46,7 +46,7 @@ describe('announcing', () => {
   it('does not wait for a tracker that was reached anew since', () => {
     const plan = announced(25_000);
     plan.refused(SONG, 1_000, 30_000);
-    plan.connected(25_000);
+    plan.connected();
     expect(plan.due(1_001)).toEqual([ANNOUNCE]);
     plan.refused(OTHER, 2_000, 30_000);
     expect(plan.due(2_000)).toEqual([]);
@@ -127,13 +127,13 @@ describe('news of chunks', () => {
 describe('the Aula', () => {
   it('is joined at once, then refreshed as often as tracks are announced', () => {
     const plan = new AnnouncePlan();
-    plan.connected(25_000);
+    plan.connected();
     expect(plan.due(0)).toEqual([]);
     plan.setInAula(true);
     expect(plan.due(10)).toEqual([{ type: 'join' }]);
     expect(plan.due(25_009)).toEqual([]);
     expect(plan.due(25_010)).toEqual([{ type: 'join' }]);
-    plan.connected(25_000);
+    plan.connected();
     expect(plan.due(25_020)).toEqual([{ type: 'join' }]);
     plan.setInAula(false);
     expect(plan.due(1e6)).toEqual([]);
@@ -182,7 +182,8 @@ describe('whatever happens', () => {
 /** A plan that has announced the song at 0. */
 function announced(intervalMs: number): AnnouncePlan {
   const plan = new AnnouncePlan();
-  plan.connected(intervalMs);
+  plan.setInterval(intervalMs);
+  plan.connected();
   plan.add(SONG);
   expect(plan.due(0)).toEqual([ANNOUNCE]);
   return plan;

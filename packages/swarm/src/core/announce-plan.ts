@@ -39,13 +39,17 @@ export class AnnouncePlan {
   #inAula = false;
 
   /** The tracker was reached: everything is said anew. */
-  connected(intervalMs: number): void {
-    this.#intervalMs = intervalMs;
+  connected(): void {
     this.#joinedMs = undefined;
     for (const news of this.#tracks.values()) {
       news.announcedMs = undefined;
       news.notBeforeMs = 0;
     }
+  }
+
+  /** How often the tracker wants to hear of each track, in milliseconds. */
+  setInterval(intervalMs: number): void {
+    this.#intervalMs = intervalMs;
   }
 
   /**

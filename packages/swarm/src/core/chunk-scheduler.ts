@@ -131,6 +131,8 @@ export class ChunkScheduler {
   #mayPrefetch = false;
   /** Whether there may be leases on what nobody wants any more. */
   #hasLeft = false;
+  /** How often it changed who holds what. */
+  #holdingsChanges = 0;
   #commands: SchedulerCommand[] = [];
 
   /** `ownId` is this instance's link nonce, the same that peers know it by. */
@@ -251,6 +253,7 @@ export class ChunkScheduler {
     const peer = this.#peers.get(id);
     if (peer === undefined) return [];
     this.#peers.delete(id);
+    this.#holdingsChanges++;
     this.#landAll(peer.id);
     return this.#plan(nowMs);
   }
@@ -258,12 +261,14 @@ export class ChunkScheduler {
   /** A peer takes part in a track; `held` becomes the scheduler's own. */
   peerOpened(id: SourceId, key: TrackKey, held: ChunkSet, nowMs: number): SchedulerCommand[] {
     this.#peers.get(id)?.tracks.set(key, { held, fetching: new Map(), parts: new Map() });
+    this.#holdingsChanges++;
     return this.#plan(nowMs);
   }
 
   peerShut(id: SourceId, key: TrackKey, nowMs: number): SchedulerCommand[] {
     const peer = this.#peers.get(id);
     if (peer?.tracks.delete(key) !== true) return [];
+    this.#holdingsChanges++;
     const track = this.#tracks.get(key);
     if (track !== undefined) this.#landAll(id, track);
     return this.#plan(nowMs);
@@ -278,6 +283,7 @@ export class ChunkScheduler {
   ): SchedulerCommand[] {
     const holdings = this.#peers.get(id)?.tracks.get(key);
     if (holdings === undefined) return [];
+    this.#holdingsChanges++;
     for (const chunk of chunks) {
       if (chunk < holdings.held.capacity) holdings.held.add(chunk);
       holdings.fetching.delete(chunk);
@@ -287,7 +293,8 @@ export class ChunkScheduler {
       holdings.held.delete(chunk);
       holdings.parts.delete(chunk);
     }
-    return this.#plan(nowMs);
+    const peer = lost.length === 0 ? this.#peers.get(id) : undefined;
+    return peer === undefined ? this.#plan(nowMs) : this.#planPeer(peer, nowMs);
   }
 
   /** A peer holds blocks of a chunk that it does not hold whole. */
@@ -295,26 +302,25 @@ export class ChunkScheduler {
     const peer = this.#peers.get(id);
     if (peer === undefined) return [];
     peer.tellPart(key, run);
-    const { first, count } = run;
-    const idle = this.#tracks
-      .get(key)
-      ?.chunk(run.chunk)
-      ?.mostPressingIdle({ among: (block) => block >= first && block < first + count });
-    return idle === undefined || !peer.isWorthAsking ? [] : this.#plan(nowMs);
+    const chunk = this.#tracks.get(key)?.chunk(run.chunk);
+    return chunk?.hasIdle === true ? this.#planPeer(peer, nowMs) : [];
   }
 
   /** Whether somebody listens to a chunk soon and few of the peers that take part in its track hold it. */
   isScarce(key: TrackKey, chunk: number): boolean {
     const wanted = this.#tracks.get(key)?.chunk(chunk);
     if (wanted === undefined || wanted.deadlineMs === Number.POSITIVE_INFINITY) return false;
+    if (wanted.scarcity?.asOf === this.#holdingsChanges) return wanted.scarcity.isScarce;
     let holders = 0;
     let others = 0;
     for (const peer of this.#peers.values()) {
-      if (!peer.tracks.has(key)) continue;
-      if (peer.holds(key, chunk)) holders++;
-      else others++;
+      const held = peer.tracks.get(key)?.held;
+      if (held?.has(chunk) === true) holders++;
+      else if (held !== undefined) others++;
     }
-    return others > 0 && holders * SCARCE_BELOW < others;
+    const isScarce = others > 0 && holders * SCARCE_BELOW < others;
+    wanted.scarcity = { asOf: this.#holdingsChanges, isScarce };
+    return isScarce;
   }
 
   /** Whether a peer takes part in a track and does not hold a chunk of it. */
@@ -394,6 +400,7 @@ export class ChunkScheduler {
     if (peer === undefined) return [];
     this.#landSpan(peer.id, this.#tracks.get(key)?.chunk(chunk), span);
     if (reason === 'not-held') {
+      this.#holdingsChanges++;
       peer.tracks.get(key)?.held.delete(chunk);
       peer.tracks.get(key)?.parts.delete(chunk);
     } else peer.health.pause(reason === 'busy' ? BUSY_PAUSE_MS : NOT_GIVING_PAUSE_MS, nowMs);
@@ -501,7 +508,7 @@ export class ChunkScheduler {
   tick(nowMs: number): SchedulerCommand[] {
     for (const peer of this.#peers.values()) {
       if (!peer.isSilent(nowMs, this.#owesUrgent(peer))) continue;
-      peer.health.timedOut(nowMs);
+      peer.timedOut(nowMs);
       this.#recall(peer);
     }
     return this.#plan(nowMs);
@@ -574,6 +581,14 @@ export class ChunkScheduler {
       }
       if (released.length > 0) this.#commands.push({ type: 'release', track: track.key, chunks: released });
     }
+  }
+
+  /** As {@link #plan}, where nothing changed but what one peer can give. */
+  #planPeer(peer: SourceState, nowMs: number): SchedulerCommand[] {
+    if (this.#policy.allowDownloadFromPeers && peer.isUsable(nowMs) && peer.isWorthAsking) {
+      for (let turn = 0; turn < MOST_TURNS; turn++) if (!this.#fill(peer, this.#peers.size, nowMs)) break;
+    }
+    return this.#flush();
   }
 
   /** What others hold changes all the time: ten times a second is often enough. */
@@ -687,9 +702,10 @@ export class ChunkScheduler {
    */
   #runFor(peer: SourceState, track: TrackDemand, chunk: WantedChunk, nowMs: number): BlockSpan | undefined {
     const dueInMs = chunk.deadlineMs - nowMs;
+    if (!chunk.hasIdle) return undefined;
     const query: IdleQuery = peer.holds(track.key, chunk.chunk)
       ? {}
-      : { among: (block) => peer.holdsBlock(track.key, chunk.chunk, block) };
+      : { among: peer.partOf(track.key, chunk.chunk) };
     const soon = dueInMs < UNTRIED_MS;
     const fromMs = nowMs + this.#origin.pace.leadMs + TRIAL_MS;
     const isTried = !soon || peer.isTried(nowMs);

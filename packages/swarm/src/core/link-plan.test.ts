@@ -9,6 +9,7 @@ describe('the plan of links', () => {
   it('has at most 24', () => {
     const plan = new LinkPlan();
     expect(plan.choose(peers('aula', 40), 40, 0).connect).toHaveLength(24);
+    for (const { peerId } of peers('aula', 24)) plan.opened(peerId, 0);
     expect(plan.size).toBe(MAX_LINKS);
     expect(plan.choose(peers('global', 5), 5, 0)).toEqual({ connect: [], drop: [] });
     expect(plan.accept(id('late', 0), 'aula', 0).welcome).toBe(false);
@@ -91,7 +92,9 @@ describe('the half of the Aula', () => {
   ])('is kept as far as %i members fill it: %i places are left to others', (members, others) => {
     const plan = new LinkPlan();
     plan.setAulaMembers(peers('aula', members).map(({ peerId }) => peerId));
-    expect(plan.choose(peers('global', 40), 40, 0).connect).toHaveLength(others);
+    const { connect } = plan.choose(peers('global', 40), 40, 0);
+    expect(connect).toHaveLength(others);
+    for (const peerId of connect) plan.opened(peerId, 0);
     expect(plan.accept(id('guest', 0), 'global', 0).welcome).toBe(false);
     expect(plan.choose(peers('aula', members), members, 0).connect).toHaveLength(Math.min(members, 12));
   });
@@ -113,6 +116,7 @@ describe('the half of the Aula', () => {
       connect: [id('aula', 0), id('aula', 1)],
       drop: [id('global', 3), id('global', 2)],
     });
+    for (const { peerId } of peers('aula', 2)) plan.opened(peerId, 30_000);
     expect(plan.accept(id('aula', 3), 'aula', 30_000).welcome).toBe(false);
   });
 
@@ -184,9 +188,33 @@ describe('a link without use', () => {
   it('whose other end needs the place is not asked for again for a minute', () => {
     const plan = linked(new LinkPlan(4), 'global', 1);
     plan.turnedAway(id('global', 0), 1_000);
-    expect(plan.isOut(id('global', 0))).toBe(true);
+    expect(plan.isOut(id('global', 0))).toBe(false);
     expect(plan.choose(peers('global', 1), 1, 60_999).connect).toEqual([]);
     expect(plan.choose(peers('global', 1), 1, 61_000).connect).toEqual([id('global', 0)]);
+  });
+});
+
+describe('where all come at once', () => {
+  it('an attempt gives its place to who comes by itself, others’ before the Aula’s', () => {
+    const plan = new LinkPlan(4);
+    plan.setAulaMembers(peers('aula', 2).map(({ peerId }) => peerId));
+    plan.choose([...peers('aula', 2), ...peers('global', 2)], 4, 0);
+    expect(plan.accept(id('comer', 0), 'global', 0)).toEqual({ welcome: true, drop: id('global', 0) });
+    expect(plan.accept(id('comer', 1), 'aula', 0)).toEqual({ welcome: true, drop: id('global', 1) });
+    expect(plan.accept(id('comer', 2), 'global', 0)).toEqual({ welcome: false });
+    expect(plan.accept(id('comer', 3), 'aula', 0)).toEqual({ welcome: true, drop: id('aula', 0) });
+    expect(plan.size).toBe(4);
+    expect(plan.isOut(id('global', 0))).toBe(false);
+  });
+
+  it('who has no place for us is asked again after a quarter of a minute, and not taken for out of reach', () => {
+    const plan = new LinkPlan(4);
+    plan.choose(peers('global', 1), 1, 0);
+    plan.declined(id('global', 0), 1_000);
+    expect(plan.size).toBe(0);
+    expect(plan.isOut(id('global', 0))).toBe(false);
+    expect(plan.choose(peers('global', 1), 1, 15_999, 'needed').connect).toEqual([]);
+    expect(plan.choose(peers('global', 1), 1, 16_000).connect).toEqual([id('global', 0)]);
   });
 });
 

@@ -8,6 +8,8 @@ export const WARM_LINKS = 4;
 const RETRY_AFTER_MS = 20_000;
 /** A peer that had to make room, or had none for us, is left alone for this long, in milliseconds. */
 const REST_MS = 60_000;
+/** A peer that had no place for us is asked again after this long, in milliseconds. */
+const FULL_MS = 15_000;
 /** A link over which nothing went for this long makes room when no track of interest is shared, in milliseconds. */
 const IDLE_MS = 60_000;
 /** The same where one is shared. */
@@ -46,6 +48,8 @@ export interface LinkChoice {
 /** A link, or an attempt at one. */
 interface Place {
   tier: Tier;
+  /** Whether this listener began it. */
+  readonly isOurs: boolean;
   /** When the link was made; `undefined` while it is being made. */
   openedMs: number | undefined;
   /** When a block last went over it, either way. */
@@ -66,6 +70,8 @@ export class LinkPlan {
   readonly #notBefore = new Map<PeerId, number>();
   /** Peers that had to make room: until when they are left alone. */
   readonly #rested = new Map<PeerId, number>();
+  /** Peers that had no place for us: until when they are not asked again. */
+  readonly #full = new Map<PeerId, number>();
   readonly #banned = new Set<PeerId>();
   readonly #maxLinks: number;
   #aulaMembers: readonly PeerId[] = [];
@@ -101,6 +107,7 @@ export class LinkPlan {
       if (connect.length >= want) break;
       if (this.has(peerId) || this.#banned.has(peerId) || (this.#notBefore.get(peerId) ?? 0) > nowMs)
         continue;
+      if ((this.#full.get(peerId) ?? 0) > nowMs) continue;
       if (purpose !== 'needed' && (this.#rested.get(peerId) ?? 0) > nowMs) continue;
       if (!this.#hasRoom(tier)) {
         const victim = this.#leastOf(tier, purpose === 'needed' || offers === true, nowMs);
@@ -108,25 +115,32 @@ export class LinkPlan {
         this.#giveUp(victim, nowMs);
         drop.push(victim);
       }
-      this.#take(peerId, tier);
+      this.#take(peerId, tier, true);
       connect.push(peerId);
     }
     return { connect, drop };
   }
 
-  /** The other end comes to us. Answers whether it is welcome, and which link ends for it. */
+  /** The other end comes to us. Answers whether it is welcome, and which link or attempt ends for it. */
   accept(peerId: PeerId, tier: Tier, nowMs: number): { readonly welcome: boolean; readonly drop?: PeerId } {
     if (this.has(peerId)) return { welcome: true };
     if (this.#banned.has(peerId)) return { welcome: false };
     if (this.#hasRoom(tier)) {
-      this.#take(peerId, tier);
+      this.#take(peerId, tier, false);
       return { welcome: true };
+    }
+    // Where all come at once, a place is not kept for who may have none for us: here is one who has.
+    const attempt = this.#attemptInsteadOf(tier);
+    if (attempt !== undefined) {
+      this.#places.delete(attempt);
+      this.#take(peerId, tier, false);
+      return { welcome: true, drop: attempt };
     }
     const rests = (this.#rested.get(peerId) ?? 0) > nowMs;
     const victim = rests ? undefined : this.#leastOf(tier, true, nowMs);
     if (victim === undefined) return { welcome: false };
     this.#giveUp(victim, nowMs);
-    this.#take(peerId, tier);
+    this.#take(peerId, tier, false);
     return { welcome: true, drop: victim };
   }
 
@@ -199,10 +213,27 @@ export class LinkPlan {
     remember(this.#notBefore, peerId, nowMs + RETRY_AFTER_MS, nowMs);
   }
 
-  /** It has no room for us. */
+  /** It ended the link to make room. */
   turnedAway(peerId: PeerId, nowMs: number): void {
     this.ended(peerId);
-    remember(this.#notBefore, peerId, nowMs + REST_MS, nowMs);
+    remember(this.#full, peerId, nowMs + REST_MS, nowMs);
+  }
+
+  /** It is in reach, and has no place for a link now. */
+  declined(peerId: PeerId, nowMs: number): void {
+    this.ended(peerId);
+    remember(this.#full, peerId, nowMs + FULL_MS, nowMs);
+  }
+
+  /** The attempt of ours that gives its place to who comes by itself; others' before the Aula's. */
+  #attemptInsteadOf(tier: Tier): PeerId | undefined {
+    let attempt: PeerId | undefined;
+    for (const [peerId, place] of this.#places) {
+      if (!place.isOurs || place.openedMs !== undefined) continue;
+      if (place.tier === 'global') return peerId;
+      if (tier === 'aula') attempt ??= peerId;
+    }
+    return attempt;
   }
 
   /** Whether one more link of this tier fits. */
@@ -219,10 +250,11 @@ export class LinkPlan {
     return members;
   }
 
-  #take(peerId: PeerId, tier: Tier): void {
+  #take(peerId: PeerId, tier: Tier, isOurs: boolean): void {
     this.#rested.delete(peerId);
     this.#places.set(peerId, {
       tier,
+      isOurs,
       openedMs: undefined,
       usedMs: Number.NEGATIVE_INFINITY,
       isOfInterest: false,

@@ -107,17 +107,20 @@ describe('what is known of a peer', () => {
     expect(p.isSilent(5_001, false)).toBe(true);
   });
 
-  it('is not asked, nor waited for, after silence until it gives a sign of life', () => {
+  it('is not asked, nor waited for, after silence without a pong until it gives a sign of life', () => {
     const p = peer('p', 'aula');
+    p.outstandingBytes = BLOCK;
     p.ponged(10, 1_000);
-    p.health.timedOut(3_000);
-    expect(p.isUsable(3_500)).toBe(false);
-    expect(p.isHopeless(3_500)).toBe(false);
-    expect(p.isUsable(4_100)).toBe(false);
-    expect(p.isHopeless(4_100)).toBe(true);
-    p.ponged(10, 4_200);
-    expect(p.isUsable(4_200)).toBe(true);
-    expect(p.isHopeless(4_200)).toBe(false);
+    p.timedOut(2_000);
+    expect(p.isHopeless(2_000)).toBe(false);
+    expect(p.isUsable(60_000)).toBe(true);
+    p.lastProgressMs = 60_000;
+    p.timedOut(63_000);
+    expect(p.isHopeless(63_000)).toBe(true);
+    expect(p.isUsable(70_000)).toBe(false);
+    p.ponged(10, 70_100);
+    expect(p.isUsable(70_100)).toBe(true);
+    expect(p.isHopeless(70_100)).toBe(false);
   });
 
   it('holds chunks of the tracks it opened', () => {

@@ -59,6 +59,8 @@ export class SourceState {
   lastProgressMs = 0;
   /** When it last gave a sign of life. */
   #aliveMs: number;
+  /** Whether it let blocks wait and left pings unanswered: it is most likely gone. */
+  #isLost = false;
 
   /** `linkedMs`: when the link was made, on the scheduler's clock. */
   constructor(id: SourceId, tier: Tier, bounds: FlowWindowBounds, linkedMs = Number.NEGATIVE_INFINITY) {
@@ -76,12 +78,12 @@ export class SourceState {
 
   /** Whether it may be asked: neither snubbed nor, after it let blocks wait, without a sign of life since. */
   isUsable(nowMs: number): boolean {
-    return this.health.usable(nowMs) && !this.#isLost(nowMs);
+    return this.health.usable(nowMs) && !this.#isLost;
   }
 
   /** Whether who waits for it waits in vain: it lied, or gives no sign of life, or is out for a while and has long given nothing. */
   isHopeless(nowMs: number): boolean {
-    if (this.health.banned || this.#isLost(nowMs)) return true;
+    if (this.health.banned || this.#isLost) return true;
     const givenMs = Math.max(this.lastGaveMs, this.linkedMs);
     return this.health.isOutFor(HOPELESS_AFTER_MS, nowMs) && nowMs - givenMs >= GIVES_WITHIN_MS;
   }
@@ -90,11 +92,6 @@ export class SourceState {
   isDoubted(nowMs: number): boolean {
     if (this.gaveBytes === 0) return true;
     return this.outstandingBytes > 0 && nowMs - this.lastProgressMs > blockTimeoutMs(this.window.pingMs) / 2;
-  }
-
-  /** Whether it let blocks wait, and leaves pings unanswered: it is most likely gone. */
-  #isLost(nowMs: number): boolean {
-    return this.health.wasSilent && nowMs - this.#aliveMs > ALIVE_WITHIN_MS;
   }
 
   holds(track: TrackKey, chunk: number): boolean {
@@ -106,6 +103,11 @@ export class SourceState {
     if (this.holds(track, chunk)) return true;
     const part = this.tracks.get(track)?.parts.get(chunk);
     return part?.[block] === 1;
+  }
+
+  /** Blocks it holds of a chunk that it does not hold whole: 1 where it does. */
+  partOf(track: TrackKey, chunk: number): Uint8Array | undefined {
+    return this.tracks.get(track)?.parts.get(chunk);
   }
 
   /** Takes in that it holds blocks of a chunk. */
@@ -132,6 +134,7 @@ export class SourceState {
   /** It answered a ping. */
   ponged(roundTripMs: number, nowMs: number): void {
     this.#aliveMs = nowMs;
+    this.#isLost = false;
     this.window.pinged(roundTripMs);
   }
 
@@ -141,6 +144,7 @@ export class SourceState {
     this.lastProgressMs = nowMs;
     this.lastGaveMs = nowMs;
     this.#aliveMs = nowMs;
+    this.#isLost = false;
     this.gaveBytes += bytes;
     this.health.delivered();
   }
@@ -152,10 +156,19 @@ export class SourceState {
     const timeoutMs =
       Math.max(blockTimeoutMs(this.window.pingMs), Math.min(LONGEST_GAP_MS, 2 * this.#gapMs)) +
       Math.min(LONGEST_BLOCK_MS, 2 * blockMs);
-    const silentMs = nowMs - this.lastProgressMs;
-    const isAlive = Math.min(silentMs, nowMs - this.#aliveMs) <= ALIVE_WITHIN_MS;
-    const patienceMs = urgent || !isAlive ? timeoutMs : Math.max(timeoutMs, PATIENT_TIMEOUT_MS);
-    return this.outstandingBytes > 0 && silentMs > patienceMs;
+    const patienceMs = urgent || !this.#isAlive(nowMs) ? timeoutMs : Math.max(timeoutMs, PATIENT_TIMEOUT_MS);
+    return this.outstandingBytes > 0 && nowMs - this.lastProgressMs > patienceMs;
+  }
+
+  /** Blocks waited too long for it. */
+  timedOut(nowMs: number): void {
+    this.#isLost = !this.#isAlive(nowMs);
+    this.health.timedOut(nowMs);
+  }
+
+  /** Whether it gave a sign of life of late, or was not given the time to. */
+  #isAlive(nowMs: number): boolean {
+    return nowMs - Math.max(this.lastProgressMs, this.#aliveMs) <= ALIVE_WITHIN_MS;
   }
 
   /** Milliseconds until `bytes` more would have arrived; 0 for a source not yet tried. */

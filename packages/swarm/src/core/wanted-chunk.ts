@@ -28,8 +28,8 @@ export interface BlockSpan {
 export interface IdleQuery {
   readonly fromMs?: number;
   readonly beforeMs?: number;
-  /** Only these blocks. */
-  readonly among?: (block: number) => boolean;
+  /** Only blocks that are 1 here. */
+  readonly among?: Uint8Array | undefined;
   /** Begins with this one of them, counted round, whichever is due first. */
   readonly rotatedBy?: number;
   readonly doubted?: (source: SourceId) => boolean;
@@ -53,6 +53,8 @@ export class WantedChunk {
   claim: ClaimState = { state: 'none' };
   /** Since when the tracker has answered that somebody else holds or fetches it; never, when `undefined`. */
   elsewhereSinceMs: number | undefined;
+  /** Whether few hold it, as of so many changes in who holds what. */
+  scarcity: { readonly asOf: number; readonly isScarce: boolean } | undefined;
   /** Since when nobody wants it any more, while it may be this listener's lease. */
   leftMs: number | undefined;
   /** Where it may come from when it is wanted ahead of any use; `undefined` when somebody has use for it. */
@@ -209,19 +211,22 @@ export class WantedChunk {
       );
     };
     const matches = (block: number) =>
-      !this.isProven(block) &&
+      this.#proven[block] === 0 &&
+      (among === undefined || among[block] === 1) &&
       (fromMs === undefined || this.dueMs(block) >= fromMs) &&
       (beforeMs === undefined || this.dueMs(block) < beforeMs) &&
-      (among === undefined || among(block)) &&
       isIdle(block);
-    const matching: number[] = [];
+    let matching = 0;
     for (let block = 0; block < this.blocks; block++) {
       if (!matches(block)) continue;
-      matching.push(block);
+      matching++;
       if (first === undefined || this.dueMs(block) < this.dueMs(first)) first = block;
     }
     if (first === undefined) return undefined;
-    if (rotatedBy !== undefined) first = matching[rotatedBy % matching.length] ?? first;
+    if (rotatedBy !== undefined) {
+      let skip = rotatedBy % matching;
+      for (first = 0; !matches(first) || skip-- > 0;) first++;
+    }
     let end = first + 1;
     while (end < this.blocks && matches(end)) end++;
     return { first, end };

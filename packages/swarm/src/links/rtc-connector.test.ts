@@ -492,6 +492,32 @@ describe('a connector whose connections stay silent', () => {
     expect(made.low.size).toBe(0);
   });
 
+  it('tells them that there is no place, so that they need not wait', async () => {
+    const { clock, pair: made } = silent({
+      handler: {
+        send: (to, data) => void (to === LOW ? made.low : made.high).signal(to === LOW ? HIGH : LOW, data),
+        link: () => undefined,
+        failed: (peerId) => void told.push(`failed ${peerId}`),
+        declined: (peerId) => void told.push(`declined by ${peerId}`),
+        accepts: () => false,
+      },
+    });
+    const told: string[] = [];
+    made.low.connect(HIGH);
+    await clock.advanceAsync(1_000);
+    expect(told).toEqual([`declined by ${HIGH}`]);
+    expect([made.low.has(HIGH), made.high.size]).toEqual([false, 0]);
+  });
+
+  it('does not take a no to an earlier offer for one to this', async () => {
+    const { clock, pair: made } = silent();
+    made.held = true;
+    made.low.connect(HIGH);
+    await clock.advanceAsync(100);
+    made.low.signal(HIGH, [{ declined: 'anotherUfrag' }]);
+    expect(made.low.has(HIGH)).toBe(true);
+  });
+
   it('gives up an attempt when it is told that the peer is gone', async () => {
     const { clock, pair: made } = silent();
     made.held = true;

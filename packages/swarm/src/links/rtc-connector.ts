@@ -19,6 +19,8 @@ export interface RtcConnectorHandler {
   link(peerId: PeerId, link: PeerLink): void;
   /** An attempt, ours or theirs, came to nothing. `link-failed`. */
   failed(peerId: PeerId, error: SwarmError): void;
+  /** The other end has no place for a link now. It is in reach, and may have one later. */
+  declined?(peerId: PeerId): void;
   /** Whether a stranger's offer is welcome. Missing: always, within `maxConnections`. */
   accepts?(peerId: PeerId): boolean;
 }
@@ -89,8 +91,15 @@ export class RtcConnector implements LinkConnector {
       }
       return;
     }
-    const { description } = signal;
+    const { description, declined } = signal;
+    if (declined !== undefined) {
+      if (current !== undefined && !current.isOpen && current.isAbout(declined))
+        this.#declined(from, current);
+      return;
+    }
     if (description?.type !== 'offer' || current?.knows(description)) {
+      // The answer to an offer that was given up for want of room.
+      if (current === undefined && description?.re !== undefined) this.#decline(from, description.re);
       current?.receive(signal);
       return;
     }
@@ -98,7 +107,7 @@ export class RtcConnector implements LinkConnector {
       const self = this.#options.selfId();
       if (self !== undefined && self < from) return;
     }
-    if (current === undefined && !this.#welcomes(from)) return;
+    if (current === undefined && !this.#welcomes(from)) return this.#decline(from, description.ufrag);
     // Their offer stands, or they began anew: whatever we had with them is over.
     this.#byPeer.delete(from);
     current?.end('the other end began anew');
@@ -122,6 +131,16 @@ export class RtcConnector implements LinkConnector {
     });
     for (const negotiation of this.#held) negotiation.end('closed here');
     if (this.#held.size > 0) await released;
+  }
+
+  #decline(peerId: PeerId, ufrag: string): void {
+    this.#options.handler.send(peerId, [{ declined: ufrag }]);
+  }
+
+  #declined(peerId: PeerId, attempt: RtcNegotiation): void {
+    this.#byPeer.delete(peerId);
+    attempt.end('declined');
+    this.#options.handler.declined?.(peerId);
   }
 
   get #maxConnections(): number {

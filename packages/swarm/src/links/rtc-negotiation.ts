@@ -104,6 +104,11 @@ export class RtcNegotiation {
     return this.#phase === 'open';
   }
 
+  /** Whether this is about the offer of that `ice-ufrag`, theirs or ours. */
+  isAbout(ufrag: string): boolean {
+    return ufrag === this.#offerUfrag || ufrag === this.#remote?.ufrag;
+  }
+
   /** Whether a description belongs to this connection: a restart, not a new beginning. */
   knows(description: ReadDescription): boolean {
     return this.#remote?.connection === description.connection;
@@ -262,7 +267,7 @@ export class RtcNegotiation {
 
   #offered(items: readonly SignalItem[], hostAddresses: readonly string[] | undefined): SignalItem[] {
     return items.flatMap((item): SignalItem[] => {
-      if ('description' in item) return [item];
+      if (!('candidate' in item)) return [item];
       const read = readCandidate(item.candidate);
       const candidate = read === undefined ? undefined : offeredCandidate(read, hostAddresses);
       if (candidate === undefined || this.#sent >= LIMITS.maxRemoteCandidates) return [];

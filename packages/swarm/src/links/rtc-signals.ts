@@ -7,7 +7,7 @@ const MAX_ITEMS = 40;
 /** Bytes of JSON we put into one signal, under the tracker's bound with room for the message around it. */
 const SIGNAL_BYTES = LIMITS.maxSignalBytes - 2_048;
 
-/** What a signal is made of: a description, or a candidate. */
+/** What a signal is made of: a description, a candidate, or a no. */
 export type SignalItem =
   | {
       /** An offer, or the answer to one. Candidates never travel inside its text. */
@@ -15,7 +15,9 @@ export type SignalItem =
       /** In an answer: the `ice-ufrag` of the offer it answers, so that a late one is told apart. */
       readonly re?: string;
     }
-  | { readonly candidate: RtcCandidate };
+  | { readonly candidate: RtcCandidate }
+  /** There is no place for this link, or no longer: the `ice-ufrag` of the offer that it is about. */
+  | { readonly declined: string };
 
 /** A description read from a signal, with what tells connections apart. */
 export interface ReadDescription {
@@ -33,6 +35,8 @@ export interface ReadDescription {
 export interface ReadSignal {
   readonly description: ReadDescription | undefined;
   readonly candidates: readonly ReadCandidate[];
+  /** The `ice-ufrag` of the offer for which there is no place. */
+  readonly declined: string | undefined;
 }
 
 /**
@@ -45,6 +49,7 @@ export function readSignal(data: unknown): ReadSignal {
   if (items.length > MAX_ITEMS) throw new ProtocolError('too-large', `more than ${MAX_ITEMS} items`);
   let description: ReadDescription | undefined;
   const candidates: ReadCandidate[] = [];
+  let declined: string | undefined;
   for (const item of items) {
     if (!isRecord(item)) throw new ProtocolError('bad-field', 'expected a description or a candidate');
     if (item['description'] !== undefined) {
@@ -55,11 +60,13 @@ export function readSignal(data: unknown): ReadSignal {
     } else if (item['candidate'] !== undefined) {
       const candidate = readCandidate(item['candidate']);
       if (candidate !== undefined) candidates.push(candidate);
+    } else if (typeof item['declined'] === 'string') {
+      declined = item['declined'];
     } else {
       throw new ProtocolError('bad-field', 'expected a description or a candidate');
     }
   }
-  return { description, candidates };
+  return { description, candidates, declined };
 }
 
 /** Packs items into as few signals as the tracker's bound allows, in order. */

@@ -44,6 +44,8 @@ interface Attempt {
   readonly peerId: PeerId;
   readonly id: number;
   readonly isOffer: boolean;
+  /** Names the offer with which it began. */
+  readonly offerId: string;
   link: SimLink | undefined;
   over: boolean;
 }
@@ -71,8 +73,10 @@ export class SimLinks {
     };
   }
 
-  newAttempt(own: SimConnector, peerId: PeerId, isOffer: boolean): Attempt {
-    const attempt = { own, peerId, id: this.#nextId++, isOffer, link: undefined, over: false };
+  newAttempt(own: SimConnector, peerId: PeerId, offerId: string | undefined): Attempt {
+    const id = this.#nextId++;
+    const isOffer = offerId === undefined;
+    const attempt = { own, peerId, id, isOffer, offerId: offerId ?? `${id}`, link: undefined, over: false };
     this.#attempts.set(attempt.id, attempt);
     return attempt;
   }
@@ -121,28 +125,33 @@ export class SimConnector implements LinkConnector {
 
   connect(peerId: PeerId): void {
     if (this.#closed || this.#byPeer.has(peerId)) return;
-    const attempt = this.#begin(peerId, true);
+    const attempt = this.#begin(peerId, undefined);
     this.#describe(attempt, `${attempt.id}`);
   }
 
   signal(from: PeerId, data: unknown): void {
     if (this.#closed) return;
+    const declined = declinedIn(data);
+    if (declined !== undefined) return this.#declined(from, declined);
     const ids = idsOf(data);
     const current = this.#byPeer.get(from);
     const offer = this.#links.attempt(ids[0] ?? 0);
-    if (offer === undefined) return;
     if (ids.length === 2) {
       const answer = this.#links.attempt(ids[1] ?? 0);
-      if (current === offer && answer !== undefined) this.#links.open(offer, answer);
+      // The answer to an offer that was given up for want of room.
+      if (current === undefined) this.#options.handler.send(from, [{ declined: `${ids[0]}` }]);
+      else if (current === offer && answer !== undefined) this.#links.open(offer, answer);
       return;
     }
+    if (offer === undefined) return;
     if (current !== undefined && current.isOffer && current.link === undefined) {
       const self = this.#options.selfId();
       if (self !== undefined && self < from) return;
     }
-    if (current === undefined && !(this.#options.handler.accepts?.(from) ?? true)) return;
+    if (current === undefined && !(this.#options.handler.accepts?.(from) ?? true))
+      return this.#options.handler.send(from, [{ declined: `${offer.id}` }]);
     if (current !== undefined) this.#end(current);
-    const attempt = this.#begin(from, false);
+    const attempt = this.#begin(from, `${offer.id}`);
     this.#describe(attempt, `${offer.id} ${attempt.id}`);
   }
 
@@ -169,8 +178,17 @@ export class SimConnector implements LinkConnector {
     this.#links.drop(attempt);
   }
 
-  #begin(peerId: PeerId, isOffer: boolean): Attempt {
-    const attempt = this.#links.newAttempt(this, peerId, isOffer);
+  /** There is no place for the attempt that began with this offer. */
+  #declined(from: PeerId, offerId: string): void {
+    const current = this.#byPeer.get(from);
+    if (current === undefined || current.link !== undefined || current.offerId !== offerId) return;
+    this.ended(current);
+    this.#options.handler.declined?.(from);
+  }
+
+  /** `offerId`: the offer it answers; its own when `undefined`. */
+  #begin(peerId: PeerId, offerId: string | undefined): Attempt {
+    const attempt = this.#links.newAttempt(this, peerId, offerId);
     this.#byPeer.set(peerId, attempt);
     this.#links.network.clock.schedule(CONNECT_TIMEOUT_MS, () => {
       if (attempt.link === undefined && !attempt.over) this.#fail(attempt, 'timed out');
@@ -337,6 +355,11 @@ function wrongBlock(header: Uint8Array, length: number): Uint8Array {
   frame.set(header);
   makeWrong(frame, BLOCK_HEADER_BYTES);
   return frame;
+}
+
+function declinedIn(data: unknown): string | undefined {
+  const item: unknown = Array.isArray(data) ? data[0] : data;
+  return typeof item === 'object' && item !== null && 'declined' in item ? String(item.declined) : undefined;
 }
 
 function idsOf(data: unknown): number[] {

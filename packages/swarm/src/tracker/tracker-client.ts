@@ -29,7 +29,9 @@ export type OpenWebSocket = (url: string, protocol: string) => WebSocketLike;
 
 /** What a tracker client tells. `url` is the tracker's. */
 export interface TrackerHandler {
-  /** Admitted, for the first time or again, under a new peer id: everything is to be announced. */
+  /** Hello was just said on a new socket. What is announced now is heard right after it, a round trip sooner than its answer. */
+  greeted(): void;
+  /** Admitted, for the first time or again, under a new peer id. */
   up(welcome: WelcomeReply, url: string): void;
   message(message: Exclude<TrackerMessage, WelcomeReply>): void;
   /** The socket is gone, or did not come about. The client tries again by itself, unless all refused it. */
@@ -80,6 +82,8 @@ export class TrackerClient {
   /** Ends the wait for an answer. */
   #stopWaiting: (() => void) | undefined;
   #giveUp: (reason: string) => void = () => undefined;
+  /** Whether hello was said on the socket. */
+  #greeted = false;
   #admitted = false;
   #closed = false;
 
@@ -88,7 +92,12 @@ export class TrackerClient {
     this.#rota = new TrackerRota(options);
   }
 
-  /** Whether messages reach the tracker now. */
+  /** Whether messages can be sent: the tracker takes them in after hello. */
+  get isOpen(): boolean {
+    return this.#greeted;
+  }
+
+  /** Whether the tracker has admitted this listener. */
   get isUp(): boolean {
     return this.#admitted;
   }
@@ -99,7 +108,7 @@ export class TrackerClient {
 
   /** Sends a message; answers false when the tracker is out of reach and it was dropped. */
   send(message: ClientMessage): boolean {
-    if (!this.#admitted || this.#socket?.readyState !== OPEN) return false;
+    if (!this.#greeted || this.#socket?.readyState !== OPEN) return false;
     this.#socket.send(encodeClientMessage(message));
     if (ANSWERED.has(message.type))
       this.#stopWaiting ??= this.#options.after(ANSWER_WITHIN_MS, () =>
@@ -110,6 +119,7 @@ export class TrackerClient {
 
   close(): void {
     this.#closed = true;
+    this.#greeted = false;
     this.#admitted = false;
     this.#stopRetry?.();
     this.#stopRenewal?.();
@@ -153,6 +163,7 @@ export class TrackerClient {
       this.#heard();
       this.#socket = undefined;
       const wasAdmitted = this.#admitted;
+      this.#greeted = false;
       this.#admitted = false;
       if (this.#closed) return;
       handler.down(why, url);
@@ -164,7 +175,10 @@ export class TrackerClient {
       lost(undefined);
     };
     socket.addEventListener('open', () => {
+      if (this.#socket !== socket) return;
       socket.send(helloWith(bearer));
+      this.#greeted = true;
+      handler.greeted();
     });
     socket.addEventListener('message', ({ data }) => {
       if (this.#socket !== socket) return;
