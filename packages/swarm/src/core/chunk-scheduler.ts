@@ -4,7 +4,7 @@ import type { Random } from './env.ts';
 import type { FlowWindowBounds } from './flow-window.ts';
 import { patientChoice, urgentChoice, type OriginView, type TrackerState } from './origin-choice.ts';
 import { claimsLeft, elsewhere, granted, isLease, originStep } from './origin-claims.ts';
-import { OriginPace } from './origin-pace.ts';
+import { GIVE_UP_AFTER_MS, OriginLine } from './origin-line.ts';
 import { ORIGIN, SourceState, type SourceId, type Tier } from './source-state.ts';
 import { askedBefore, canDeliverBy, UNTRIED_MS } from './source-ranking.ts';
 import { TrackDemand, type DemandId } from './track-demand.ts';
@@ -75,11 +75,6 @@ const TRIAL_MS = 50;
 const MOST_TURNS = 8;
 /** A duplicate is asked for when the deadline is nearer than this and the first source is late. */
 const ENDGAME_MS = 1_000;
-/** Pauses after the origin failed: twice as long each time, in milliseconds. */
-const ORIGIN_FIRST_PAUSE_MS = 500;
-const ORIGIN_LONGEST_PAUSE_MS = 30_000;
-/** How long a failing origin is tried again before those who wait are told, in milliseconds. */
-const GIVE_UP_AFTER_MS = 3_000;
 /** A reader that has its bytes often wants the next at once: tracks are prefetched after this much quiet, in milliseconds. */
 const PREFETCH_AFTER_MS = 250;
 /** How often the order of chunks follows what others hold, where it does, in milliseconds. */
@@ -105,15 +100,7 @@ export class ChunkScheduler {
   readonly #order: ChunkOrder;
   readonly #tracks = new Map<TrackKey, TrackDemand>();
   readonly #peers = new Map<SourceId, SourceState>();
-  readonly #origin: {
-    readonly pace: OriginPace;
-    /** Chunk → when it was asked for. */
-    readonly outstandingChunks: Map<WantedChunk, number>;
-    pausedUntilMs: number;
-    pauseMs: number;
-    /** When the first of the requests was made that have failed since anything came. */
-    failingSinceMs: number | undefined;
-  };
+  readonly #origin = new OriginLine();
   /** When each demand was made: a failure before it is no answer to it. */
   readonly #demandedMs = new Map<DemandId, number>();
   /** Since when peers are to be expected: when the tracker answered, or the first of the present ones was linked. */
@@ -141,13 +128,6 @@ export class ChunkScheduler {
     this.#order = order;
     this.#policy = policy;
     this.#random = random;
-    this.#origin = {
-      pace: new OriginPace(),
-      outstandingChunks: new Map(),
-      pausedUntilMs: 0,
-      pauseMs: 0,
-      failingSinceMs: undefined,
-    };
   }
 
   setPolicy(policy: SourcePolicy, nowMs: number): SchedulerCommand[] {
@@ -215,8 +195,7 @@ export class ChunkScheduler {
     if (deadlineMs - nowMs < URGENT_MS) this.#recallPrefetch();
     this.#demandedMs.set(id, nowMs);
     if (deadlineMs !== Number.POSITIVE_INFINITY) this.#listenedMs = nowMs;
-    const origin = this.#origin;
-    origin.pausedUntilMs = Math.min(origin.pausedUntilMs, nowMs + ORIGIN_FIRST_PAUSE_MS);
+    this.#origin.wantedAgain(nowMs);
     return this.#plan(nowMs);
   }
 
@@ -371,7 +350,7 @@ export class ChunkScheduler {
     for (const flight of wanted.flightsOf(block).slice()) {
       this.#cancel(track, wanted, block, flight.source);
     }
-    if (wanted.isComplete || !wanted.isAskedOf(ORIGIN)) this.#originDone(wanted);
+    if (wanted.isComplete || !wanted.isAskedOf(ORIGIN)) this.#origin.ended(wanted);
     if (wanted.isComplete) track.complete(chunk);
     const peer = this.#peers.get(from);
     if (peer !== undefined && !peer.isWorthAsking) return this.#flush();
@@ -415,19 +394,9 @@ export class ChunkScheduler {
 
   /** No mirror gave the rest of a run. */
   originFailed(key: TrackKey, chunk: number, span: BlockSpan, nowMs: number): SchedulerCommand[] {
-    const origin = this.#origin;
     const wanted = this.#tracks.get(key)?.chunk(chunk);
     this.#landSpan(ORIGIN, wanted, span);
-    origin.failingSinceMs ??=
-      (wanted === undefined ? undefined : origin.outstandingChunks.get(wanted)) ?? nowMs;
-    if (wanted !== undefined) this.#originDone(wanted);
-    if (nowMs >= origin.pausedUntilMs) {
-      origin.pauseMs = Math.min(
-        ORIGIN_LONGEST_PAUSE_MS,
-        origin.pauseMs === 0 ? ORIGIN_FIRST_PAUSE_MS : origin.pauseMs * 2,
-      );
-      origin.pausedUntilMs = nowMs + origin.pauseMs;
-    }
+    this.#origin.failed(wanted, nowMs);
     return this.#plan(nowMs);
   }
 
@@ -610,8 +579,7 @@ export class ChunkScheduler {
 
   /** One chunk at a time, so that who comes to wait finds the line free. */
   #mayPrefetchFromOrigin(chunk: WantedChunk): boolean {
-    const { outstandingChunks } = this.#origin;
-    return this.#mayPrefetch && (outstandingChunks.size === 0 || outstandingChunks.has(chunk));
+    return this.#mayPrefetch && (this.#origin.size === 0 || this.#origin.has(chunk));
   }
 
   /** Takes back what is prefetched: somebody is about to wait. */
@@ -737,9 +705,8 @@ export class ChunkScheduler {
 
   /** Whether the listener prefers the origin, and nothing yet says that it will not give this chunk in time. */
   #isLeftToOrigin(chunk: WantedChunk, nowMs: number): boolean {
-    const { failingSinceMs, pausedUntilMs } = this.#origin;
-    const failing = failingSinceMs !== undefined || nowMs < pausedUntilMs;
-    return this.#policy.preferServerOverP2P && !failing && chunk.deadlineMs - nowMs >= URGENT_MS;
+    if (!this.#policy.preferServerOverP2P || this.#origin.isFailing(nowMs)) return false;
+    return chunk.deadlineMs - nowMs >= URGENT_MS;
   }
 
   #aulaWillGive(key: TrackKey, chunk: WantedChunk, nowMs: number): boolean {
@@ -756,7 +723,7 @@ export class ChunkScheduler {
   }
 
   #planOrigin(nowMs: number): void {
-    if (nowMs < this.#origin.pausedUntilMs) return;
+    if (this.#origin.isPaused(nowMs)) return;
     const view = this.#originView(nowMs);
     let leases = 0;
     for (const track of this.#tracks.values())
@@ -824,7 +791,7 @@ export class ChunkScheduler {
     for (;;) {
       // Where only whole chunks can be proven, a part under way is worth nothing without the rest.
       const completes = !track.originProvesBlocks && chunk.isAskedOf(ORIGIN);
-      if (!completes && this.#urgentBytesAtOrigin(nowMs) >= URGENT_AHEAD_BYTES) return;
+      if (!completes && this.#origin.urgentBytes(nowMs) >= URGENT_AHEAD_BYTES) return;
       const choice = urgentChoice(view, track, chunk, nowMs);
       if (choice.type !== 'fetch') return;
       const isUnheard = chunk.dueMs(choice.run.first) === Number.POSITIVE_INFINITY;
@@ -835,13 +802,13 @@ export class ChunkScheduler {
 
   /** The rest of a chunk that is this listener's to fetch, while nobody waits for anything of the origin. */
   #takePatient(track: TrackDemand, chunk: WantedChunk, nowMs: number): void {
-    const { outstandingChunks, pace } = this.#origin;
-    const another = !outstandingChunks.has(chunk);
-    if (another && (outstandingChunks.size >= ORIGIN_CHUNKS || this.#urgentBytesAtOrigin(nowMs) > 0)) return;
+    const origin = this.#origin;
+    const another = !origin.has(chunk);
+    if (another && (origin.size >= ORIGIN_CHUNKS || origin.urgentBytes(nowMs) > 0)) return;
     const inOrder = this.#givesInOrder(track, nowMs);
     for (let run = chunk.mostPressingIdle(); run !== undefined; run = chunk.mostPressingIdle()) {
       if (inOrder && chunk.dueMs(run.first) === Number.POSITIVE_INFINITY) return;
-      if (inOrder && this.#bytesAtOrigin(Number.POSITIVE_INFINITY) > pace.aheadBytes) return;
+      if (inOrder && origin.bytesDueBefore(Number.POSITIVE_INFINITY) > origin.pace.aheadBytes) return;
       this.#askOrigin(track, chunk, run, true, nowMs);
     }
   }
@@ -853,43 +820,16 @@ export class ChunkScheduler {
   }
 
   #askOrigin(track: TrackDemand, chunk: WantedChunk, run: BlockSpan, whole: boolean, nowMs: number): void {
-    const origin = this.#origin;
     this.#ask(ORIGIN, track, chunk, run, nowMs);
-    if (!origin.outstandingChunks.has(chunk)) origin.pace.asked(chunk, nowMs);
-    origin.outstandingChunks.set(chunk, nowMs);
-    if (nowMs - origin.pausedUntilMs >= GIVE_UP_AFTER_MS) origin.failingSinceMs = undefined;
+    this.#origin.asked(chunk, nowMs);
     if (!whole) return;
-    const etaMs = origin.pace.etaMs(chunk.spanBytes({ first: 0, end: chunk.blocks }));
+    const etaMs = this.#origin.pace.etaMs(chunk.spanBytes({ first: 0, end: chunk.blocks }));
     this.#commands.push({ type: 'fetching', track: track.key, chunk: chunk.chunk, etaMs });
-  }
-
-  /** Bytes under way from the origin that somebody waits for. */
-  #urgentBytesAtOrigin(nowMs: number): number {
-    return this.#bytesAtOrigin(nowMs + 2 * this.#origin.pace.leadMs);
-  }
-
-  /** Bytes under way from the origin that are due before a time; all that somebody waits for when it is infinite. */
-  #bytesAtOrigin(beforeMs: number): number {
-    let bytes = 0;
-    for (const chunk of this.#origin.outstandingChunks.keys()) {
-      if (chunk.deadlineMs >= beforeMs) continue;
-      for (let block = 0; block < chunk.blocks; block++) {
-        if (chunk.dueMs(block) < beforeMs && chunk.isAskedOf(ORIGIN, block)) bytes += chunk.blockBytes(block);
-      }
-    }
-    return bytes;
-  }
-
-  /** A chunk is no longer under way from the origin. */
-  #originDone(chunk: WantedChunk): void {
-    const { outstandingChunks, pace } = this.#origin;
-    if (outstandingChunks.delete(chunk)) pace.ended(chunk, outstandingChunks.size === 0);
   }
 
   /** When the origin failed, demands that no peer could meet either are told. */
   #reportHopeless(nowMs: number): void {
-    const { failingSinceMs: since, pausedUntilMs } = this.#origin;
-    if (since === undefined || nowMs - since < GIVE_UP_AFTER_MS || nowMs >= pausedUntilMs) return;
+    if (!this.#origin.isGivenUp(nowMs)) return;
     for (const track of this.#tracks.values()) {
       const hopeless = track
         .inOrder()
@@ -931,13 +871,7 @@ export class ChunkScheduler {
   }
 
   #arrived(from: SourceId, chunk: WantedChunk | undefined, block: number, nowMs: number): void {
-    if (from === ORIGIN) {
-      this.#origin.pauseMs = 0;
-      this.#origin.pausedUntilMs = 0;
-      this.#origin.failingSinceMs = undefined;
-      if (chunk !== undefined && this.#origin.outstandingChunks.has(chunk))
-        this.#origin.pace.delivered(chunk, chunk.blockBytes(block), false, nowMs);
-    }
+    if (from === ORIGIN) this.#origin.delivered(chunk, block, nowMs);
     const peer = this.#peers.get(from);
     if (chunk?.land(block, from) !== true || peer === undefined) return;
     const bytes = chunk.blockBytes(block);
@@ -976,7 +910,7 @@ export class ChunkScheduler {
     for (let block = 0; block < chunk.blocks; block++) {
       for (const flight of chunk.flightsOf(block).slice()) this.#cancel(track, chunk, block, flight.source);
     }
-    this.#originDone(chunk);
+    this.#origin.ended(chunk);
   }
 
   /** Takes back everything asked of a peer. */
