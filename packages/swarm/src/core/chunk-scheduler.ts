@@ -5,11 +5,12 @@ import type { FlowWindowBounds } from './flow-window.ts';
 import { patientChoice, urgentChoice, type OriginView, type TrackerState } from './origin-choice.ts';
 import { claimsLeft, elsewhere, granted, isLease, originStep } from './origin-claims.ts';
 import { GIVE_UP_AFTER_MS, OriginLine } from './origin-line.ts';
+import { peerChoice, URGENT_MS, type PeerView } from './peer-choice.ts';
 import { ORIGIN, SourceState, type SourceId, type Tier } from './source-state.ts';
-import { askedBefore, canDeliverBy, UNTRIED_MS } from './source-ranking.ts';
+import { askedBefore } from './source-ranking.ts';
 import { TrackDemand, type DemandId } from './track-demand.ts';
 import type { TrackKey } from './track-key.ts';
-import type { BlockSpan, IdleQuery, PrefetchSources, WantedChunk } from './wanted-chunk.ts';
+import type { BlockSpan, PrefetchSources, WantedChunk } from './wanted-chunk.ts';
 
 /** What the shell is to do. Times are on the scheduler's clock. */
 export type SchedulerCommand =
@@ -53,8 +54,6 @@ export interface SourcePolicy {
   readonly preferServerOverP2P: boolean;
 }
 
-/** Below this much time to the deadline nobody is waited for, in milliseconds. */
-const URGENT_MS = 3_000;
 /** Chunks under way from the origin at a time; while somebody waits, only what is waited for. */
 const ORIGIN_CHUNKS = 4;
 /** What is due soon is asked of the origin a little ahead of its last answer, in bytes, so that the line is never idle. */
@@ -69,12 +68,8 @@ const SCARCE_BELOW = 3;
 /** While something is due sooner than this, no more than so much is asked of peers that is not: it would come first. In milliseconds, bytes. */
 const SOON_MS = 1_500;
 const FREE_LINE_BYTES = 131_072;
-/** How long a peer that gave nothing yet has to show that it does before the origin is asked for the same, in milliseconds. */
-const TRIAL_MS = 50;
 /** How often each peer is asked for a few such blocks within one decision. */
 const MOST_TURNS = 8;
-/** A duplicate is asked for when the deadline is nearer than this and the first source is late. */
-const ENDGAME_MS = 1_000;
 /** A reader that has its bytes often wants the next at once: tracks are prefetched after this much quiet, in milliseconds. */
 const PREFETCH_AFTER_MS = 250;
 /** How often the order of chunks follows what others hold, where it does, in milliseconds. */
@@ -519,11 +514,12 @@ export class ChunkScheduler {
     if (this.#policy.preferServerOverP2P) this.#planOrigin(nowMs);
     if (this.#policy.allowDownloadFromPeers) {
       const peers = [...this.#peers.values()].filter((peer) => peer.isUsable(nowMs) && peer.isWorthAsking);
+      const view = this.#peerView();
       peers.sort(askedBefore(this.#policy.prioritizeAulaMembers));
       let again = true;
       for (let turn = 0; again && turn < MOST_TURNS; turn++) {
         again = false;
-        for (const peer of peers) if (this.#fill(peer, peers.length, nowMs)) again = true;
+        for (const peer of peers) if (this.#fill(view, peer, peers.length, nowMs)) again = true;
       }
     }
     this.#planOrigin(nowMs);
@@ -555,7 +551,9 @@ export class ChunkScheduler {
   /** As {@link #plan}, where nothing changed but what one peer can give. */
   #planPeer(peer: SourceState, nowMs: number): SchedulerCommand[] {
     if (this.#policy.allowDownloadFromPeers && peer.isUsable(nowMs) && peer.isWorthAsking) {
-      for (let turn = 0; turn < MOST_TURNS; turn++) if (!this.#fill(peer, this.#peers.size, nowMs)) break;
+      const view = this.#peerView();
+      for (let turn = 0; turn < MOST_TURNS; turn++)
+        if (!this.#fill(view, peer, this.#peers.size, nowMs)) break;
     }
     return this.#flush();
   }
@@ -591,9 +589,9 @@ export class ChunkScheduler {
   }
 
   /** Asks a peer for as much as its window takes; answers whether others should be asked before it is asked again. */
-  #fill(peer: SourceState, among: number, nowMs: number): boolean {
+  #fill(view: PeerView, peer: SourceState, among: number, nowMs: number): boolean {
     while (peer.roomBytes >= LIMITS.blockBytes) {
-      const next = this.#nextFor(peer, nowMs);
+      const next = peerChoice(view, peer, nowMs);
       if (next === undefined) return false;
       const { track, chunk } = next;
       if (chunk.deadlineMs >= nowMs + SOON_MS && this.#keepsLineFree(nowMs)) return false;
@@ -630,96 +628,15 @@ export class ChunkScheduler {
     return false;
   }
 
-  /** The most pressing run that a peer can give: a chunk already asked of it or of nobody before a shared one. */
-  #nextFor(
-    peer: SourceState,
-    nowMs: number,
-  ): { track: TrackDemand; chunk: WantedChunk; run: BlockSpan } | undefined {
-    let own: { track: TrackDemand; chunk: WantedChunk; run: BlockSpan } | undefined;
-    let shared: typeof own;
-    let late: typeof own;
-    for (const key of peer.tracks.keys()) {
-      const track = this.#tracks.get(key);
-      const holdings = peer.tracks.get(key);
-      if (track === undefined || holdings === undefined) continue;
-      for (const chunk of track.inOrder()) {
-        if (own !== undefined && chunk.deadlineMs >= own.chunk.deadlineMs) break;
-        if (chunk.prefetch !== undefined && !this.#mayPrefetch) break;
-        if (!holdings.held.has(chunk.chunk) && !holdings.parts.has(chunk.chunk)) continue;
-        const run = this.#runFor(peer, track, chunk, nowMs);
-        if (run === undefined) {
-          late ??= this.#lateRun(peer, track, chunk, nowMs);
-          continue;
-        }
-        if (this.#isLeftToOrigin(chunk, nowMs)) continue;
-        if (peer.tier !== 'aula' && this.#aulaWillGive(key, chunk, nowMs)) continue;
-        if (!chunk.hasFlights || chunk.isAskedOf(peer.id) || chunk.deadlineMs - nowMs < URGENT_MS) {
-          own = { track, chunk, run };
-          break;
-        }
-        if (shared === undefined || chunk.deadlineMs < shared.chunk.deadlineMs)
-          shared = { track, chunk, run };
-      }
-    }
-    return own ?? shared ?? late;
-  }
-
-  /**
-   * What may be asked of a peer. One not yet tried may not give at all: what is due before that is known, and before the
-   * origin could step in, is not staked on it.
-   */
-  #runFor(peer: SourceState, track: TrackDemand, chunk: WantedChunk, nowMs: number): BlockSpan | undefined {
-    const dueInMs = chunk.deadlineMs - nowMs;
-    if (!chunk.hasIdle) return undefined;
-    const query: IdleQuery = peer.holds(track.key, chunk.chunk)
-      ? {}
-      : { among: peer.partOf(track.key, chunk.chunk) };
-    const soon = dueInMs < UNTRIED_MS;
-    const fromMs = nowMs + this.#origin.pace.leadMs + TRIAL_MS;
-    const isTried = !soon || peer.isTried(nowMs);
-    if (!this.isScarce(track.key, chunk.chunk))
-      return chunk.mostPressingIdle(isTried ? query : { ...query, fromMs });
-    // Who wants the same chunk begins elsewhere in it: then they have different blocks to pass on.
-    const rotatedBy = track.startIn(chunk);
-    return chunk.mostPressingIdle(soon ? { ...query, fromMs, rotatedBy } : { ...query, rotatedBy });
-  }
-
-  /** Endgame: blocks due within a second whose source has not moved for half its time-out. */
-  #lateRun(
-    peer: SourceState,
-    track: TrackDemand,
-    chunk: WantedChunk,
-    nowMs: number,
-  ): { track: TrackDemand; chunk: WantedChunk; run: BlockSpan } | undefined {
-    if (chunk.deadlineMs - nowMs > ENDGAME_MS) return undefined;
-    const run = chunk.firstUnasked(chunk.wanted, peer.id);
-    if (run === undefined) return undefined;
-    const flights = chunk.flightsOf(run.first);
-    const overdue =
-      flights.length === 1 &&
-      flights.every(
-        ({ source, sinceMs }) => nowMs - sinceMs > 250 && (this.#peers.get(source)?.isDoubted(nowMs) ?? true),
-      );
-    return overdue ? { track, chunk, run: { first: run.first, end: run.first + 1 } } : undefined;
-  }
-
-  /** Whether the listener prefers the origin, and nothing yet says that it will not give this chunk in time. */
-  #isLeftToOrigin(chunk: WantedChunk, nowMs: number): boolean {
-    if (!this.#policy.preferServerOverP2P || this.#origin.isFailing(nowMs)) return false;
-    return chunk.deadlineMs - nowMs >= URGENT_MS;
-  }
-
-  #aulaWillGive(key: TrackKey, chunk: WantedChunk, nowMs: number): boolean {
-    if (!this.#policy.prioritizeAulaMembers) return false;
-    for (const peer of this.#peers.values()) {
-      if (
-        peer.tier === 'aula' &&
-        peer.holds(key, chunk.chunk) &&
-        canDeliverBy(peer, chunk.spanBytes(chunk.wanted), chunk.deadlineMs, nowMs)
-      )
-        return true;
-    }
-    return false;
+  #peerView(): PeerView {
+    return {
+      policy: this.#policy,
+      tracks: this.#tracks,
+      peers: this.#peers,
+      origin: this.#origin,
+      mayPrefetch: this.#mayPrefetch,
+      isScarce: (key, chunk) => this.isScarce(key, chunk),
+    };
   }
 
   #planOrigin(nowMs: number): void {

@@ -1,0 +1,133 @@
+import type { OriginLine } from './origin-line.ts';
+import { canDeliverBy, UNTRIED_MS } from './source-ranking.ts';
+import type { SourceId, SourceState } from './source-state.ts';
+import type { TrackDemand } from './track-demand.ts';
+import type { TrackKey } from './track-key.ts';
+import type { BlockSpan, IdleQuery, WantedChunk } from './wanted-chunk.ts';
+
+/** Below this much time to the deadline nobody is waited for, in milliseconds. */
+export const URGENT_MS = 3_000;
+/** How long a peer that gave nothing yet has to show that it does before the origin is asked for the same, in milliseconds. */
+const TRIAL_MS = 50;
+/** A duplicate is asked for when the deadline is nearer than this and the first source is late, in milliseconds. */
+const ENDGAME_MS = 1_000;
+/** A source is not late before it had this long, in milliseconds. */
+const LATE_AFTER_MS = 250;
+
+/** What the choice for a peer depends on beside the peer. */
+export interface PeerView {
+  readonly policy: { readonly prioritizeAulaMembers: boolean; readonly preferServerOverP2P: boolean };
+  readonly tracks: ReadonlyMap<TrackKey, TrackDemand>;
+  readonly peers: ReadonlyMap<SourceId, SourceState>;
+  readonly origin: OriginLine;
+  /** Whether nothing else is wanted, so that tracks may be prefetched. */
+  readonly mayPrefetch: boolean;
+  /** Whether somebody listens to a chunk soon and few hold it. */
+  isScarce(key: TrackKey, chunk: number): boolean;
+}
+
+/** Blocks to ask of a peer. */
+export interface PeerChoice {
+  readonly track: TrackDemand;
+  readonly chunk: WantedChunk;
+  readonly run: BlockSpan;
+}
+
+/** The most pressing run that a peer can give: a chunk already asked of it or of nobody before a shared one. */
+export function peerChoice(view: PeerView, peer: SourceState, nowMs: number): PeerChoice | undefined {
+  let own: PeerChoice | undefined;
+  let shared: PeerChoice | undefined;
+  let late: PeerChoice | undefined;
+  for (const [key, { held, parts }] of peer.tracks) {
+    const track = view.tracks.get(key);
+    if (track === undefined) continue;
+    for (const chunk of track.inOrder()) {
+      if (own !== undefined && chunk.deadlineMs >= own.chunk.deadlineMs) break;
+      if (chunk.prefetch !== undefined && !view.mayPrefetch) break;
+      if (!held.has(chunk.chunk) && !parts.has(chunk.chunk)) continue;
+      const run = runFor(view, peer, track, chunk, nowMs);
+      if (run === undefined) {
+        late ??= lateRun(view, peer, track, chunk, nowMs);
+        continue;
+      }
+      if (isLeftToOrigin(view, chunk, nowMs)) continue;
+      if (peer.tier !== 'aula' && aulaWillGive(view, key, chunk, nowMs)) continue;
+      if (!chunk.hasFlights || chunk.isAskedOf(peer.id) || chunk.deadlineMs - nowMs < URGENT_MS) {
+        own = { track, chunk, run };
+        break;
+      }
+      if (shared === undefined || chunk.deadlineMs < shared.chunk.deadlineMs) shared = { track, chunk, run };
+    }
+  }
+  return own ?? shared ?? late;
+}
+
+/**
+ * What may be asked of a peer. One not yet tried may not give at all: what is due before that is known, and before the
+ * origin could step in, is not staked on it.
+ */
+function runFor(
+  { origin, isScarce }: PeerView,
+  peer: SourceState,
+  track: TrackDemand,
+  chunk: WantedChunk,
+  nowMs: number,
+): BlockSpan | undefined {
+  if (!chunk.hasIdle) return undefined;
+  const query: IdleQuery = peer.holds(track.key, chunk.chunk)
+    ? {}
+    : { among: peer.partOf(track.key, chunk.chunk) };
+  const soon = chunk.deadlineMs - nowMs < UNTRIED_MS;
+  const fromMs = nowMs + origin.pace.leadMs + TRIAL_MS;
+  const isTried = !soon || peer.isTried(nowMs);
+  if (!isScarce(track.key, chunk.chunk))
+    return chunk.mostPressingIdle(isTried ? query : { ...query, fromMs });
+  // Who wants the same chunk begins elsewhere in it: then they have different blocks to pass on.
+  const rotatedBy = track.startIn(chunk);
+  return chunk.mostPressingIdle(soon ? { ...query, fromMs, rotatedBy } : { ...query, rotatedBy });
+}
+
+/** Endgame: blocks due within a second whose source has not moved for half its time-out. */
+function lateRun(
+  { peers }: PeerView,
+  peer: SourceState,
+  track: TrackDemand,
+  chunk: WantedChunk,
+  nowMs: number,
+): PeerChoice | undefined {
+  if (chunk.deadlineMs - nowMs > ENDGAME_MS) return undefined;
+  const run = chunk.firstUnasked(chunk.wanted, peer.id);
+  if (run === undefined) return undefined;
+  const flights = chunk.flightsOf(run.first);
+  const isOverdue =
+    flights.length === 1 &&
+    flights.every(
+      ({ source, sinceMs }) =>
+        nowMs - sinceMs > LATE_AFTER_MS && (peers.get(source)?.isDoubted(nowMs) ?? true),
+    );
+  return isOverdue ? { track, chunk, run: { first: run.first, end: run.first + 1 } } : undefined;
+}
+
+/** Whether the listener prefers the origin, and nothing yet says that it will not give this chunk in time. */
+function isLeftToOrigin({ policy, origin }: PeerView, chunk: WantedChunk, nowMs: number): boolean {
+  if (!policy.preferServerOverP2P || origin.isFailing(nowMs)) return false;
+  return chunk.deadlineMs - nowMs >= URGENT_MS;
+}
+
+function aulaWillGive(
+  { policy, peers }: PeerView,
+  key: TrackKey,
+  chunk: WantedChunk,
+  nowMs: number,
+): boolean {
+  if (!policy.prioritizeAulaMembers) return false;
+  for (const peer of peers.values()) {
+    if (
+      peer.tier === 'aula' &&
+      peer.holds(key, chunk.chunk) &&
+      canDeliverBy(peer, chunk.spanBytes(chunk.wanted), chunk.deadlineMs, nowMs)
+    )
+      return true;
+  }
+  return false;
+}
