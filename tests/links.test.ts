@@ -14,6 +14,26 @@ describe('links', () => {
     expect(swarm.stats().links).toBe(4);
   });
 
+  it('are made to those members who have a place', async () => {
+    const room = await VirtualRoom.open({ tracks: { song: CHUNK } });
+    for (let i = 0; i < 12; i++) room.listener(`full-${i}`, { aulaId: 'aula', maxLinks: 1 });
+    await room.pass(30_000);
+    for (let i = 0; i < 4; i++) room.listener(`free-${i}`, { aulaId: 'aula' });
+    await room.pass(2_000);
+    const { swarm } = room.listener('newcomer', { aulaId: 'aula' });
+    await room.pass(3_000);
+    expect(swarm.stats().links).toBe(4);
+  });
+
+  it('are had at once by each of a crowd, though the first are asked by all', async () => {
+    const room = await VirtualRoom.open({ tracks: { song: 4 * CHUNK } });
+    const crowd = Array.from({ length: 40 }, (_, i) => room.listener(`listener-${i}`, { maxLinks: 6 }).swarm);
+    for (const swarm of crowd) await swarm.prefetch(['song']);
+    await room.pass(4_000);
+    const links = crowd.map((swarm) => swarm.stats().links);
+    expect(Math.min(...links)).toBeGreaterThanOrEqual(3);
+  });
+
   it('carry whichever tracks are wanted, though each end holds more than a link takes', async () => {
     const ids = Array.from({ length: 80 }, (_, i) => `track-${i}`);
     const room = await VirtualRoom.open({ tracks: Object.fromEntries(ids.map((id) => [id, 100_000])) });

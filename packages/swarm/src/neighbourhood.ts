@@ -79,6 +79,8 @@ export class Neighbourhood implements PeerSourceHandler {
   readonly #haves = new HaveNotices();
   readonly #report = new DeliveredReport();
   #cancelTelling: (() => void) | undefined;
+  /** Members of the Aula, as the tracker last named them. */
+  #members: readonly Candidate[] = [];
   #cancelSearch: (() => void) | undefined;
   #searchPauseMs = SEARCH_PAUSES_MS.first;
   readonly #versions = new Map<TrackKey, TrackVersion>();
@@ -165,6 +167,7 @@ export class Neighbourhood implements PeerSourceHandler {
       this.#plan.setTier(peerId, 'global');
     }
     this.#plan.setAulaMembers([]);
+    this.#members = [];
     for (const peer of this.#byNonce.values()) this.#parts.delivery.setTier(peer, 'global');
     if (aulaId === undefined) this.#tracker?.send({ type: 'part' });
     this.#announcements.announceAgain();
@@ -345,8 +348,8 @@ export class Neighbourhood implements PeerSourceHandler {
     if (trackId === undefined || root === undefined) {
       const members = peers.filter(({ tier }) => tier === 'aula');
       this.#plan.setAulaMembers(members.map(({ peerId }) => peerId));
-      this.#link(members, WARM_LINKS - this.#plan.count('aula'), 'warm');
-      return;
+      this.#members = members;
+      return this.#warm();
     }
     const version = this.#versions.get(trackKey(trackId, root));
     if (version === undefined) return;
@@ -435,6 +438,7 @@ export class Neighbourhood implements PeerSourceHandler {
   linkDeclined(peerId: PeerId): void {
     this.#parts.log(`declined by ${peerId}`);
     this.#plan.declined(peerId, this.#parts.clock.nowMs());
+    this.#warm();
     this.#searchOn();
   }
 
@@ -526,6 +530,11 @@ export class Neighbourhood implements PeerSourceHandler {
     const { connect, drop } = this.#plan.choose(candidates, want, this.#parts.clock.nowMs(), purpose);
     for (const peerId of drop) this.#makeRoom(peerId);
     for (const peerId of connect) this.#parts.connector.connect(peerId);
+  }
+
+  /** Links to some members of the Aula before anything is wanted of them. */
+  #warm(): void {
+    this.#link(this.#members, WARM_LINKS - this.#plan.count('aula'), 'warm');
   }
 
   /** Asks for others, where those who were named had no place. */
