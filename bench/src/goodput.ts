@@ -10,6 +10,7 @@ const FRAME_BYTES = 16_384 + 11;
 /** What the library lets be outstanding on a link of each stack at most. */
 const WINDOW_BYTES = { wrtc: 1_048_576, werift: 65_536 } as const;
 const PATIENCE_MS = 180_000;
+const LAST_WORDS_MS = 500;
 
 /** What is compared. */
 export interface GoodputSettings {
@@ -96,7 +97,8 @@ function answerOf(child: ChildProcess): Promise<Answer> {
     });
     child.once('exit', (code) => {
       clearTimeout(timer);
-      reject(new Error(`a process ended with ${code}`));
+      // Its last words may still be in the pipe.
+      setTimeout(() => reject(new Error(`a process ended with ${code}`)), LAST_WORDS_MS);
     });
   });
 }

@@ -103,7 +103,8 @@ export function patientChoice(
 ): PatientChoice {
   if (!chunk.hasIdle) return WAIT;
   if (isMine(view, track, chunk, nowMs)) return PATIENT;
-  const bytes = chunk.spanBytes(chunk.mostPressingIdle() ?? chunk.wanted);
+  const isUnheard = chunk.deadlineMs === Number.POSITIVE_INFINITY;
+  const bytes = isUnheard ? 0 : chunk.spanBytes(chunk.mostPressingIdle() ?? chunk.wanted);
   for (const peer of view.peersOf(track)) {
     const holdings = peer.tracks.get(track.key);
     if (holdings?.held.has(chunk.chunk) === true && givesInTime(peer, bytes, chunk.deadlineMs, nowMs))
