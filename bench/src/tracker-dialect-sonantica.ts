@@ -51,20 +51,17 @@ class Joiner implements DialectPeer {
     this.#events = events;
   }
 
+  /** Announces without waiting for the welcome, as the library does. */
   opened(): void {
     this.#say(HELLO);
+    const { swarms, offers } = this.#shape;
+    this.#say(encodeClientMessage(announcementOf(this.#index % swarms, this.#index, offers)));
+    this.#events.announcing();
   }
 
   heard(text: string): void {
     const message: Heard = JSON.parse(text);
     switch (message.type) {
-      case 'welcome':
-        this.#say(
-          encodeClientMessage(
-            announcementOf(this.#index % this.#shape.swarms, this.#index, this.#shape.offers),
-          ),
-        );
-        return this.#events.announcing();
       case 'peers':
         this.#events.announced();
         return this.#offer(message.peers ?? []);
