@@ -166,6 +166,7 @@ function shapedMaker(
         connect: (peerId) => connector.connect(peerId),
         signal: (from, data) => connector.signal(from, data),
         abandon: (peerId, reason) => connector.abandon(peerId, reason),
+        giveWay: (peerId) => connector.giveWay(peerId),
         close: async () => {
           isClosed = true;
           // What was said last is still on its way through the line.

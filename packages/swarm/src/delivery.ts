@@ -221,6 +221,7 @@ export class Delivery implements SourceSink, TrackVersionHandler {
     ttlMs: number,
   ): void {
     this.#perform(this.#scheduler.claimed(track, granted, heldBy, ttlMs, this.#clock.nowMs()));
+    this.#keepTime();
   }
 
   /** A chunk is held no longer: evicted, dropped from memory, or found damaged. */

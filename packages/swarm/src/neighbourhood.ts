@@ -44,6 +44,10 @@ const TRACKER_WITHIN_MS = 2_000;
 const TURNED_AWAY = 'closed by the peer: no-room';
 /** Peers asked for with an announcement. */
 const WANTED_PEERS = 30;
+/** Messages sent before the welcome at most: a tracker keeps no more than 32 while it looks at a token. */
+const MOST_BEFORE_WELCOME = 16;
+/** Tracks for which others are asked for at a time. */
+const MOST_SEARCHES = 3;
 /** With fewer links and attempts others are asked for when one is declined; the pauses between grow, in milliseconds. */
 const ENOUGH_LINKS = 12;
 const SEARCH_PAUSES_MS = { first: 250, longest: 8_000 };
@@ -81,6 +85,8 @@ export class Neighbourhood implements PeerSourceHandler {
   #cancelTelling: (() => void) | undefined;
   /** Members of the Aula, as the tracker last named them. */
   #members: readonly Candidate[] = [];
+  /** Messages sent since hello, before the welcome. */
+  #saidEarly = 0;
   #cancelSearch: (() => void) | undefined;
   #searchPauseMs = SEARCH_PAUSES_MS.first;
   readonly #versions = new Map<TrackKey, TrackVersion>();
@@ -311,6 +317,8 @@ export class Neighbourhood implements PeerSourceHandler {
 
   trackerGreeted(): void {
     this.#announcements.connected();
+    this.#saidEarly = 0;
+    this.#searchPauseMs = SEARCH_PAUSES_MS.first;
     // A claim is only for who was announced.
     this.#say();
   }
@@ -318,6 +326,7 @@ export class Neighbourhood implements PeerSourceHandler {
   trackerUp(welcome: WelcomeReply): void {
     this.#welcome = welcome;
     this.#announcements.setInterval(welcome.announceIntervalMs);
+    this.#say();
     this.#parts.delivery.setTracker('up');
   }
 
@@ -544,16 +553,17 @@ export class Neighbourhood implements PeerSourceHandler {
       this.#cancelSearch = undefined;
       this.#searchPauseMs = Math.min(SEARCH_PAUSES_MS.longest, 2 * this.#searchPauseMs);
       if (this.#plan.size >= ENOUGH_LINKS) return;
-      for (const { isComplete, manifest } of this.#versions.values()) {
+      const wanted = [...this.#versions.values()].filter(({ isComplete }) => !isComplete);
+      for (const { manifest } of wanted.slice(-MOST_SEARCHES)) {
         const { trackId, root } = manifest;
-        if (!isComplete) this.#tracker?.send({ type: 'find', trackId, root, want: WANTED_PEERS });
+        this.#tracker?.send({ type: 'find', trackId, root, want: WANTED_PEERS });
       }
     });
   }
 
   /** Ends a link, or an attempt at one, for the sake of another. */
   #makeRoom(peerId: PeerId): void {
-    this.#parts.connector.abandon(peerId, 'no-room');
+    this.#parts.connector.giveWay(peerId);
     for (const peer of [...this.#links]) if (peer.peerId === peerId) peer.close('no-room');
   }
 
@@ -601,7 +611,10 @@ export class Neighbourhood implements PeerSourceHandler {
   #say(): void {
     const tracker = this.#tracker;
     if (tracker?.isOpen !== true) return;
-    for (const notice of this.#announcements.due(this.#parts.clock.nowMs())) {
+    const most = tracker.isUp ? Number.POSITIVE_INFINITY : MOST_BEFORE_WELCOME - this.#saidEarly;
+    const notices = this.#announcements.due(this.#parts.clock.nowMs(), most);
+    if (!tracker.isUp) this.#saidEarly += notices.length;
+    for (const notice of notices) {
       const message = this.#messageOf(notice);
       if (message !== undefined) tracker.send(message);
     }

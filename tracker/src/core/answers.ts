@@ -116,7 +116,7 @@ export class Answers {
       case 'claim':
         return this.#claim(peer, message, nowMs);
       case 'have':
-        return this.#have(peer, message);
+        return this.#have(peer, message, nowMs);
       case 'find':
         return this.#find(peer, message);
       case 'join':
@@ -183,14 +183,14 @@ export class Answers {
     return false;
   }
 
-  #have(peer: Peer, message: HaveReport): void {
+  #have(peer: Peer, message: HaveReport, nowMs: number): void {
     const member = this.#announced(peer, message);
     if (member === undefined) return;
     const { chunks, lost = [], released = [] } = message;
     if (![chunks, lost, released].every((list) => this.#areOfTrack(member, 'have', list))) return;
     this.#context.registry.update(member, chunks, lost);
     this.#context.claims.endHeld(member);
-    this.#context.claims.release(member, released);
+    this.#context.claims.release(member, released, nowMs);
     this.totals.haves++;
     this.#addDelivered(message.delivered);
   }

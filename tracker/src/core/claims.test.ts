@@ -133,6 +133,17 @@ describe('a lease', () => {
     expect(second.claim([4, 5])).toEqual({ granted: [4], heldBy: { 5: first.id } });
   });
 
+  it('given back late, again and again, is as one that lapses: nobody keeps a chunk from others so', () => {
+    const { net, first } = swarmOf(2);
+    const granted: number[] = [];
+    for (let round = 0; round < 3; round++) {
+      granted.push(first.claim([0, 1, 2, 3, 4, 5, 6, 7]).granted.length);
+      net.nowMs += 9_000;
+      first.say({ type: 'have', trackId: SONG, root: ROOT, chunks: [], released: [0, 1, 2, 3, 4, 5, 6, 7] });
+    }
+    expect(granted).toEqual([8, 8, 0]);
+  });
+
   it('ends with an announce of the chunk', () => {
     const { net, first } = swarmOf(1);
     first.claim([4, 5]);

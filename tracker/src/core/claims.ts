@@ -71,10 +71,13 @@ export class Claims {
     }
   }
 
-  /** Ends a member's leases on chunks that it no longer fetches. */
-  release(member: Member, chunks: readonly number[]): void {
-    for (const lease of member.peer.leases)
-      if (lease.member === member && chunks.includes(lease.chunk)) this.#end(lease);
+  /** Ends a member's leases on chunks that it no longer fetches; of long ones as of those that lapse. */
+  release(member: Member, chunks: readonly number[], nowMs: number): void {
+    for (const lease of member.peer.leases) {
+      if (lease.member !== member || !chunks.includes(lease.chunk)) continue;
+      if (lease.expiresMs - nowMs < this.ttlMs / 2) this.#lapse(lease, nowMs);
+      else this.#end(lease);
+    }
   }
 
   /** Ends all leases of a member that leaves its swarm. */

@@ -33,6 +33,15 @@ describe('announcing', () => {
     expect(plan.due(20)).toEqual([ANNOUNCE]);
   });
 
+  it('of more tracks than may be said at a time goes on with the others', () => {
+    const plan = new AnnouncePlan();
+    const tracks = ['a@1', 'b@1', 'c@1'] as TrackKey[];
+    for (const track of tracks) plan.add(track);
+    expect(plan.due(0, 0)).toEqual([]);
+    expect(plan.due(0, 2)).toEqual(tracks.slice(0, 2).map((track) => ({ type: 'announce', track })));
+    expect(plan.due(0)).toEqual([{ type: 'announce', track: 'c@1' }]);
+  });
+
   it('waits as long as a tracker that refused it wishes, then happens at once; news wait with it', () => {
     const plan = announced(25_000);
     plan.refused(SONG, 1_000, 30_000);

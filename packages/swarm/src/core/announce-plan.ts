@@ -118,14 +118,16 @@ export class AnnouncePlan {
     return chunks;
   }
 
-  /** What is due now. Whoever performs it has said it. */
-  due(nowMs: number): TrackerNotice[] {
+  /** What is due now, so many notices at most. Whoever performs it has said it. */
+  due(nowMs: number, most = Number.POSITIVE_INFINITY): TrackerNotice[] {
+    if (most <= 0) return [];
     const notices: TrackerNotice[] = [];
     if (this.#inAula && (this.#joinedMs === undefined || nowMs - this.#joinedMs >= this.#intervalMs)) {
       this.#joinedMs = nowMs;
       notices.push({ type: 'join' });
     }
     for (const [track, news] of this.#tracks) {
+      if (notices.length >= most) break;
       if (nowMs < news.notBeforeMs) continue;
       const everyMs = news.searching ? Math.min(SEARCH_EVERY_MS, this.#intervalMs) : this.#intervalMs;
       if (news.announcedMs === undefined || nowMs - news.announcedMs >= everyMs) {

@@ -407,7 +407,11 @@ export class ChunkScheduler {
     if (track === undefined) return [];
     for (const index of grantedChunks) {
       const chunk = track.chunk(index);
-      if (chunk !== undefined) chunk.claim = granted(ttlMs, nowMs);
+      if (chunk === undefined) continue;
+      chunk.claim = granted(ttlMs, nowMs);
+      if (chunk.isWanted) continue;
+      chunk.leftMs ??= nowMs;
+      this.#hasLeft = true;
     }
     if (heldBy.size > 0) track.alone = false;
     track.claimAgainMs = grantedChunks.length > 0 ? nowMs : nowMs + CLAIM_AGAIN_MS;

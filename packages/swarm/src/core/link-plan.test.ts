@@ -199,10 +199,10 @@ describe('where all come at once', () => {
     const plan = new LinkPlan(4);
     plan.setAulaMembers(peers('aula', 2).map(({ peerId }) => peerId));
     plan.choose([...peers('aula', 2), ...peers('global', 2)], 4, 0);
-    expect(plan.accept(id('comer', 0), 'global', 0)).toEqual({ welcome: true, drop: id('global', 0) });
-    expect(plan.accept(id('comer', 1), 'aula', 0)).toEqual({ welcome: true, drop: id('global', 1) });
+    expect(plan.accept(id('comer', 0), 'global', 0)).toEqual({ welcome: true, drop: id('global', 1) });
+    expect(plan.accept(id('comer', 1), 'aula', 0)).toEqual({ welcome: true, drop: id('global', 0) });
     expect(plan.accept(id('comer', 2), 'global', 0)).toEqual({ welcome: false });
-    expect(plan.accept(id('comer', 3), 'aula', 0)).toEqual({ welcome: true, drop: id('aula', 0) });
+    expect(plan.accept(id('comer', 3), 'aula', 0)).toEqual({ welcome: true, drop: id('aula', 1) });
     expect(plan.size).toBe(4);
     expect(plan.isOut(id('global', 0))).toBe(false);
   });
@@ -215,6 +215,18 @@ describe('where all come at once', () => {
     expect(plan.isOut(id('global', 0))).toBe(false);
     expect(plan.choose(peers('global', 1), 1, 15_999, 'needed').connect).toEqual([]);
     expect(plan.choose(peers('global', 1), 1, 16_000).connect).toEqual([id('global', 0)]);
+  });
+
+  it('who declines twice is not waited for', () => {
+    const plan = new LinkPlan(4);
+    for (const atMs of [0, 16_000]) {
+      plan.choose(peers('global', 1), 1, atMs);
+      plan.declined(id('global', 0), atMs);
+    }
+    expect(plan.isOut(id('global', 0))).toBe(true);
+    expect(plan.accept(id('global', 0), 'global', 17_000).welcome).toBe(true);
+    plan.opened(id('global', 0), 17_100);
+    expect(plan.isOut(id('global', 0))).toBe(false);
   });
 });
 

@@ -151,6 +151,7 @@ export class LinkPlan {
     place.openedMs = nowMs;
     place.usedMs = nowMs;
     this.#notBefore.delete(peerId);
+    this.#full.delete(peerId);
   }
 
   /** A block went over the link, either way. */
@@ -222,18 +223,17 @@ export class LinkPlan {
   /** It is in reach, and has no place for a link now. */
   declined(peerId: PeerId, nowMs: number): void {
     this.ended(peerId);
+    // Who declines again gives nothing for now, whatever it holds.
+    if (this.#full.has(peerId)) remember(this.#notBefore, peerId, nowMs + RETRY_AFTER_MS, nowMs);
     remember(this.#full, peerId, nowMs + FULL_MS, nowMs);
   }
 
   /** The attempt of ours that gives its place to who comes by itself; others' before the Aula's. */
   #attemptInsteadOf(tier: Tier): PeerId | undefined {
-    let attempt: PeerId | undefined;
-    for (const [peerId, place] of this.#places) {
-      if (!place.isOurs || place.openedMs !== undefined) continue;
-      if (place.tier === 'global') return peerId;
-      if (tier === 'aula') attempt ??= peerId;
-    }
-    return attempt;
+    // The latest of them, which has come the least far.
+    const attempts = [...this.#places].filter(([, place]) => place.isOurs && place.openedMs === undefined);
+    const other = attempts.findLast(([, place]) => place.tier === 'global');
+    return (other ?? (tier === 'aula' ? attempts.at(-1) : undefined))?.[0];
   }
 
   /** Whether one more link of this tier fits. */

@@ -117,10 +117,14 @@ describe('what is known of a peer', () => {
     p.lastProgressMs = 60_000;
     p.timedOut(63_000);
     expect(p.isHopeless(63_000)).toBe(true);
-    expect(p.isUsable(70_000)).toBe(false);
-    p.ponged(10, 70_100);
-    expect(p.isUsable(70_100)).toBe(true);
-    expect(p.isHopeless(70_100)).toBe(false);
+    expect(p.isUsable(72_900)).toBe(false);
+    expect(p.isUsable(73_000)).toBe(true);
+    p.lastProgressMs = 80_000;
+    p.timedOut(83_000);
+    expect(p.isHopeless(83_000)).toBe(true);
+    p.ponged(10, 90_000);
+    expect(p.isUsable(90_000)).toBe(true);
+    expect(p.isHopeless(90_000)).toBe(false);
   });
 
   it('holds chunks of the tracks it opened', () => {

@@ -19,6 +19,8 @@ const TRIED_AFTER_MS = 2_000;
 const PATIENT_TIMEOUT_MS = 5_000;
 /** While blocks are due a peer is pinged every second: one that gives no sign of life for this long is not waited for, in milliseconds. */
 const ALIVE_WITHIN_MS = 2_500;
+/** A link whose other end is gone is closed within this time; one that stands was only held up. In milliseconds. */
+const LOST_FOR_MS = 10_000;
 
 /** A peer that will not be asked for longer than this, and gave nothing for so long, is nobody to wait for, in milliseconds. */
 const HOPELESS_AFTER_MS = 1_500;
@@ -59,8 +61,8 @@ export class SourceState {
   lastProgressMs = 0;
   /** When it last gave a sign of life. */
   #aliveMs: number;
-  /** Whether it let blocks wait and left pings unanswered: it is most likely gone. */
-  #isLost = false;
+  /** Until when it is taken for gone: it let blocks wait and left pings unanswered. */
+  #lostUntilMs = Number.NEGATIVE_INFINITY;
 
   /** `linkedMs`: when the link was made, on the scheduler's clock. */
   constructor(id: SourceId, tier: Tier, bounds: FlowWindowBounds, linkedMs = Number.NEGATIVE_INFINITY) {
@@ -78,12 +80,12 @@ export class SourceState {
 
   /** Whether it may be asked: neither snubbed nor, after it let blocks wait, without a sign of life since. */
   isUsable(nowMs: number): boolean {
-    return this.health.usable(nowMs) && !this.#isLost;
+    return this.health.usable(nowMs) && nowMs >= this.#lostUntilMs;
   }
 
   /** Whether who waits for it waits in vain: it lied, or gives no sign of life, or is out for a while and has long given nothing. */
   isHopeless(nowMs: number): boolean {
-    if (this.health.banned || this.#isLost) return true;
+    if (this.health.banned || nowMs < this.#lostUntilMs) return true;
     const givenMs = Math.max(this.lastGaveMs, this.linkedMs);
     return this.health.isOutFor(HOPELESS_AFTER_MS, nowMs) && nowMs - givenMs >= GIVES_WITHIN_MS;
   }
@@ -134,7 +136,7 @@ export class SourceState {
   /** It answered a ping. */
   ponged(roundTripMs: number, nowMs: number): void {
     this.#aliveMs = nowMs;
-    this.#isLost = false;
+    this.#lostUntilMs = Number.NEGATIVE_INFINITY;
     this.window.pinged(roundTripMs);
   }
 
@@ -144,7 +146,7 @@ export class SourceState {
     this.lastProgressMs = nowMs;
     this.lastGaveMs = nowMs;
     this.#aliveMs = nowMs;
-    this.#isLost = false;
+    this.#lostUntilMs = Number.NEGATIVE_INFINITY;
     this.gaveBytes += bytes;
     this.health.delivered();
   }
@@ -162,7 +164,7 @@ export class SourceState {
 
   /** Blocks waited too long for it. */
   timedOut(nowMs: number): void {
-    this.#isLost = !this.#isAlive(nowMs);
+    if (!this.#isAlive(nowMs)) this.#lostUntilMs = nowMs + LOST_FOR_MS;
     this.health.timedOut(nowMs);
   }
 

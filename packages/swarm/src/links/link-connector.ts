@@ -8,6 +8,8 @@ export interface LinkConnector {
   signal(from: PeerId, data: unknown): void;
   /** Gives up an attempt. A link that stands is left alone. */
   abandon(peerId: PeerId, reason: string): void;
+  /** Gives up an attempt for want of a place, and tells the other end. A link that stands is left alone. */
+  giveWay(peerId: PeerId): void;
   /** Ends every attempt and every link it made; resolves when nothing of them keeps the process alive. */
   close(): Promise<void>;
 }

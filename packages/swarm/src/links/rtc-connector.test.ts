@@ -509,6 +509,44 @@ describe('a connector whose connections stay silent', () => {
     expect([made.low.has(HIGH), made.high.size]).toEqual([false, 0]);
   });
 
+  it('tells the other end that an attempt gives way, whoever began it', async () => {
+    for (const giver of ['low', 'high'] as const) {
+      const told: string[] = [];
+      const { clock, pair: made } = silent({
+        handler: {
+          send: (to, data) => void (to === LOW ? made.low : made.high).signal(to === LOW ? HIGH : LOW, data),
+          link: () => undefined,
+          failed: (peerId) => void told.push(`failed ${peerId}`),
+          declined: (peerId) => void told.push(`declined by ${peerId}`),
+        },
+      });
+      made.low.connect(HIGH);
+      await clock.advanceAsync(1_000);
+      expect([made.low.has(HIGH), made.high.has(LOW)]).toEqual([true, true]);
+      made[giver].giveWay(giver === 'low' ? HIGH : LOW);
+      await clock.advanceAsync(1_000);
+      expect(told).toContain(`declined by ${giver === 'low' ? LOW : HIGH}`);
+      expect([made.low.has(HIGH), made.high.has(LOW)]).toEqual([false, false]);
+    }
+  });
+
+  it('says no to a peer once in fifteen seconds', async () => {
+    let told = 0;
+    const { clock, pair: made } = silent({
+      handler: {
+        send: () => void told++,
+        link: () => undefined,
+        failed: () => undefined,
+        accepts: () => false,
+      },
+    });
+    for (let i = 0; i < 5; i++) made.low.signal(HIGH, OFFER);
+    expect(told).toBe(1);
+    await clock.advanceAsync(15_000);
+    made.low.signal(HIGH, OFFER);
+    expect(told).toBe(2);
+  });
+
   it('does not take a no to an earlier offer for one to this', async () => {
     const { clock, pair: made } = silent();
     made.held = true;

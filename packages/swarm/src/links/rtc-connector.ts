@@ -10,6 +10,9 @@ import { scheduleTimeout, type RtcIceServer, type RtcImplementation, type Schedu
 const CONNECT_TIMEOUT_MS = 15_000;
 /** Connections at once: strangers cannot make us open without end. */
 const MAX_CONNECTIONS = 100;
+/** Each peer is told no once within this time, and no more peers than this. */
+const DECLINED_LATELY_MS = 15_000;
+const MOST_DECLINED = 100;
 
 /** Whom an {@link RtcConnector} tells. */
 export interface RtcConnectorHandler {
@@ -49,6 +52,9 @@ export class RtcConnector implements LinkConnector {
   readonly #byPeer = new Map<PeerId, RtcNegotiation>();
   /** All whose resources are still held, those being closed included. */
   readonly #held = new Set<RtcNegotiation>();
+  /** Whom there was no place for of late. */
+  readonly #declinedLately = new Set<PeerId>();
+  #cancelForgetting: (() => void) | undefined;
   #closed = false;
   #whenReleased: (() => void) | undefined;
 
@@ -93,13 +99,11 @@ export class RtcConnector implements LinkConnector {
     }
     const { description, declined } = signal;
     if (declined !== undefined) {
-      if (current !== undefined && !current.isOpen && current.isAbout(declined))
+      if (current !== undefined && !current.isOpen && current.begunWith === declined)
         this.#declined(from, current);
       return;
     }
     if (description?.type !== 'offer' || current?.knows(description)) {
-      // The answer to an offer that was given up for want of room.
-      if (current === undefined && description?.re !== undefined) this.#decline(from, description.re);
       current?.receive(signal);
       return;
     }
@@ -120,12 +124,20 @@ export class RtcConnector implements LinkConnector {
     if (current !== undefined && !current.isOpen) current.end(reason);
   }
 
+  giveWay(peerId: PeerId): void {
+    const current = this.#byPeer.get(peerId);
+    if (current === undefined || current.isOpen) return;
+    if (current.begunWith !== undefined) this.#decline(peerId, current.begunWith);
+    current.end('its place was needed');
+  }
+
   /**
    * Closes every link and attempt. Resolves when all their resources are free, within about a second: a
    * process that holds a connection does not exit.
    */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#cancelForgetting?.();
     const released = new Promise<void>((resolve) => {
       this.#whenReleased = resolve;
     });
@@ -133,7 +145,14 @@ export class RtcConnector implements LinkConnector {
     if (this.#held.size > 0) await released;
   }
 
+  /** Says no, seldom enough that nobody's offers make this listener say more than the tracker takes. */
   #decline(peerId: PeerId, ufrag: string): void {
+    if (this.#declinedLately.has(peerId) || this.#declinedLately.size >= MOST_DECLINED) return;
+    this.#declinedLately.add(peerId);
+    this.#cancelForgetting ??= (this.#options.schedule ?? scheduleTimeout)(DECLINED_LATELY_MS, () => {
+      this.#cancelForgetting = undefined;
+      this.#declinedLately.clear();
+    });
     this.#options.handler.send(peerId, [{ declined: ufrag }]);
   }
 

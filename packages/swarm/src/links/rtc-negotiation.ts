@@ -59,6 +59,7 @@ export class RtcNegotiation {
   #offers = false;
   /** The `ice-ufrag` of our offer that waits for an answer. */
   #offerUfrag: string | undefined;
+  #begunWith: string | undefined;
   /** The last description of the other end that was applied. */
   #remote: ReadDescription | undefined;
   #held: ReadCandidate[] = [];
@@ -104,9 +105,9 @@ export class RtcNegotiation {
     return this.#phase === 'open';
   }
 
-  /** Whether this is about the offer of that `ice-ufrag`, theirs or ours. */
-  isAbout(ufrag: string): boolean {
-    return ufrag === this.#offerUfrag || ufrag === this.#remote?.ufrag;
+  /** The `ice-ufrag` of the offer with which it began, theirs or ours. */
+  get begunWith(): string | undefined {
+    return this.#begunWith;
   }
 
   /** Whether a description belongs to this connection: a restart, not a new beginning. */
@@ -151,6 +152,7 @@ export class RtcNegotiation {
     if (this.#phase === 'ended') return;
     const sdp = textOf(offer);
     this.#offerUfrag = ufragOf(sdp);
+    this.#begunWith ??= this.#offerUfrag;
     this.#sent = 0;
     // Not awaited: in werift it ends when gathering does, which a silent STUN server can delay by seconds.
     this.#detach(this.#connection.setLocalDescription({ type: 'offer', sdp }));
@@ -164,6 +166,7 @@ export class RtcNegotiation {
       return;
     }
     if (this.#remote !== undefined) this.#hostAddresses = this.#findHostAddresses();
+    this.#begunWith ??= offer.ufrag;
     await this.#applyRemote(offer, candidates);
     const answer = await this.#connection.createAnswer();
     if (this.#phase === 'ended') return;

@@ -138,9 +138,7 @@ export class SimConnector implements LinkConnector {
     const offer = this.#links.attempt(ids[0] ?? 0);
     if (ids.length === 2) {
       const answer = this.#links.attempt(ids[1] ?? 0);
-      // The answer to an offer that was given up for want of room.
-      if (current === undefined) this.#options.handler.send(from, [{ declined: `${ids[0]}` }]);
-      else if (current === offer && answer !== undefined) this.#links.open(offer, answer);
+      if (offer !== undefined && current === offer && answer !== undefined) this.#links.open(offer, answer);
       return;
     }
     if (offer === undefined) return;
@@ -158,6 +156,13 @@ export class SimConnector implements LinkConnector {
   abandon(peerId: PeerId, reason: string): void {
     const attempt = this.#byPeer.get(peerId);
     if (attempt !== undefined && attempt.link === undefined) this.#fail(attempt, reason);
+  }
+
+  giveWay(peerId: PeerId): void {
+    const attempt = this.#byPeer.get(peerId);
+    if (attempt === undefined || attempt.link !== undefined) return;
+    this.#options.handler.send(peerId, [{ declined: attempt.offerId }]);
+    this.ended(attempt);
   }
 
   close(): Promise<void> {
