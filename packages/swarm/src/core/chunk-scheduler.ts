@@ -267,8 +267,7 @@ export class ChunkScheduler {
       holdings.held.delete(chunk);
       holdings.parts.delete(chunk);
     }
-    const peer = lost.length === 0 ? this.#peers.get(id) : undefined;
-    return peer === undefined ? this.#plan(nowMs) : this.#planPeer(peer, nowMs);
+    return this.#plan(nowMs);
   }
 
   /** A peer holds blocks of a chunk that it does not hold whole. */
