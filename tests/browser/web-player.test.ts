@@ -110,6 +110,23 @@ describe.skipIf(skipsBrowser)('the web player', { timeout: 90_000 }, () => {
     );
   });
 
+  it('plays though the button was pressed at the moment the track got its source', async () => {
+    const stage = await setStage();
+    const page = await open(stage, 'lang=en');
+    await page.addInitScript(() => {
+      const source = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, 'src');
+      Object.defineProperty(HTMLMediaElement.prototype, 'src', {
+        ...source,
+        set(this: HTMLMediaElement, url: string) {
+          document.querySelector<HTMLButtonElement>('#play')?.click();
+          source?.set?.call(this, url);
+        },
+      });
+    });
+    await page.reload();
+    await page.waitForFunction(() => (document.querySelector('audio')?.currentTime ?? 0) > 0.5);
+  });
+
   it('says so when the server does not answer', async () => {
     const stage = await setStage();
     await stage.origin.close();

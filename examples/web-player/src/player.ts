@@ -21,6 +21,8 @@ export class Player {
   #via: string | undefined;
   #trouble: 'noOrigin' | 'notPlayable' | undefined;
   #seeking = false;
+  /** Whether a track that is still being opened is to play once it can; `undefined` while none is. */
+  #begins: boolean | undefined;
 
   constructor(swarm: Swarm, text: Text, language: Language) {
     this.#swarm = swarm;
@@ -55,7 +57,7 @@ export class Player {
   }
 
   get isPlaying(): boolean {
-    return !this.#audio.paused;
+    return this.#begins ?? !this.#audio.paused;
   }
 
   speak(text: Text, language: Language): void {
@@ -76,6 +78,7 @@ export class Player {
     this.#listed = listed;
     this.#via = undefined;
     this.#trouble = undefined;
+    this.#begins = begin;
     const track = this.#swarm.open(listed.trackId);
     this.#track = track;
     track.on('chunk', ({ index, tier }) => this.#map.set(index, tier));
@@ -90,16 +93,25 @@ export class Player {
       if (this.#track !== track) return;
       this.#via = via;
       this.#audio.src = url;
-      if (begin) await this.#audio.play();
+      const plays = this.#begins;
+      this.#begins = undefined;
+      if (plays) await this.#audio.play();
     } catch (error) {
-      if (this.#track === track && !isInterruption(error)) this.#failed();
+      if (this.#track !== track) return;
+      this.#begins = undefined;
+      if (!isInterruption(error)) this.#failed();
     }
     this.show();
   }
 
   async toggle(): Promise<void> {
+    if (this.#begins !== undefined) {
+      this.#begins = !this.#begins;
+      return this.show();
+    }
     if (!this.#audio.paused) return this.#audio.pause();
-    if (this.#audio.error !== null && this.#listed !== undefined) return this.choose(this.#listed, true);
+    if ((this.#audio.error !== null || this.#trouble !== undefined) && this.#listed !== undefined)
+      return this.choose(this.#listed, true);
     try {
       await this.#audio.play();
     } catch (error) {
@@ -111,8 +123,8 @@ export class Player {
   show(): void {
     const text = this.#text;
     const listed = this.#listed;
-    this.#play.setAttribute('aria-label', this.#audio.paused ? text.play : text.pause);
-    this.#play.classList.toggle('playing', !this.#audio.paused);
+    this.#play.setAttribute('aria-label', this.isPlaying ? text.pause : text.play);
+    this.#play.classList.toggle('playing', this.isPlaying);
     this.#play.disabled = listed === undefined;
     this.#seek.setAttribute('aria-label', text.seek);
     say('title', listed?.title ?? listed?.trackId ?? '');
