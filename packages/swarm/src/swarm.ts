@@ -1,7 +1,6 @@
 import {
   ChunkSet,
   checkManifest,
-  chunksOf,
   isAulaId,
   isTrackId,
   ProtocolError,
@@ -605,17 +604,8 @@ export class Swarm {
     this.#demands.set(demand, give);
     try {
       const either = AbortSignal.any([signal, give.signal]);
-      const { first, end } = chunksOf(manifest, range);
       // Awaited here: the demand lasts until the bytes are there.
-      if (end - first === 1) return await version.read(range, first, either);
-      const bytes = new Uint8Array(range.end - range.start);
-      const parts: Promise<void>[] = [];
-      for (let chunk = first; chunk < end; chunk++) {
-        const at = Math.max(0, chunk * manifest.chunkSize - range.start);
-        parts.push(version.read(range, chunk, either).then((part) => bytes.set(part, at)));
-      }
-      await Promise.all(parts);
-      return bytes;
+      return await version.read(range, either);
     } catch (error) {
       throw asSwarmError(error);
     } finally {

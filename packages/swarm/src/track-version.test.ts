@@ -177,7 +177,7 @@ describe('reading', () => {
   it('gives bytes as soon as their own blocks are proven, before the chunk is complete', async () => {
     const song = await Song.open(nodeHasher);
     const range = { start: BLOCK + 10, end: 2 * BLOCK + 20 };
-    const read = song.read(range, 0);
+    const read = song.read(range);
     song.prove(0);
     song.block('a', 0, 1);
     await settled();
@@ -192,22 +192,28 @@ describe('reading', () => {
     song.prove(0);
     song.block('a', 0, 0);
     const signal = new AbortController().signal;
-    expect(await song.version.read({ start: 5, end: 50 }, 0, signal)).toEqual(SONG.slice(5, 50));
+    expect(await song.version.read({ start: 5, end: 50 }, signal)).toEqual(SONG.slice(5, 50));
     const range = { start: 131_072 + 7, end: 131_072 + 9 };
-    expect(await song.version.read(range, 1, signal)).toEqual(SONG.slice(range.start, range.end));
+    expect(await song.version.read(range, signal)).toEqual(SONG.slice(range.start, range.end));
   });
 
-  it('gives only the part of a range that lies in the chunk', async () => {
+  it('gives a range over several chunks once all of it is there', async () => {
     const song = await Song.open(nodeHasher, [0]);
-    const bytes = await song.version.read({ start: 131_070, end: 131_080 }, 0, new AbortController().signal);
-    expect(bytes).toEqual(SONG.slice(131_070, 131_072));
+    const range = { start: 131_070, end: 131_080 };
+    const read = song.read(range);
+    await settled();
+    expect(read.done).toBe(false);
+    song.prove(1);
+    song.block('a', 1, 0);
+    await settled();
+    expect(read.bytes).toEqual(SONG.slice(range.start, range.end));
   });
 
   it('gives memory of the caller’s own', async () => {
     const song = await Song.open(nodeHasher, [0]);
     const signal = new AbortController().signal;
-    (await song.version.read({ start: 0, end: 10 }, 0, signal)).fill(0xee);
-    expect(await song.version.read({ start: 0, end: 10 }, 0, signal)).toEqual(SONG.slice(0, 10));
+    (await song.version.read({ start: 0, end: 10 }, signal)).fill(0xee);
+    expect(await song.version.read({ start: 0, end: 10 }, signal)).toEqual(SONG.slice(0, 10));
   });
 
   it('waits again when a held chunk turns out to be lost', async () => {
@@ -216,7 +222,7 @@ describe('reading', () => {
       song.version.lost(chunk);
       return undefined;
     };
-    const read = song.read({ start: 2 * 131_072, end: 2 * 131_072 + 5 }, 2);
+    const read = song.read({ start: 2 * 131_072, end: 2 * 131_072 + 5 });
     await settled();
     expect(read.done).toBe(false);
     song.prove(2);
@@ -228,11 +234,12 @@ describe('reading', () => {
   it('ends with the reason of the signal, before and while it waits', async () => {
     const song = await Song.open(nodeHasher);
     const abort = new AbortController();
-    const waiting = song.version.read({ start: 0, end: 10 }, 0, abort.signal);
+    const waiting = song.version.read({ start: 0, end: 10 }, abort.signal);
     const reason = new SwarmError('origin-unavailable', 'nobody has it');
     abort.abort(reason);
     await expect(waiting).rejects.toBe(reason);
-    await expect(song.version.read({ start: 0, end: 10 }, 0, abort.signal)).rejects.toBe(reason);
+    await expect(song.version.read({ start: 0, end: 10 }, abort.signal)).rejects.toBe(reason);
+    await expect(song.version.read({ start: 0, end: 140_000 }, abort.signal)).rejects.toBe(reason);
     song.prove(0);
     song.block('a', 0, 0);
     await settled();
@@ -290,9 +297,9 @@ class Song {
   }
 
   /** A read that is under way. */
-  read(range: ByteRange, chunk: number): { done: boolean; bytes: Uint8Array | undefined } {
+  read(range: ByteRange): { done: boolean; bytes: Uint8Array | undefined } {
     const read: { done: boolean; bytes: Uint8Array | undefined } = { done: false, bytes: undefined };
-    void this.version.read(range, chunk, new AbortController().signal).then((bytes) => {
+    void this.version.read(range, new AbortController().signal).then((bytes) => {
       read.done = true;
       read.bytes = bytes;
     });

@@ -2,6 +2,7 @@ import {
   ChunkSet,
   LIMITS,
   blockCount,
+  chunksOf,
   withinChunk,
   type BlockRun,
   type ByteRange,
@@ -32,7 +33,9 @@ interface Waiter {
   readonly chunk: number;
   readonly first: number;
   readonly end: number;
+  readonly signal: AbortSignal;
   readonly resolve: (chunkBytes: Uint8Array) => void;
+  readonly reject: (reason: unknown) => void;
 }
 
 /** Either a value now or a promise of it: hashing is synchronous in Node and not in browsers. */
@@ -151,11 +154,28 @@ export class TrackVersion {
     return this.#assemblies.get(chunk)?.covers(first, end) ?? false;
   }
 
-  /**
-   * The part of a range that lies in one chunk, as soon as it is proven; bytes of the caller's own.
-   * Rejects with the reason of `signal` when that fires.
-   */
-  async read(range: ByteRange, chunk: number, signal: AbortSignal): Promise<Uint8Array> {
+  /** A range, as soon as it is proven; bytes of the caller's own. Rejects with the reason of `signal` when that fires. */
+  async read(range: ByteRange, signal: AbortSignal): Promise<Uint8Array> {
+    const { first, end } = chunksOf(this.manifest, range);
+    const give = () => this.#giveUp(signal);
+    signal.addEventListener('abort', give, { once: true });
+    try {
+      if (end - first === 1) return await this.#readChunk(range, first, signal);
+      const bytes = new Uint8Array(range.end - range.start);
+      const parts: Promise<void>[] = [];
+      for (let chunk = first; chunk < end; chunk++) {
+        const at = Math.max(0, chunk * this.manifest.chunkSize - range.start);
+        parts.push(this.#readChunk(range, chunk, signal).then((part) => bytes.set(part, at)));
+      }
+      await Promise.all(parts);
+      return bytes;
+    } finally {
+      signal.removeEventListener('abort', give);
+    }
+  }
+
+  /** The part of a range that lies in one chunk. */
+  async #readChunk(range: ByteRange, chunk: number, signal: AbortSignal): Promise<Uint8Array> {
     const part = withinChunk(this.manifest, chunk, range);
     for (;;) {
       signal.throwIfAborted();
@@ -166,8 +186,22 @@ export class TrackVersion {
       }
       const { first, end } = this.#blocksOf(range, chunk);
       const assembly = this.#assemblies.get(chunk);
-      if (assembly?.covers(first, end) === true) return assembly.bytes.slice(part.start, part.end);
-      return (await this.#wait(chunk, first, end, signal)).slice(part.start, part.end);
+      const bytes =
+        assembly?.covers(first, end) === true
+          ? assembly.bytes
+          : await new Promise<Uint8Array>((resolve, reject) => {
+              this.#waiters.add({ chunk, first, end, signal, resolve, reject });
+            });
+      return bytes.slice(part.start, part.end);
+    }
+  }
+
+  #giveUp(signal: AbortSignal): void {
+    for (const waiter of this.#waiters) {
+      if (waiter.signal !== signal) continue;
+      this.#waiters.delete(waiter);
+      const { reason } = signal;
+      waiter.reject(reason instanceof Error ? reason : new SwarmError('aborted', 'the read was aborted'));
     }
   }
 
@@ -177,28 +211,6 @@ export class TrackVersion {
       first: Math.floor(part.start / LIMITS.blockBytes),
       end: Math.ceil(part.end / LIMITS.blockBytes),
     };
-  }
-
-  #wait(chunk: number, first: number, end: number, signal: AbortSignal): Promise<Uint8Array> {
-    return new Promise((resolve, reject) => {
-      const give = () => {
-        this.#waiters.delete(waiter);
-        reject(
-          signal.reason instanceof Error ? signal.reason : new SwarmError('aborted', 'the read was aborted'),
-        );
-      };
-      const waiter: Waiter = {
-        chunk,
-        first,
-        end,
-        resolve: (bytes) => {
-          signal.removeEventListener('abort', give);
-          resolve(bytes);
-        },
-      };
-      this.#waiters.add(waiter);
-      signal.addEventListener('abort', give, { once: true });
-    });
   }
 
   #prove(assembly: ChunkAssembly, { block, bytes, source }: UnprovenBlock): void {
