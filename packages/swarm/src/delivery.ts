@@ -105,6 +105,10 @@ export class Delivery implements SourceSink, TrackVersionHandler {
     this.#perform(this.#scheduler.setAlone(track, alone, this.#clock.nowMs()));
   }
 
+  setOffered(track: TrackKey, held: readonly ChunkSet[]): void {
+    this.#scheduler.setOffered(track, held);
+  }
+
   originHasNoLeaves(track: TrackKey): void {
     this.#scheduler.setOriginProvesBlocks(track, false);
     this.#perform(this.#scheduler.tick(this.#clock.nowMs()));
@@ -203,6 +207,11 @@ export class Delivery implements SourceSink, TrackVersionHandler {
   /** Bytes a peer gave this listener. */
   gaveBytes(peer: PeerSource): number {
     return this.#scheduler.gaveBytes(peer.id);
+  }
+
+  /** Whether a linked peer takes part in a track. */
+  hasPeers(track: TrackKey): boolean {
+    return this.#scheduler.hasPeers(track);
   }
 
   /** Whether nothing is to be hoped for from this peer now. */

@@ -366,10 +366,12 @@ export class Neighbourhood implements PeerSourceHandler {
     this.#parts.delivery.setAlone(version.key, complete + incomplete <= 1);
     this.#announcements.setSearching(version.key, !version.isComplete && this.#byNonce.size < peers.length);
     if (version.isComplete) return;
-    const candidates = peers.map(({ peerId, tier, have }) => ({
+    const held = peers.map(({ have }) => heldBy(version, have));
+    this.#parts.delivery.setOffered(version.key, held);
+    const candidates = peers.map(({ peerId, tier }, at) => ({
       peerId,
       tier,
-      offers: offersTo(version, have),
+      offers: held[at]?.hasAnyNotIn(version.held) === true,
     }));
     this.#link(candidates, WANTED_PEERS, 'track');
   }
@@ -386,13 +388,17 @@ export class Neighbourhood implements PeerSourceHandler {
   #heardOfClaim({ trackId, root, granted, heldBy, ttlMs }: ClaimedReply): void {
     const mine = [...granted];
     const others = new Map<number, PeerId>();
+    const track = trackKey(trackId, root);
+    const hasOthers = this.#parts.delivery.hasPeers(track);
     for (const [chunk, peerId] of heldBy) {
-      if (this.#isHopeless(peerId)) mine.push(chunk);
+      // Who has no place for us has places for others, and they for us.
+      const isFull = !hasOthers && this.#plan.isRefusing(peerId);
+      if (isFull || this.#isHopeless(peerId)) mine.push(chunk);
       else others.set(chunk, peerId);
     }
     const elsewhere = Array.from(others, ([chunk, peerId]) => `${chunk} by ${peerId}`);
     this.#parts.log(`may fetch ${[...mine, ...elsewhere].join(', ') || 'nothing'} of ${trackId}`);
-    this.#parts.delivery.claimed(trackKey(trackId, root), mine, others, ttlMs);
+    this.#parts.delivery.claimed(track, mine, others, ttlMs);
   }
 
   /** Whether who waits for this peer waits in vain: a liar, one that does not give, one out of reach. */
@@ -646,11 +652,11 @@ export class Neighbourhood implements PeerSourceHandler {
   }
 }
 
-/** Whether a peer that says it holds this has something that is lacking here. What makes no sense is nothing. */
-function offersTo({ held, manifest }: TrackVersion, have: HaveText): boolean {
+/** What a peer says it holds; what makes no sense is nothing. */
+function heldBy({ manifest: { chunkCount } }: TrackVersion, have: HaveText): ChunkSet {
   try {
-    return ChunkSet.fromText(manifest.chunkCount, have).hasAnyNotIn(held);
+    return ChunkSet.fromText(chunkCount, have);
   } catch {
-    return false;
+    return ChunkSet.none(chunkCount);
   }
 }

@@ -698,6 +698,66 @@ describe('parts of a chunk', () => {
   });
 });
 
+describe('where a crowd waits for what one of them fetches', () => {
+  /** The tracker named four who hold `held`, and said that one of them fetches chunk 0. */
+  function waiting({ seed = 1, held = [] as number[], dueInMs = 800, named = 4 } = {}): Rig {
+    const rig = new Rig({ tracker: 'up', seed });
+    const each = Array.from({ length: named }, () => ChunkSet.of(16, held));
+    rig.scheduler.setOffered(KEY, each);
+    rig.wantChunk(0, dueInMs);
+    rig.claimed([], [[0, 'x']]);
+    return rig;
+  }
+
+  it('each takes one block of its own choice from the origin, once', () => {
+    const firsts = new Set<number | undefined>();
+    for (let seed = 1; seed <= 12; seed++) {
+      const rig = waiting({ seed });
+      rig.pass(100);
+      expect(rig.fetches(ORIGIN)).toMatchObject([{ chunk: 0, count: 1 }]);
+      firsts.add(rig.fetches(ORIGIN)[0]?.first);
+    }
+    expect(firsts.size).toBeGreaterThan(3);
+  });
+
+  it('nobody does who has time, or company that holds it', () => {
+    for (const how of [{ dueInMs: 4_000 }, { held: [0] }, { named: 1 }])
+      expect(waiting(how).fetches(ORIGIN)).toEqual([]);
+    const linked = new Rig({ tracker: 'up' });
+    linked.peer('p', 'aula', [0]);
+    linked.scheduler.setOffered(
+      KEY,
+      Array.from({ length: 4 }, () => ChunkSet.none(16)),
+    );
+    linked.wantChunk(0, 800);
+    linked.claimed([], [[0, 'x']]);
+    expect(linked.fetches(ORIGIN)).toEqual([]);
+  });
+
+  it('who has it whole is asked for one block, and for two once it gave', () => {
+    const rig = waiting();
+    for (const id of ['b', 'c', 'd', 'e', 'a']) rig.peer(id, 'aula', id === 'a' ? [0] : [], WINDOW, 0);
+    expect(rig.inFlight('a')).toBe(1);
+    rig.deliver('a', 1);
+    expect(rig.inFlight('a')).toBe(2);
+  });
+});
+
+it('what a peer has under way and should have given is asked of the origin at the last moment', () => {
+  const rig = new Rig({ tracker: 'up' });
+  rig.peer('p', 'aula', [0, 1], 8 * BLOCK);
+  rig.wantChunk(1, 9_000);
+  rig.deliverAll('p');
+  rig.wantChunk(0, 700);
+  expect(rig.inFlight('p')).toBe(8);
+  rig.pass(400);
+  rig.deliver('p', 1);
+  rig.pass(100);
+  expect(rig.inFlight(ORIGIN)).toBe(0);
+  rig.pass(50);
+  expect(rig.inFlight(ORIGIN)).toBe(7);
+});
+
 describe('a line', () => {
   it('is kept free for what is due soon: little else is asked for meanwhile', () => {
     const rig = new Rig();
@@ -743,6 +803,8 @@ describe('a peer not yet tried', () => {
     rig.wantChunk(0, 250);
     expect(rig.inFlight(ORIGIN)).toBe(0);
     rig.pass(100);
+    expect(rig.inFlight(ORIGIN)).toBe(0);
+    rig.pass(100);
     expect(rig.inFlight(ORIGIN)).toBe(8);
   });
 
@@ -760,7 +822,7 @@ it('the next moment of decision is when the origin would have to be asked', () =
   const rig = tracked();
   rig.wantChunk(3, 5_000);
   expect(rig.scheduler.nextDecisionMs(rig.now, rig.now + 100)).toBeUndefined();
-  expect(rig.scheduler.nextDecisionMs(rig.now, rig.now + 5_000)).toBe(rig.now + 4_700);
+  expect(rig.scheduler.nextDecisionMs(rig.now, rig.now + 5_000)).toBe(rig.now + 4_750);
 });
 
 describe('the endgame', () => {

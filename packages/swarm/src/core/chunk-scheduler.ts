@@ -1,5 +1,6 @@
 import { LIMITS, type BlockRun, type ByteRange, type ChunkSet, type Geometry } from '@sonantica/wire';
 import type { ChunkOrder } from './chunk-order.ts';
+import { isScarceAmong, scarceRoom, shareOf } from './crowd.ts';
 import type { Random } from './env.ts';
 import type { FlowWindowBounds } from './flow-window.ts';
 import { patientChoice, urgentChoice, type OriginView, type TrackerState } from './origin-choice.ts';
@@ -63,8 +64,6 @@ const SPREAD_WITHIN_MS = 1_000;
 const SPREAD_BLOCKS = 2;
 /** Peers that gave nothing for this long are not counted on to share what they fetch, in milliseconds. */
 const GIVING_WITHIN_MS = 3_000;
-/** Parts of a chunk are told of while fewer than one in so many peers hold it. */
-const SCARCE_BELOW = 3;
 /** While something is due sooner than this, no more than so much is asked of peers that is not: it would come first. In milliseconds, bytes. */
 const SOON_MS = 1_500;
 const FREE_LINE_BYTES = 131_072;
@@ -165,6 +164,14 @@ export class ChunkScheduler {
     if (track === undefined) return [];
     track.alone = alone;
     return this.#plan(nowMs);
+  }
+
+  /** The tracker named peers of a track; `held`: what each of them holds. */
+  setOffered(key: TrackKey, held: readonly ChunkSet[]): void {
+    const track = this.#tracks.get(key);
+    if (track === undefined) return;
+    track.offered = held;
+    this.#holdingsChanges++;
   }
 
   /** The origin proved to have no leaf hashes of this track: only whole chunks can be proven. */
@@ -284,14 +291,12 @@ export class ChunkScheduler {
     const wanted = this.#tracks.get(key)?.chunk(chunk);
     if (wanted === undefined || wanted.deadlineMs === Number.POSITIVE_INFINITY) return false;
     if (wanted.scarcity?.asOf === this.#holdingsChanges) return wanted.scarcity.isScarce;
-    let holders = 0;
-    let others = 0;
+    const linked: boolean[] = [];
     for (const peer of this.#peers.values()) {
       const held = peer.tracks.get(key)?.held;
-      if (held?.has(chunk) === true) holders++;
-      else if (held !== undefined) others++;
+      if (held !== undefined) linked.push(held.has(chunk));
     }
-    const isScarce = others > 0 && holders * SCARCE_BELOW < others;
+    const isScarce = isScarceAmong(linked, this.#tracks.get(key)?.offered ?? [], chunk);
     wanted.scarcity = { asOf: this.#holdingsChanges, isScarce };
     return isScarce;
   }
@@ -313,6 +318,12 @@ export class ChunkScheduler {
     for (const { chunk, etaMs } of chunks) {
       if (chunk < holdings.held.capacity) holdings.fetching.set(chunk, nowMs + Math.min(etaMs, 60_000));
     }
+  }
+
+  /** Whether a peer in reach takes part in a track. */
+  hasPeers(key: TrackKey): boolean {
+    for (const peer of this.#peers.values()) if (!peer.health.banned && peer.tracks.has(key)) return true;
+    return false;
   }
 
   /** How many peers in reach hold a chunk. */
@@ -459,13 +470,15 @@ export class ChunkScheduler {
    * {@link tick}; `undefined` when there is none.
    */
   nextDecisionMs(nowMs: number, untilMs: number): number | undefined {
-    const { leadMs } = this.#origin.pace;
+    const { leadMs, latestMs } = this.#origin.pace;
     let next: number | undefined;
     for (const track of this.#tracks.values()) {
       for (const chunk of track.inOrder()) {
         if (chunk.deadlineMs - leadMs >= untilMs) break;
-        const dueMs = chunk.nextDueMs(nowMs + leadMs);
-        if (dueMs - leadMs < (next ?? untilMs)) next = dueMs - leadMs;
+        for (const beforeMs of [leadMs, latestMs]) {
+          const atMs = chunk.nextDueMs(nowMs + beforeMs) - beforeMs;
+          if (atMs < (next ?? untilMs)) next = atMs;
+        }
       }
     }
     return next;
@@ -496,16 +509,16 @@ export class ChunkScheduler {
 
   // --- Decisions ---
 
-  /** How long all that peers were asked for takes to come, at the rate at which it comes. */
+  /** How long all that peers were asked for keeps the line busy: at the rate at which it comes, or the origin's if that is more. */
   #lineBusyMs(): number {
     let bytes = 0;
-    let bytesPerSecond = 0;
+    let peersPerSecond = 0;
     for (const { outstandingBytes, window } of this.#peers.values()) {
       if (outstandingBytes === 0 || window.bytesPerSecond === 0) continue;
       bytes += outstandingBytes;
-      bytesPerSecond += window.bytesPerSecond;
+      peersPerSecond += window.bytesPerSecond;
     }
-    return bytes === 0 ? 0 : (bytes * 1000) / bytesPerSecond;
+    return bytes === 0 ? 0 : bytes / Math.max(peersPerSecond / 1000, this.#origin.pace.bytesPerMs ?? 0);
   }
 
   #plan(nowMs: number): SchedulerCommand[] {
@@ -606,14 +619,28 @@ export class ChunkScheduler {
       // Blocks that somebody is about to hear come from several peers side by side.
       const spread = among > 1 && chunk.dueMs(run.first) - nowMs < SPREAD_WITHIN_MS;
       if (spread) run.end = Math.min(run.end, run.first + SPREAD_BLOCKS);
+      const scarce = among > 1 && this.#isShared(track, chunk) && this.isScarce(track.key, chunk.chunk);
+      if (scarce) {
+        const most = scarceRoom(peer.gaveBytes > 0, Math.ceil(peer.outstandingBytes / LIMITS.blockBytes));
+        if (most === 0) return false;
+        run.end = Math.min(run.end, run.first + most);
+      }
       while (end < run.end && bytes + chunk.blockBytes(end) <= room) bytes += chunk.blockBytes(end++);
       if (end === run.first) return false;
       this.#ask(peer.id, track, chunk, { first: run.first, end }, nowMs);
       if (peer.outstandingBytes === 0) peer.lastProgressMs = nowMs;
       peer.outstandingBytes += bytes;
       peer.window.requested(peer.outstandingBytes, nowMs);
-      if (spread) return true;
+      if (spread || scarce) return true;
     }
+    return false;
+  }
+
+  /** Whether others fetch a chunk too, and pass on what they have of it. */
+  #isShared(track: TrackDemand, chunk: WantedChunk): boolean {
+    if (chunk.hasShare) return true;
+    for (const peer of this.#peers.values())
+      if (peer.partOf(track.key, chunk.chunk) !== undefined) return true;
     return false;
   }
 
@@ -658,6 +685,7 @@ export class ChunkScheduler {
         if (chunk.prefetch === 'peers' || (chunk.prefetch === 'any' && !this.#mayPrefetchFromOrigin(chunk)))
           break;
         this.#takeUrgent(view, track, chunk, nowMs);
+        this.#takeShare(track, chunk, nowMs);
         const choice = patientChoice(view, track, chunk, nowMs);
         if (choice.type === 'fetch') this.#takePatient(track, chunk, nowMs);
         else if (chunk.prefetch !== undefined && leases + ask.length > 0) break;
@@ -718,6 +746,15 @@ export class ChunkScheduler {
       if (isUnheard && track.originProvesBlocks && this.#givesInOrder(track, nowMs)) return;
       this.#askOrigin(track, chunk, choice.run, choice.whole, nowMs);
     }
+  }
+
+  /** Something to pass on, while nobody is there who could give it. */
+  #takeShare(track: TrackDemand, chunk: WantedChunk, nowMs: number): void {
+    const share = shareOf(track, chunk, this.#origin.pace, nowMs);
+    if (share === undefined || this.#origin.urgentBytes(nowMs) > 0) return;
+    if (!this.isScarce(track.key, chunk.chunk) || this.#someoneHolds(track, chunk)) return;
+    chunk.hasShare = true;
+    this.#askOrigin(track, chunk, share, false, nowMs);
   }
 
   /** The rest of a chunk that is this listener's to fetch, while nobody waits for anything of the origin. */

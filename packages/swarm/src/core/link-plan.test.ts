@@ -217,16 +217,18 @@ describe('where all come at once', () => {
     expect(plan.choose(peers('global', 1), 1, 16_000).connect).toEqual([id('global', 0)]);
   });
 
-  it('who declines twice is not waited for', () => {
+  it('who declines twice is not asked for a while, though others may have a place with it', () => {
     const plan = new LinkPlan(4);
     for (const atMs of [0, 16_000]) {
       plan.choose(peers('global', 1), 1, atMs);
       plan.declined(id('global', 0), atMs);
     }
-    expect(plan.isOut(id('global', 0))).toBe(true);
-    expect(plan.accept(id('global', 0), 'global', 17_000).welcome).toBe(true);
-    plan.opened(id('global', 0), 17_100);
+    expect(plan.isRefusing(id('global', 0))).toBe(true);
     expect(plan.isOut(id('global', 0))).toBe(false);
+    expect(plan.choose(peers('global', 1), 1, 32_500, 'needed').connect).toEqual([]);
+    expect(plan.accept(id('global', 0), 'global', 33_000).welcome).toBe(true);
+    plan.opened(id('global', 0), 33_100);
+    expect(plan.isRefusing(id('global', 0))).toBe(false);
   });
 });
 

@@ -72,6 +72,8 @@ export class LinkPlan {
   readonly #rested = new Map<PeerId, number>();
   /** Peers that had no place for us: until when they are not asked again. */
   readonly #full = new Map<PeerId, number>();
+  /** Peers that had none again: until when they are not asked once more. */
+  readonly #refusing = new Map<PeerId, number>();
   readonly #banned = new Set<PeerId>();
   readonly #maxLinks: number;
   #aulaMembers: readonly PeerId[] = [];
@@ -107,7 +109,7 @@ export class LinkPlan {
       if (connect.length >= want) break;
       if (this.has(peerId) || this.#banned.has(peerId) || (this.#notBefore.get(peerId) ?? 0) > nowMs)
         continue;
-      if ((this.#full.get(peerId) ?? 0) > nowMs) continue;
+      if (Math.max(this.#full.get(peerId) ?? 0, this.#refusing.get(peerId) ?? 0) > nowMs) continue;
       if (purpose !== 'needed' && (this.#rested.get(peerId) ?? 0) > nowMs) continue;
       if (!this.#hasRoom(tier)) {
         const victim = this.#leastOf(tier, purpose === 'needed' || offers === true, nowMs);
@@ -152,6 +154,7 @@ export class LinkPlan {
     place.usedMs = nowMs;
     this.#notBefore.delete(peerId);
     this.#full.delete(peerId);
+    this.#refusing.delete(peerId);
   }
 
   /** A block went over the link, either way. */
@@ -190,6 +193,11 @@ export class LinkPlan {
     return this.#banned.has(peerId) || this.#notBefore.has(peerId);
   }
 
+  /** Whether a peer has declined again: it gives nothing for now, whatever it holds; others may have it from it. */
+  isRefusing(peerId: PeerId): boolean {
+    return this.#refusing.has(peerId);
+  }
+
   has(peerId: PeerId): boolean {
     return this.#places.has(peerId) || this.#aliases.has(peerId);
   }
@@ -223,8 +231,7 @@ export class LinkPlan {
   /** It is in reach, and has no place for a link now. */
   declined(peerId: PeerId, nowMs: number): void {
     this.ended(peerId);
-    // Who declines again gives nothing for now, whatever it holds.
-    if (this.#full.has(peerId)) remember(this.#notBefore, peerId, nowMs + RETRY_AFTER_MS, nowMs);
+    if (this.#full.has(peerId)) remember(this.#refusing, peerId, nowMs + RETRY_AFTER_MS, nowMs);
     remember(this.#full, peerId, nowMs + FULL_MS, nowMs);
   }
 
@@ -246,7 +253,8 @@ export class LinkPlan {
   get #aulaPlaces(): number {
     const half = Math.floor(this.#maxLinks / 2);
     let members = 0;
-    for (const peerId of this.#aulaMembers) if (!this.isOut(peerId) && ++members >= half) break;
+    for (const peerId of this.#aulaMembers)
+      if (!this.isOut(peerId) && !this.isRefusing(peerId) && ++members >= half) break;
     return members;
   }
 

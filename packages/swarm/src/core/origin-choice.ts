@@ -1,9 +1,9 @@
 import { fetcherRank, isLease, originStep } from './origin-claims.ts';
 import type { OriginPace } from './origin-pace.ts';
 import { canDeliverBy } from './source-ranking.ts';
-import type { SourceId, SourceState } from './source-state.ts';
+import { ORIGIN, type SourceId, type SourceState } from './source-state.ts';
 import type { TrackDemand } from './track-demand.ts';
-import type { BlockSpan, WantedChunk } from './wanted-chunk.ts';
+import type { BlockSpan, Flight, WantedChunk } from './wanted-chunk.ts';
 
 /** `awaited`: it is about to be known whether one answers; who is in no hurry waits for that. */
 export type TrackerState = 'absent' | 'awaited' | 'up';
@@ -15,7 +15,7 @@ const PASSED_ON_MS = 300;
 /** How long past its deadline a block is left to a peer that says it is fetching it, while the origin is slow, in milliseconds. */
 const CONGESTED_PATIENCE_MS = 6_000;
 /** How long a peer that never gave has to begin, while only the origin would be in time, in milliseconds. */
-const TRIAL_MS = 80;
+const TRIAL_MS = 160;
 /** Least time between two ranks of substitutes without a tracker. */
 const SUBSTITUTE_AFTER_MS = 1_000;
 /** How long a chunk may be somebody else's to give, in milliseconds: longer than a lease of the tracker lasts. */
@@ -63,7 +63,10 @@ export function urgentChoice(
   const leads = track.alone ? LEADS_AT_ONCE : 1;
   const congested = pace.isCongested(track.consumptionBytesPerMs);
   // A slow origin is not asked for what is on its way, however long it takes.
-  const doubted = congested ? undefined : { doubted: view.isDoubted };
+  const last = congested ? undefined : lastChance(pace, chunk, nowMs);
+  if (last !== undefined) return { type: 'fetch', run: last, whole };
+  const isInVain = ({ source, sinceMs }: Flight) => view.isDoubted(source) && nowMs - sinceMs >= TRIAL_MS;
+  const doubted = congested ? undefined : { doubted: isInVain };
   const run = whole
     ? chunk.mostPressingIdle(doubted)
     : chunk.mostPressingIdle({ beforeMs: nowMs + leads * pace.leadMs, ...doubted });
@@ -72,9 +75,7 @@ export function urgentChoice(
   if (!whole && dueMs - nowMs >= pace.leadMs) return WAIT;
   const { allowDownloadFromPeers, preferServerOverP2P } = view.policy;
   // Who never gave may be waited for once, and not for long.
-  const inVain = chunk
-    .flightsOf(run.first)
-    .some(({ source, sinceMs }) => view.isDoubted(source) && nowMs - sinceMs >= TRIAL_MS);
+  const inVain = chunk.flightsOf(run.first).some(isInVain);
   for (const peer of allowDownloadFromPeers && !preferServerOverP2P ? view.peersOf(track) : []) {
     const isTrusted = congested || !inVain || !view.isDoubted(peer.id);
     if (
@@ -92,6 +93,13 @@ export function urgentChoice(
   const elsewhere = chunk.claim.state === 'elsewhere' && !waitedLong(chunk, nowMs);
   if (congested && !whole && elsewhere && nowMs < dueMs + CONGESTED_PATIENCE_MS) return WAIT;
   return { type: 'fetch', run, whole };
+}
+
+/** What peers have had under way for a while and should have given: the origin's would just be in time. */
+function lastChance(pace: OriginPace, chunk: WantedChunk, nowMs: number): BlockSpan | undefined {
+  const doubted = ({ source, sinceMs }: Flight) => source !== ORIGIN && nowMs - sinceMs >= TRIAL_MS;
+  const run = chunk.mostPressingIdle({ beforeMs: nowMs + pace.latestMs, doubted });
+  return run !== undefined && chunk.flightsOf(run.first).length > 0 ? run : undefined;
 }
 
 /** What nobody is in a hurry for: only what no peer holds or fetches, and only by leave. */

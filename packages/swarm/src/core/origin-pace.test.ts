@@ -7,7 +7,8 @@ describe('the pace of the origin', () => {
   it('is guessed before anything came', () => {
     const pace = new OriginPace();
     expect(pace.firstByteMs).toBe(100);
-    expect(pace.leadMs).toBe(300);
+    expect(pace.leadMs).toBe(250);
+    expect(pace.latestMs).toBe(200);
     expect(pace.isCongested(1_000)).toBe(false);
   });
 

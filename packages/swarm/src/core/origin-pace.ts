@@ -3,7 +3,9 @@ const FIRST_GUESS_MS = 100;
 /** What it is expected to give before that was measured, in bytes a millisecond: 2 Mbit/s. */
 const FIRST_GUESS_BYTES_PER_MS = 250;
 /** Time kept in hand for what a measurement does not show: a lost packet, a busy server. */
-const MARGIN_MS = 200;
+const MARGIN_MS = 150;
+/** What is left of that at the last moment. */
+const LAST_MARGIN_MS = 100;
 /** Beyond this the line's being busy is no reason to ask earlier, in milliseconds: peers share it as fairly. */
 const MOST_BUSY_MS = 300;
 /** An answer much later than this says no more than that the origin is slow. */
@@ -53,6 +55,11 @@ export class OriginPace {
       LONGEST_LEAD_MS,
       MARGIN_MS + Math.min(MOST_BUSY_MS, this.lineBusyMs) + answerMs + transferMs,
     );
+  }
+
+  /** How long before its deadline a block can be asked of the origin at the latest, in milliseconds: nothing may go wrong then. */
+  get latestMs(): number {
+    return Math.min(this.leadMs, this.leadMs - MARGIN_MS + LAST_MARGIN_MS);
   }
 
   /** Bytes to have under way so that the line is not idle between one answer and the next. */

@@ -11,7 +11,9 @@ export const UNTRIED_MS = 1_000;
 export function askedBefore(aulaFirst: boolean): (a: SourceState, b: SourceState) => number {
   return (a, b) => {
     if (aulaFirst && a.tier !== b.tier) return a.tier === 'aula' ? -1 : 1;
-    return a.expectedMs(LIMITS.blockBytes) - b.expectedMs(LIMITS.blockBytes);
+    const sooner = a.expectedMs(LIMITS.blockBytes) - b.expectedMs(LIMITS.blockBytes);
+    // Of those not yet tried who has little to give is asked for that, and who has all for the rest.
+    return sooner === 0 ? a.heldChunks - b.heldChunks : sooner;
   };
 }
 

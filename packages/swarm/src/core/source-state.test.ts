@@ -34,7 +34,9 @@ describe('a peer is waited for', () => {
     busy.health.timedOut(6_000);
     expect(busy.isHopeless(6_100)).toBe(false);
     busy.health.timedOut(7_000);
-    expect(busy.isHopeless(7_100)).toBe(true);
+    expect(busy.isHopeless(13_900)).toBe(false);
+    busy.health.timedOut(13_950);
+    expect(busy.isHopeless(14_050)).toBe(true);
   });
 
   it('until it lied', () => {

@@ -24,7 +24,7 @@ const LOST_FOR_MS = 10_000;
 
 /** A peer that will not be asked for longer than this, and gave nothing for so long, is nobody to wait for, in milliseconds. */
 const HOPELESS_AFTER_MS = 1_500;
-const GIVES_WITHIN_MS = 3_000;
+const GIVES_WITHIN_MS = 10_000;
 
 /** A pause of its own is forgotten by this much with each block, and never expected to be longer than this, in milliseconds. */
 const GAP_FADES = 0.95;
@@ -94,6 +94,13 @@ export class SourceState {
   isDoubted(nowMs: number): boolean {
     if (this.gaveBytes === 0) return true;
     return this.outstandingBytes > 0 && nowMs - this.lastProgressMs > blockTimeoutMs(this.window.pingMs) / 2;
+  }
+
+  /** Chunks that it holds whole. */
+  get heldChunks(): number {
+    let count = 0;
+    for (const { held } of this.tracks.values()) count += held.size;
+    return count;
   }
 
   holds(track: TrackKey, chunk: number): boolean {

@@ -40,6 +40,8 @@ export class TrackDemand {
   originProvesBlocks = true;
   /** Whether nobody but this listener takes part, as far as the tracker said. */
   alone = false;
+  /** What each peer that the tracker last named held then. */
+  offered: readonly ChunkSet[] = [];
   /** When a lone listener may next tell the tracker what it is fetching, so that whoever comes does not fetch it too. */
   tellAgainMs = Number.NEGATIVE_INFINITY;
   /** When the tracker may be asked again for leave to fetch something. */

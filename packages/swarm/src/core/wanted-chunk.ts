@@ -32,7 +32,7 @@ export interface IdleQuery {
   readonly among?: Uint8Array | undefined;
   /** Begins with this one of them, counted round, whichever is due first. */
   readonly rotatedBy?: number;
-  readonly doubted?: (source: SourceId) => boolean;
+  readonly doubted?: (flight: Flight) => boolean;
 }
 
 /**
@@ -55,6 +55,8 @@ export class WantedChunk {
   elsewhereSinceMs: number | undefined;
   /** Whether few hold it, as of so many changes in who holds what. */
   scarcity: { readonly asOf: number; readonly isScarce: boolean } | undefined;
+  /** Whether a block of it was taken from the origin to be passed on, before anybody was there to pass anything. */
+  hasShare = false;
   /** Since when nobody wants it any more, while it may be this listener's lease. */
   leftMs: number | undefined;
   /** Where it may come from when it is wanted ahead of any use; `undefined` when somebody has use for it. */
@@ -198,7 +200,7 @@ export class WantedChunk {
 
   /**
    * The run of blocks neither proven nor under way that begins with the one due first; `undefined` when all are. Only
-   * blocks due from `fromMs` on and before `beforeMs`, where given; what is under way from `doubted` sources alone counts
+   * blocks due from `fromMs` on and before `beforeMs`, where given; what is under way in `doubted` flights alone counts
    * as if it were not.
    */
   mostPressingIdle({ fromMs, beforeMs, among, rotatedBy, doubted }: IdleQuery = {}): BlockSpan | undefined {
@@ -206,9 +208,7 @@ export class WantedChunk {
     let first: number | undefined;
     const isIdle = (block: number) => {
       const flights = this.#flights.get(block);
-      return (
-        flights === undefined || (doubted !== undefined && flights.every(({ source }) => doubted(source)))
-      );
+      return flights === undefined || (doubted !== undefined && flights.every(doubted));
     };
     const matches = (block: number) =>
       this.#proven[block] === 0 &&

@@ -1,0 +1,53 @@
+import type { ChunkSet } from '@sonantica/wire';
+import type { OriginPace } from './origin-pace.ts';
+import type { TrackDemand } from './track-demand.ts';
+import type { BlockSpan, WantedChunk } from './wanted-chunk.ts';
+
+/** A chunk is scarce while fewer than one in so many of those who take part hold it. */
+const SCARCE_BELOW = 3;
+/** What is due sooner than this and only one fetches is shared out between those who wait for it, in milliseconds. */
+const SHARE_WITHIN_MS = 1_200;
+/** Of a scarce chunk no more than this is asked of one peer at a time, in blocks; of one that gave nothing yet, one. */
+const SCARCE_BLOCKS = 2;
+
+/**
+ * Whether few hold a chunk. `linked`: for each linked peer that takes part in the track, whether it does; while fewer than
+ * half of those whom the tracker named are linked, what it said of them counts.
+ */
+export function isScarceAmong(
+  linked: readonly boolean[],
+  offered: readonly ChunkSet[],
+  chunk: number,
+): boolean {
+  const all = linked.length * 2 < offered.length ? offered.map((held) => held.has(chunk)) : linked;
+  const holders = all.filter(Boolean).length;
+  const others = all.length - holders;
+  return others > 0 && holders * SCARCE_BELOW < others;
+}
+
+/**
+ * Where a crowd waits for a scarce chunk that one of them fetches: the block of it that this listener takes from the
+ * origin, of its own choice, once. So all have something to pass on when their links stand, and not the one alone.
+ * Decision 0015.
+ */
+export function shareOf(
+  track: TrackDemand,
+  chunk: WantedChunk,
+  pace: OriginPace,
+  nowMs: number,
+): BlockSpan | undefined {
+  if (chunk.hasShare || chunk.claim.state !== 'elsewhere' || !track.originProvesBlocks) return undefined;
+  if (chunk.deadlineMs - nowMs >= SHARE_WITHIN_MS || track.offered.length < 2) return undefined;
+  if (pace.isCongested(track.consumptionBytesPerMs)) return undefined;
+  // What is due before would be here too late to be passed on.
+  const run = chunk.mostPressingIdle({ fromMs: nowMs + 2 * pace.leadMs, rotatedBy: track.startIn(chunk) });
+  return run && { first: run.first, end: run.first + 1 };
+}
+
+/**
+ * Blocks of a scarce chunk that may be asked of a peer now. All ask the few who have it whole: who comes to have a part is
+ * soon asked for that.
+ */
+export function scarceRoom(gaveBefore: boolean, outstandingBlocks: number): number {
+  return Math.max(0, (gaveBefore ? SCARCE_BLOCKS : 1) - outstandingBlocks);
+}
