@@ -1,7 +1,12 @@
 import { chunksOf, type BlockRun, type ByteRange, type ChunkSet, type TrackId } from '@sonantica/wire';
 import type { ChunkKeeper } from './chunk-keeper.ts';
 import type { ChunkOrder } from './core/chunk-order.ts';
-import { ChunkScheduler, type SchedulerCommand, type SourcePolicy } from './core/chunk-scheduler.ts';
+import {
+  ChunkScheduler,
+  type ClaimAnswer,
+  type SchedulerCommand,
+  type SourcePolicy,
+} from './core/chunk-scheduler.ts';
 import type { TrackerState } from './core/origin-choice.ts';
 import type { Clock, Random, Timers } from './core/env.ts';
 import type { FlowWindowBounds } from './core/flow-window.ts';
@@ -223,13 +228,8 @@ export class Delivery implements SourceSink, TrackVersionHandler {
     this.#scheduler.pinged(peer.id, roundTripMs, this.#clock.nowMs());
   }
 
-  claimed(
-    track: TrackKey,
-    granted: readonly number[],
-    heldBy: ReadonlyMap<number, string>,
-    ttlMs: number,
-  ): void {
-    this.#perform(this.#scheduler.claimed(track, granted, heldBy, ttlMs, this.#clock.nowMs()));
+  claimed(track: TrackKey, answer: ClaimAnswer): void {
+    this.#perform(this.#scheduler.claimed(track, answer, this.#clock.nowMs()));
     this.#keepTime();
   }
 

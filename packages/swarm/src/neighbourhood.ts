@@ -386,19 +386,22 @@ export class Neighbourhood implements PeerSourceHandler {
   }
 
   #heardOfClaim({ trackId, root, granted, heldBy, ttlMs }: ClaimedReply): void {
-    const mine = [...granted];
+    const heldInVain: number[] = [];
     const others = new Map<number, PeerId>();
     const track = trackKey(trackId, root);
     const hasOthers = this.#parts.delivery.hasPeers(track);
     for (const [chunk, peerId] of heldBy) {
       // Who has no place for us has places for others, and they for us.
       const isFull = !hasOthers && this.#plan.isRefusing(peerId);
-      if (isFull || this.#isHopeless(peerId)) mine.push(chunk);
+      if (isFull || this.#isHopeless(peerId)) heldInVain.push(chunk);
       else others.set(chunk, peerId);
     }
     const elsewhere = Array.from(others, ([chunk, peerId]) => `${chunk} by ${peerId}`);
-    this.#parts.log(`may fetch ${[...mine, ...elsewhere].join(', ') || 'nothing'} of ${trackId}`);
-    this.#parts.delivery.claimed(track, mine, others, ttlMs);
+    const inVain = heldInVain.map((chunk) => `${chunk} in vain`);
+    this.#parts.log(
+      `may fetch ${[...granted, ...elsewhere, ...inVain].join(', ') || 'nothing'} of ${trackId}`,
+    );
+    this.#parts.delivery.claimed(track, { granted, heldBy: others, heldInVain, ttlMs });
   }
 
   /** Whether who waits for this peer waits in vain: a liar, one that does not give, one out of reach. */

@@ -698,6 +698,30 @@ describe('parts of a chunk', () => {
   });
 });
 
+describe('what only somebody holds who gives nothing', () => {
+  function heldInVain(dueInMs: number, sinceMs: number): Rig {
+    const rig = new Rig({ tracker: 'up' });
+    rig.pass(sinceMs);
+    rig.forgetLog();
+    rig.wantChunk(3, dueInMs);
+    rig.claimed([], [], 30_000, [3]);
+    return rig;
+  }
+
+  it('is left to others while they give, until it is due', () => {
+    const rig = heldInVain(20_000, 0);
+    expect(rig.inFlight(ORIGIN)).toBe(0);
+    rig.forgetLog();
+    rig.pass(2_000);
+    expect(claimedIn(rig.log)).toContain(3);
+    expect(heldInVain(2_900, 0).inFlight(ORIGIN)).toBe(8);
+  });
+
+  it('is fetched where nobody gives', () => {
+    for (const dueInMs of [20_000, NEVER]) expect(heldInVain(dueInMs, 4_000).inFlight(ORIGIN)).toBe(8);
+  });
+});
+
 describe('where a crowd waits for what one of them fetches', () => {
   /** The tracker named four who hold `held`, and said that one of them fetches chunk 0. */
   function waiting({ seed = 1, held = [] as number[], dueInMs = 800, named = 4 } = {}): Rig {
@@ -1144,8 +1168,14 @@ class Rig {
     this.run(this.scheduler.unwant(KEY, id, this.now));
   }
 
-  claimed(granted: readonly number[], heldBy: [number, string][] = [], ttlMs = 30_000): void {
-    this.run(this.scheduler.claimed(KEY, granted, new Map(heldBy), ttlMs, this.now));
+  claimed(
+    granted: readonly number[],
+    heldBy: [number, string][] = [],
+    ttlMs = 30_000,
+    heldInVain: readonly number[] = [],
+  ): void {
+    const answer = { granted, heldBy: new Map(heldBy), heldInVain, ttlMs };
+    this.run(this.scheduler.claimed(KEY, answer, this.now));
   }
 
   /** Checks commands against what is under way, and keeps them. */

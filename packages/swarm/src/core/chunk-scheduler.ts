@@ -48,6 +48,17 @@ export type SchedulerCommand =
   /** Nobody can give what these demands want. */
   | { readonly type: 'unavailable'; readonly track: TrackKey; readonly demands: readonly DemandId[] };
 
+/** What the tracker answered a claim. */
+export interface ClaimAnswer {
+  /** Chunks that this listener may fetch from the origin, for `ttlMs`. */
+  readonly granted: readonly number[];
+  /** Who holds or fetches a chunk. */
+  readonly heldBy: ReadonlyMap<number, string>;
+  /** Chunks that only somebody holds or fetches who gives this listener nothing. */
+  readonly heldInVain: readonly number[];
+  readonly ttlMs: number;
+}
+
 /** The listener's choices that bear on where bytes come from. */
 export interface SourcePolicy {
   readonly allowDownloadFromPeers: boolean;
@@ -406,22 +417,26 @@ export class ChunkScheduler {
   }
 
   /** The tracker answered a claim. */
-  claimed(
-    key: TrackKey,
-    grantedChunks: readonly number[],
-    heldBy: ReadonlyMap<number, string>,
-    ttlMs: number,
-    nowMs: number,
-  ): SchedulerCommand[] {
+  claimed(key: TrackKey, answer: ClaimAnswer, nowMs: number): SchedulerCommand[] {
+    const { granted: grantedChunks, heldBy, heldInVain, ttlMs } = answer;
     const track = this.#tracks.get(key);
     if (track === undefined) return [];
-    for (const index of grantedChunks) {
+    // While others give, it may come from them.
+    const othersGive = this.#othersGive(nowMs);
+    const inVain = heldInVain.filter(
+      (index) => !othersGive || (track.chunk(index)?.deadlineMs ?? 0) < nowMs + URGENT_MS,
+    );
+    for (const index of [...grantedChunks, ...inVain]) {
       const chunk = track.chunk(index);
       if (chunk === undefined) continue;
       chunk.claim = granted(ttlMs, nowMs);
       if (chunk.isWanted) continue;
       chunk.leftMs ??= nowMs;
       this.#hasLeft = true;
+    }
+    for (const index of heldInVain) {
+      const chunk = track.chunk(index);
+      if (chunk !== undefined && !inVain.includes(index)) chunk.claim = elsewhere(nowMs);
     }
     if (heldBy.size > 0) track.alone = false;
     track.claimAgainMs = grantedChunks.length > 0 ? nowMs : nowMs + CLAIM_AGAIN_MS;
