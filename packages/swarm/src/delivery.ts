@@ -10,7 +10,7 @@ import {
 import type { TrackerState } from './core/origin-choice.ts';
 import type { Clock, Random, Timers } from './core/env.ts';
 import type { FlowWindowBounds } from './core/flow-window.ts';
-import { ORIGIN, type SourceId, type Tier } from './core/source-state.ts';
+import { ORIGIN, type Outlook, type SourceId, type Tier } from './core/source-state.ts';
 import type { DemandId } from './core/track-demand.ts';
 import type { TrackKey } from './core/track-key.ts';
 import type { PrefetchSources } from './core/wanted-chunk.ts';
@@ -219,9 +219,9 @@ export class Delivery implements SourceSink, TrackVersionHandler {
     return this.#scheduler.hasPeers(track);
   }
 
-  /** Whether nothing is to be hoped for from this peer now. */
-  isHopeless(peer: PeerSource): boolean {
-    return this.#scheduler.isHopeless(peer.id, this.#clock.nowMs());
+  /** What is to be hoped for from this peer now. */
+  outlook(peer: PeerSource): Outlook {
+    return this.#scheduler.outlook(peer.id, this.#clock.nowMs());
   }
 
   pinged(peer: PeerSource, roundTripMs: number): void {

@@ -21,6 +21,7 @@ import { AnnouncePlan } from './core/announce-plan.ts';
 import { DeliveredReport } from './core/delivered-report.ts';
 import { HaveNotices } from './core/have-notices.ts';
 import { LinkPlan, WARM_LINKS, type Candidate, type LinkPurpose } from './core/link-plan.ts';
+import type { Outlook } from './core/source-state.ts';
 import { PeerSession } from './core/peer-session.ts';
 import type { Clock, Random, Timers } from './core/env.ts';
 import { trackKey, type TrackKey } from './core/track-key.ts';
@@ -386,30 +387,30 @@ export class Neighbourhood implements PeerSourceHandler {
   }
 
   #heardOfClaim({ trackId, root, granted, heldBy, ttlMs }: ClaimedReply): void {
+    const mine = [...granted];
     const heldInVain: number[] = [];
     const others = new Map<number, PeerId>();
     const track = trackKey(trackId, root);
     const hasOthers = this.#parts.delivery.hasPeers(track);
     for (const [chunk, peerId] of heldBy) {
+      const outlook = this.#outlook(peerId);
       // Who has no place for us has places for others, and they for us.
-      const isFull = !hasOthers && this.#plan.isRefusing(peerId);
-      if (isFull || this.#isHopeless(peerId)) heldInVain.push(chunk);
+      if (outlook === 'gone' || (!hasOthers && this.#plan.isRefusing(peerId))) mine.push(chunk);
+      else if (outlook === 'idle') heldInVain.push(chunk);
       else others.set(chunk, peerId);
     }
     const elsewhere = Array.from(others, ([chunk, peerId]) => `${chunk} by ${peerId}`);
     const inVain = heldInVain.map((chunk) => `${chunk} in vain`);
-    this.#parts.log(
-      `may fetch ${[...granted, ...elsewhere, ...inVain].join(', ') || 'nothing'} of ${trackId}`,
-    );
-    this.#parts.delivery.claimed(track, { granted, heldBy: others, heldInVain, ttlMs });
+    this.#parts.log(`may fetch ${[...mine, ...elsewhere, ...inVain].join(', ') || 'nothing'} of ${trackId}`);
+    this.#parts.delivery.claimed(track, { granted: mine, heldBy: others, heldInVain, ttlMs });
   }
 
-  /** Whether who waits for this peer waits in vain: a liar, one that does not give, one out of reach. */
-  #isHopeless(peerId: PeerId): boolean {
+  /** What is to be hoped for from a peer, linked or not. */
+  #outlook(peerId: PeerId): Outlook {
     const known = this.#aliases.get(peerId) ?? peerId;
     for (const peer of this.#byNonce.values())
-      if (peer.peerId === known) return this.#parts.delivery.isHopeless(peer);
-    return this.#plan.isOut(peerId);
+      if (peer.peerId === known) return this.#parts.delivery.outlook(peer);
+    return this.#plan.isOut(peerId) ? 'gone' : 'gives';
   }
 
   #trackerSays(peerId: PeerId, tier: PeerTier): void {

@@ -3,11 +3,17 @@ import type { ChunkOrder } from './chunk-order.ts';
 import { isScarceAmong, scarceRoom, shareOf } from './crowd.ts';
 import type { Random } from './env.ts';
 import type { FlowWindowBounds } from './flow-window.ts';
-import { patientChoice, urgentChoice, type OriginView, type TrackerState } from './origin-choice.ts';
+import {
+  TRIAL_MS,
+  patientChoice,
+  urgentChoice,
+  type OriginView,
+  type TrackerState,
+} from './origin-choice.ts';
 import { claimsLeft, elsewhere, granted, isLease, originStep } from './origin-claims.ts';
 import { GIVE_UP_AFTER_MS, OriginLine } from './origin-line.ts';
 import { peerChoice, URGENT_MS, type PeerView } from './peer-choice.ts';
-import { ORIGIN, SourceState, type SourceId, type Tier } from './source-state.ts';
+import { ORIGIN, SourceState, type Outlook, type SourceId, type Tier } from './source-state.ts';
 import { askedBefore } from './source-ranking.ts';
 import { TrackDemand, type DemandId } from './track-demand.ts';
 import type { TrackKey } from './track-key.ts';
@@ -54,7 +60,7 @@ export interface ClaimAnswer {
   readonly granted: readonly number[];
   /** Who holds or fetches a chunk. */
   readonly heldBy: ReadonlyMap<number, string>;
-  /** Chunks that only somebody holds or fetches who gives this listener nothing. */
+  /** Chunks that somebody holds or fetches who is in reach and gives this listener nothing. */
   readonly heldInVain: readonly number[];
   readonly ttlMs: number;
 }
@@ -460,9 +466,9 @@ export class ChunkScheduler {
     return this.#peers.get(id)?.gaveBytes ?? 0;
   }
 
-  /** Whether a peer is banned, or gives nothing for a while: whoever waits for it waits in vain. */
-  isHopeless(id: SourceId, nowMs: number): boolean {
-    return this.#peers.get(id)?.isHopeless(nowMs) ?? false;
+  /** What is to be hoped for from a linked peer. */
+  outlook(id: SourceId, nowMs: number): Outlook {
+    return this.#peers.get(id)?.outlook(nowMs) ?? 'gone';
   }
 
   /** A complete chunk was dropped from the store, or found damaged in it. */
@@ -494,6 +500,8 @@ export class ChunkScheduler {
           const atMs = chunk.nextDueMs(nowMs + beforeMs) - beforeMs;
           if (atMs < (next ?? untilMs)) next = atMs;
         }
+        const triedMs = chunk.nextWaitedMs(TRIAL_MS, nowMs);
+        if (triedMs < (next ?? untilMs)) next = triedMs;
       }
     }
     return next;
@@ -830,7 +838,7 @@ export class ChunkScheduler {
   // --- Bookkeeping of flights ---
 
   #ask(source: SourceId, track: TrackDemand, chunk: WantedChunk, span: BlockSpan, nowMs: number): void {
-    for (let block = span.first; block < span.end; block++) chunk.takeOff(block, { source, sinceMs: nowMs });
+    for (let block = span.first; block < span.end; block++) chunk.takeOff(block, source, nowMs);
     this.#commands.push({
       type: 'fetch',
       source,
@@ -882,6 +890,7 @@ export class ChunkScheduler {
     for (let block = 0; block < chunk.blocks; block++) {
       for (const flight of chunk.flightsOf(block).slice()) this.#cancel(track, chunk, block, flight.source);
     }
+    chunk.waitAnew();
     this.#origin.ended(chunk);
   }
 

@@ -38,9 +38,9 @@ export function shareOf(
 ): BlockSpan | undefined {
   if (chunk.hasShare || chunk.claim.state !== 'elsewhere' || !track.originProvesBlocks) return undefined;
   if (chunk.deadlineMs - nowMs >= SHARE_WITHIN_MS || track.offered.length < 2) return undefined;
-  if (pace.isCongested(track.consumptionBytesPerMs)) return undefined;
-  // What is due before would be here too late to be passed on.
-  const run = chunk.mostPressingIdle({ fromMs: nowMs + 2 * pace.leadMs, rotatedBy: track.startIn(chunk) });
+  // What is due before would be here too late to be passed on; where the origin is slow, all is late.
+  const fromMs = pace.isCongested(track.consumptionBytesPerMs) ? 0 : nowMs + 2 * pace.leadMs;
+  const run = chunk.mostPressingIdle({ fromMs, rotatedBy: track.startIn(chunk) });
   return run && { first: run.first, end: run.first + 1 };
 }
 

@@ -15,7 +15,7 @@ const PASSED_ON_MS = 300;
 /** How long past its deadline a block is left to a peer that says it is fetching it, while the origin is slow, in milliseconds. */
 const CONGESTED_PATIENCE_MS = 6_000;
 /** How long a peer that never gave has to begin, while only the origin would be in time, in milliseconds. */
-const TRIAL_MS = 160;
+export const TRIAL_MS = 160;
 /** Least time between two ranks of substitutes without a tracker. */
 const SUBSTITUTE_AFTER_MS = 1_000;
 /** How long a chunk may be somebody else's to give, in milliseconds: longer than a lease of the tracker lasts. */
@@ -65,7 +65,7 @@ export function urgentChoice(
   // A slow origin is not asked for what is on its way, however long it takes.
   const last = congested ? undefined : lastChance(pace, chunk, nowMs);
   if (last !== undefined) return { type: 'fetch', run: last, whole };
-  const isInVain = ({ source, sinceMs }: Flight) => view.isDoubted(source) && nowMs - sinceMs >= TRIAL_MS;
+  const isInVain = ({ source, firstMs }: Flight) => view.isDoubted(source) && nowMs - firstMs >= TRIAL_MS;
   const doubted = congested ? undefined : { doubted: isInVain };
   const run = whole
     ? chunk.mostPressingIdle(doubted)
@@ -97,7 +97,7 @@ export function urgentChoice(
 
 /** What peers have had under way for a while and should have given: the origin's would just be in time. */
 function lastChance(pace: OriginPace, chunk: WantedChunk, nowMs: number): BlockSpan | undefined {
-  const doubted = ({ source, sinceMs }: Flight) => source !== ORIGIN && nowMs - sinceMs >= TRIAL_MS;
+  const doubted = ({ source, firstMs }: Flight) => source !== ORIGIN && nowMs - firstMs >= TRIAL_MS;
   const run = chunk.mostPressingIdle({ beforeMs: nowMs + pace.latestMs, doubted });
   return run !== undefined && chunk.flightsOf(run.first).length > 0 ? run : undefined;
 }
@@ -129,7 +129,7 @@ export function patientChoice(
 
 /** Whether a holder gives it in time; where nobody is in a hurry also one that is busy or was silent once. */
 function givesInTime(peer: SourceState, bytes: number, deadlineMs: number, nowMs: number): boolean {
-  if (deadlineMs === Number.POSITIVE_INFINITY) return !peer.isHopeless(nowMs);
+  if (deadlineMs === Number.POSITIVE_INFINITY) return peer.outlook(nowMs) === 'gives';
   return canDeliverBy(peer, bytes, deadlineMs, nowMs);
 }
 

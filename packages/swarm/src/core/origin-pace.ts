@@ -17,6 +17,8 @@ const LEAST_AHEAD_BYTES = 32_768;
 const MOST_AHEAD_BYTES = 1_048_576;
 const ANSWERS_AHEAD = 2;
 const SMOOTHING = 0.25;
+/** How much each measurement that is better counts against those that were bad. */
+const FORGETTING = 0.02;
 /** How many mean deviations of the answer's time are allowed for, as TCP's retransmission timer does (RFC 6298). */
 const DEVIATIONS = 4;
 
@@ -30,6 +32,8 @@ export class OriginPace {
   #firstByteMs: number | undefined;
   #deviationMs = 0;
   #bytesPerMs: number | undefined;
+  /** The same, slow to forget that little came. */
+  #sustainedBytesPerMs: number | undefined;
   /** When each request without an answer was made. */
   readonly #unanswered = new Map<object, number>();
   /** When requests began that were under way before anybody asked for what they bring. */
@@ -73,9 +77,12 @@ export class OriginPace {
     return Math.ceil(MARGIN_MS + this.firstByteMs + bytes / (this.#bytesPerMs ?? FIRST_GUESS_BYTES_PER_MS));
   }
 
-  /** Whether it gives less than twice what somebody listens at: many ask it for the same. */
+  /**
+   * Whether it gives less than twice what somebody listens at: many ask it for the same. Not forgotten soon: as soon as
+   * they leave it alone it is fast again.
+   */
   isCongested(consumptionBytesPerMs: number): boolean {
-    return this.#bytesPerMs !== undefined && this.#bytesPerMs < 2 * consumptionBytesPerMs;
+    return this.#sustainedBytesPerMs !== undefined && this.#sustainedBytesPerMs < 2 * consumptionBytesPerMs;
   }
 
   /** Something was asked for; `request` names it. */
@@ -85,7 +92,7 @@ export class OriginPace {
 
   /**
    * A request that was just asked for has been under way since `sinceMs`, on a connection that had to be made first: its
-   * answer is a first guess at others, and what had come already shows no rate.
+   * answer is a first guess at others, and what had come already and is taken in at once shows no rate.
    */
   hadBegun(request: object, sinceMs: number): void {
     this.#begun.set(request, sinceMs);
@@ -94,16 +101,12 @@ export class OriginPace {
   /** Bytes of a request came; `idle`: nothing more is under way. */
   delivered(request: object, bytes: number, idle: boolean, nowMs: number): void {
     const begunMs = this.#begun.get(request);
-    if (begunMs !== undefined) {
-      if (this.#unanswered.delete(request) && this.#firstByteMs === undefined)
-        this.#measure((nowMs - begunMs) / 2);
-      return;
-    }
     const askedMs = this.#unanswered.get(request);
-    if (askedMs !== undefined) {
-      this.#unanswered.delete(request);
-      this.#measure(nowMs - askedMs);
-    }
+    this.#unanswered.delete(request);
+    if (begunMs !== undefined) {
+      if (askedMs !== undefined && this.#firstByteMs === undefined) this.#measure((nowMs - begunMs) / 2);
+      if (this.#busySinceMs !== undefined && nowMs - this.#busySinceMs < 1) return;
+    } else if (askedMs !== undefined) this.#measure(nowMs - askedMs);
     // The first block after a rest begins the measurement: what it took is the answer's time, not the line's.
     if (this.#busySinceMs === undefined) this.#busySinceMs = nowMs;
     else this.#busyBytes += bytes;
@@ -112,6 +115,9 @@ export class OriginPace {
       const rate = this.#busyBytes / busyMs;
       this.#bytesPerMs =
         this.#bytesPerMs === undefined ? rate : this.#bytesPerMs + (rate - this.#bytesPerMs) * SMOOTHING;
+      const sustained = this.#sustainedBytesPerMs ?? rate;
+      this.#sustainedBytesPerMs =
+        sustained + (rate - sustained) * (rate < sustained ? SMOOTHING : FORGETTING);
       this.#busyBytes = 0;
       this.#busySinceMs = nowMs;
     }

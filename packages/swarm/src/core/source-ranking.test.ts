@@ -112,19 +112,19 @@ describe('what is known of a peer', () => {
     p.outstandingBytes = BLOCK;
     p.ponged(10, 1_000);
     p.timedOut(2_000);
-    expect(p.isHopeless(2_000)).toBe(false);
+    expect(p.outlook(2_000)).toBe('gives');
     expect(p.isUsable(60_000)).toBe(true);
     p.lastProgressMs = 60_000;
     p.timedOut(63_000);
-    expect(p.isHopeless(63_000)).toBe(true);
+    expect(p.outlook(63_000)).not.toBe('gives');
     expect(p.isUsable(72_900)).toBe(false);
     expect(p.isUsable(73_000)).toBe(true);
     p.lastProgressMs = 80_000;
     p.timedOut(83_000);
-    expect(p.isHopeless(83_000)).toBe(true);
+    expect(p.outlook(83_000)).not.toBe('gives');
     p.ponged(10, 90_000);
     expect(p.isUsable(90_000)).toBe(true);
-    expect(p.isHopeless(90_000)).toBe(false);
+    expect(p.outlook(90_000)).toBe('gives');
   });
 
   it('holds chunks of the tracks it opened', () => {

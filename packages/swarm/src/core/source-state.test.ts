@@ -32,18 +32,18 @@ describe('a peer is waited for', () => {
     busy.ponged(10, 6_000);
     busy.health.timedOut(5_000);
     busy.health.timedOut(6_000);
-    expect(busy.isHopeless(6_100)).toBe(false);
+    expect(busy.outlook(6_100)).toBe('gives');
     busy.health.timedOut(7_000);
-    expect(busy.isHopeless(13_900)).toBe(false);
+    expect(busy.outlook(13_900)).toBe('gives');
     busy.health.timedOut(13_950);
-    expect(busy.isHopeless(14_050)).toBe(true);
+    expect(busy.outlook(14_050)).not.toBe('gives');
   });
 
   it('until it lied', () => {
     const liar = peer();
     liar.lastGaveMs = 10_000;
     liar.health.lied();
-    expect(liar.isHopeless(10_000)).toBe(true);
+    expect(liar.outlook(10_000)).not.toBe('gives');
   });
 });
 

@@ -42,6 +42,9 @@ export interface PeerHoldings {
 /** Chunks of a track of which a peer may tell parts. */
 const MOST_PARTS = 256;
 
+/** `gone`: it lied, or gives no sign of life; `idle`: it is there, is not asked for a while, and has long given nothing. */
+export type Outlook = 'gone' | 'idle' | 'gives';
+
 /** What the scheduler knows of one peer. */
 export class SourceState {
   readonly id: SourceId;
@@ -83,11 +86,12 @@ export class SourceState {
     return this.health.usable(nowMs) && nowMs >= this.#lostUntilMs;
   }
 
-  /** Whether who waits for it waits in vain: it lied, or gives no sign of life, or is out for a while and has long given nothing. */
-  isHopeless(nowMs: number): boolean {
-    if (this.health.banned || nowMs < this.#lostUntilMs) return true;
+  /** What is to be hoped for from it. */
+  outlook(nowMs: number): Outlook {
+    if (this.health.banned || nowMs < this.#lostUntilMs) return 'gone';
     const givenMs = Math.max(this.lastGaveMs, this.linkedMs);
-    return this.health.isOutFor(HOPELESS_AFTER_MS, nowMs) && nowMs - givenMs >= GIVES_WITHIN_MS;
+    const isOut = this.health.isOutFor(HOPELESS_AFTER_MS, nowMs) && nowMs - givenMs >= GIVES_WITHIN_MS;
+    return isOut ? 'idle' : 'gives';
   }
 
   /** Whether what it was asked for may not come: it never gave anything, or blocks have been due for a while and none came. */

@@ -28,7 +28,7 @@ describe('a wanted chunk', () => {
     const chunk = new WantedChunk(SONG, 0);
     expect(chunk.firstIdle(ALL)).toEqual({ first: 0, end: 8 });
     chunk.prove(0);
-    chunk.takeOff(1, { source: 'a', sinceMs: 0 });
+    chunk.takeOff(1, 'a', 0);
     chunk.prove(5);
     expect(chunk.firstIdle(ALL)).toEqual({ first: 2, end: 5 });
     expect(chunk.firstIdle({ first: 3, end: 4 })).toEqual({ first: 3, end: 4 });
@@ -39,21 +39,24 @@ describe('a wanted chunk', () => {
   it('names the first run not asked of one source, though asked of others', () => {
     const chunk = new WantedChunk(SONG, 0);
     chunk.prove(0);
-    chunk.takeOff(1, { source: 'a', sinceMs: 0 });
-    chunk.takeOff(2, { source: 'b', sinceMs: 0 });
+    chunk.takeOff(1, 'a', 0);
+    chunk.takeOff(2, 'b', 0);
     expect(chunk.firstUnasked(ALL, 'a')).toEqual({ first: 2, end: 8 });
     expect(chunk.firstUnasked(ALL, 'b')).toEqual({ first: 1, end: 2 });
   });
 
   it('ends one flight at a time', () => {
     const chunk = new WantedChunk(SONG, 0);
-    chunk.takeOff(3, { source: 'a', sinceMs: 0 });
-    chunk.takeOff(3, { source: 'b', sinceMs: 5 });
+    chunk.takeOff(3, 'a', 0);
+    chunk.takeOff(3, 'b', 5);
+    expect(chunk.flightsOf(3).map(({ firstMs }) => firstMs)).toEqual([0, 0]);
+    expect(chunk.nextWaitedMs(160, 100)).toBe(160);
+    expect(chunk.nextWaitedMs(160, 160)).toBe(Number.POSITIVE_INFINITY);
     expect(chunk.isAskedOf('b')).toBe(true);
     expect(chunk.land(3, 'b')).toBe(true);
     expect(chunk.land(3, 'b')).toBe(false);
     expect(chunk.isAskedOf('b')).toBe(false);
-    expect(chunk.flightsOf(3)).toEqual([{ source: 'a', sinceMs: 0 }]);
+    expect(chunk.flightsOf(3)).toMatchObject([{ source: 'a', sinceMs: 0 }]);
     expect(chunk.hasFlights).toBe(true);
     expect(chunk.land(3, 'a')).toBe(true);
     expect(chunk.hasFlights).toBe(false);

@@ -5,6 +5,8 @@ import type { SourceId } from './source-state.ts';
 export interface Flight {
   readonly source: SourceId;
   readonly sinceMs: number;
+  /** When the block was first asked of anybody. */
+  readonly firstMs: number;
 }
 
 /** What is known of the right to fetch a chunk from the origin. */
@@ -47,6 +49,7 @@ export class WantedChunk {
   /** By when each block is wanted; infinite where nobody waits. */
   readonly #dueMs: Float64Array;
   readonly #flights = new Map<number, Flight[]>();
+  readonly #firstAskedMs = new Map<number, number>();
   #provenCount = 0;
   /** Blocks neither proven nor under way. */
   #idleCount: number;
@@ -163,6 +166,21 @@ export class WantedChunk {
     }
   }
 
+  /** Nobody waits for what was asked for; whoever does later begins to wait then. */
+  waitAnew(): void {
+    this.#firstAskedMs.clear();
+  }
+
+  /** When the next of the blocks under way will have been waited for so long, after `nowMs`; infinite when none. */
+  nextWaitedMs(waitMs: number, nowMs: number): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const block of this.#flights.keys()) {
+      const atMs = (this.#firstAskedMs.get(block) ?? nowMs) + waitMs;
+      if (atMs > nowMs && atMs < next) next = atMs;
+    }
+    return next;
+  }
+
   flightsOf(block: number): readonly Flight[] {
     return this.#flights.get(block) ?? [];
   }
@@ -176,7 +194,10 @@ export class WantedChunk {
     return false;
   }
 
-  takeOff(block: number, flight: Flight): void {
+  takeOff(block: number, source: SourceId, sinceMs: number): void {
+    const firstMs = this.#firstAskedMs.get(block) ?? sinceMs;
+    this.#firstAskedMs.set(block, firstMs);
+    const flight = { source, sinceMs, firstMs };
     const flights = this.#flights.get(block);
     if (flights !== undefined) {
       flights.push(flight);
