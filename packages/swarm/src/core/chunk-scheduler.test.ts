@@ -698,6 +698,18 @@ describe('parts of a chunk', () => {
   });
 });
 
+it('who is told that it is alone waits for the answer to what it claimed before, and not for long', () => {
+  for (const answered of [true, false]) {
+    const rig = new Rig({ tracker: 'up' });
+    rig.want({ start: 0, end: SONG.size }, NEVER);
+    rig.run(rig.scheduler.setAlone(KEY, true, rig.now));
+    expect(rig.inFlight(ORIGIN)).toBe(0);
+    if (answered) rig.claimed([]);
+    else rig.pass(300);
+    expect(rig.inFlight(ORIGIN)).toBeGreaterThan(0);
+  }
+});
+
 describe('what only somebody holds who gives nothing', () => {
   function heldInVain(dueInMs: number, sinceMs: number): Rig {
     const rig = new Rig({ tracker: 'up' });

@@ -427,6 +427,7 @@ export class ChunkScheduler {
     const { granted: grantedChunks, heldBy, heldInVain, ttlMs } = answer;
     const track = this.#tracks.get(key);
     if (track === undefined) return [];
+    track.hasClaimed = true;
     // While others give, it may come from them.
     const othersGive = this.#othersGive(nowMs);
     const inVain = heldInVain.filter(
@@ -720,6 +721,7 @@ export class ChunkScheduler {
       ask.length = Math.min(ask.length, LIMITS.maxClaims);
       leases += most;
       if (telling) track.tellAgainMs = nowMs + TELL_EVERY_MS;
+      if (track.firstClaimMs === Number.NEGATIVE_INFINITY) track.firstClaimMs = nowMs;
       for (const chunk of ask) chunk.claim = { state: 'asked', sinceMs: nowMs };
       this.#commands.push({ type: 'claim', track: track.key, chunks: ask.map(({ chunk }) => chunk), most });
     }

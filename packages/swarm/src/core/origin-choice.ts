@@ -20,6 +20,8 @@ export const TRIAL_MS = 160;
 const SUBSTITUTE_AFTER_MS = 1_000;
 /** How long a chunk may be somebody else's to give, in milliseconds: longer than a lease of the tracker lasts. */
 const ELSEWHERE_MS = 60_000;
+/** How long who is alone waits for the answer to its first claim, in milliseconds. */
+const FIRST_CLAIM_MS = 300;
 /** Where nobody else listens, what is due is asked for together with what is due this many lead times from now: a request costs a round trip. */
 const LEADS_AT_ONCE = 2;
 
@@ -137,7 +139,9 @@ function givesInTime(peer: SourceState, bytes: number, deadlineMs: number, nowMs
 function isMine(view: OriginView, track: TrackDemand, chunk: WantedChunk, nowMs: number): boolean {
   const { allowDownloadFromPeers, preferServerOverP2P } = view.policy;
   if (preferServerOverP2P || !allowDownloadFromPeers) return true;
-  const isAlone = (track.alone && chunk.claim.state !== 'elsewhere') || view.tracker === 'absent';
+  // Of several who come at once the first is told that it is alone; what they claimed says better.
+  const isKnown = track.hasClaimed || nowMs - track.firstClaimMs >= FIRST_CLAIM_MS;
+  const isAlone = (track.alone && chunk.claim.state !== 'elsewhere' && isKnown) || view.tracker === 'absent';
   if (isAlone && view.peersOf(track).length === 0) return true;
   return chunk.claim.state === 'granted' && isLease(chunk.claim, nowMs);
 }

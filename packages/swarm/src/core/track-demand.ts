@@ -40,6 +40,10 @@ export class TrackDemand {
   originProvesBlocks = true;
   /** Whether nobody but this listener takes part, as far as the tracker said. */
   alone = false;
+  /** When the tracker was first asked for leave to fetch something. */
+  firstClaimMs = Number.NEGATIVE_INFINITY;
+  /** Whether the tracker answered a claim. */
+  hasClaimed = false;
   /** What each peer that the tracker last named held then. */
   offered: readonly ChunkSet[] = [];
   /** When a lone listener may next tell the tracker what it is fetching, so that whoever comes does not fetch it too. */
