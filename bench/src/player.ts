@@ -1,8 +1,8 @@
 import type { Swarm, Track } from '@sonantica/swarm';
 import { HEAD_BYTES, Playback, type PlayClock } from './playback.ts';
 
-/** A read is due whole when the player reaches its first byte: small at first, as a player's are, so that little is due at once. */
-const FIRST_PIECE_BYTES = 32_768;
+/** A read is due whole when the player reaches its first byte: small at first, as the library's own reader reads (`RangeReader`), so that little is due at once. */
+const FIRST_PIECE_BYTES = 16_384;
 const PIECE_BYTES = 131_072;
 const FIRST_PIECES_END = 524_288;
 

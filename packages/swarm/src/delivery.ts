@@ -110,8 +110,8 @@ export class Delivery implements SourceSink, TrackVersionHandler {
     this.#perform(this.#scheduler.setAlone(track, alone, this.#clock.nowMs()));
   }
 
-  setOffered(track: TrackKey, held: readonly ChunkSet[]): void {
-    this.#scheduler.setOffered(track, held);
+  setOffered(track: TrackKey, held: readonly ChunkSet[], listeners: number): void {
+    this.#scheduler.setOffered(track, held, listeners);
   }
 
   originHasNoLeaves(track: TrackKey): void {

@@ -368,7 +368,7 @@ export class Neighbourhood implements PeerSourceHandler {
     this.#announcements.setSearching(version.key, !version.isComplete && this.#byNonce.size < peers.length);
     if (version.isComplete) return;
     const held = peers.map(({ have }) => heldBy(version, have));
-    this.#parts.delivery.setOffered(version.key, held);
+    this.#parts.delivery.setOffered(version.key, held, complete + incomplete);
     const candidates = peers.map(({ peerId, tier }, at) => ({
       peerId,
       tier,

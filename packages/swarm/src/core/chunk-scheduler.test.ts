@@ -736,10 +736,10 @@ describe('what only somebody holds who gives nothing', () => {
 
 describe('where a crowd waits for what one of them fetches', () => {
   /** The tracker named four who hold `held`, and said that one of them fetches chunk 0. */
-  function waiting({ seed = 1, held = [] as number[], dueInMs = 800, named = 4 } = {}): Rig {
+  function waiting({ seed = 1, held = [] as number[], dueInMs = 800, named = 4, listeners = 5 } = {}): Rig {
     const rig = new Rig({ tracker: 'up', seed });
     const each = Array.from({ length: named }, () => ChunkSet.of(16, held));
-    rig.scheduler.setOffered(KEY, each);
+    rig.scheduler.setOffered(KEY, each, listeners);
     rig.wantChunk(0, dueInMs);
     rig.claimed([], [[0, 'x']]);
     return rig;
@@ -764,10 +764,16 @@ describe('where a crowd waits for what one of them fetches', () => {
     linked.scheduler.setOffered(
       KEY,
       Array.from({ length: 4 }, () => ChunkSet.none(16)),
+      5,
     );
     linked.wantChunk(0, 800);
     linked.claimed([], [[0, 'x']]);
     expect(linked.fetches(ORIGIN)).toEqual([]);
+  });
+
+  it('the larger the crowd, the earlier: it takes as many more doublings to reach all', () => {
+    expect(waiting({ dueInMs: 1_500 }).fetches(ORIGIN)).toEqual([]);
+    expect(waiting({ dueInMs: 1_500, listeners: 200 }).fetches(ORIGIN)).toHaveLength(1);
   });
 
   it('who has it whole is asked for one block, and for two once it gave', () => {

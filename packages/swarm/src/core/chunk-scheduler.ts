@@ -183,11 +183,12 @@ export class ChunkScheduler {
     return this.#plan(nowMs);
   }
 
-  /** The tracker named peers of a track; `held`: what each of them holds. */
-  setOffered(key: TrackKey, held: readonly ChunkSet[]): void {
+  /** The tracker named peers of a track; `held`: what each of them holds; `listeners`: how many there are, this one included. */
+  setOffered(key: TrackKey, held: readonly ChunkSet[], listeners: number): void {
     const track = this.#tracks.get(key);
     if (track === undefined) return;
     track.offered = held;
+    track.listeners = listeners;
     this.#holdingsChanges++;
   }
 
@@ -777,7 +778,7 @@ export class ChunkScheduler {
   #takeShare(track: TrackDemand, chunk: WantedChunk, nowMs: number): void {
     const share = shareOf(track, chunk, this.#origin.pace, nowMs);
     if (share === undefined || this.#origin.urgentBytes(nowMs) > 0) return;
-    if (!this.isScarce(track.key, chunk.chunk) || this.#someoneHolds(track, chunk)) return;
+    if (this.hasPeers(track.key) || !this.isScarce(track.key, chunk.chunk)) return;
     chunk.hasShare = true;
     this.#askOrigin(track, chunk, share, false, nowMs);
   }

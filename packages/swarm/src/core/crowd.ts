@@ -5,8 +5,9 @@ import type { BlockSpan, WantedChunk } from './wanted-chunk.ts';
 
 /** A chunk is scarce while fewer than one in so many of those who take part hold it. */
 const SCARCE_BELOW = 3;
-/** What is due sooner than this and only one fetches is shared out between those who wait for it, in milliseconds. */
-const SHARE_WITHIN_MS = 1_200;
+/** A chunk reaches a crowd in about as long as links take, and this much for each time that the number of its holders doubles, in milliseconds. */
+const LINKED_WITHIN_MS = 500;
+const DOUBLES_IN_MS = 150;
 /** Of a scarce chunk no more than this is asked of one peer at a time, in blocks; of one that gave nothing yet, one. */
 const SCARCE_BLOCKS = 2;
 
@@ -26,7 +27,7 @@ export function isScarceAmong(
 }
 
 /**
- * Where a crowd waits for a scarce chunk that one of them fetches: the block of it that this listener takes from the
+ * Where a crowd waits for a scarce chunk that one of them fetches, and has no links yet: the block of it that this listener takes from the
  * origin, of its own choice, once. So all have something to pass on when their links stand, and not the one alone.
  * Decision 0015.
  */
@@ -37,7 +38,8 @@ export function shareOf(
   nowMs: number,
 ): BlockSpan | undefined {
   if (chunk.hasShare || chunk.claim.state !== 'elsewhere' || !track.originProvesBlocks) return undefined;
-  if (chunk.deadlineMs - nowMs >= SHARE_WITHIN_MS || track.offered.length < 2) return undefined;
+  const spreadsInMs = LINKED_WITHIN_MS + DOUBLES_IN_MS * Math.log2(Math.max(1, track.listeners));
+  if (chunk.deadlineMs - nowMs >= spreadsInMs || track.offered.length < 2) return undefined;
   // What is due before would be here too late to be passed on; where the origin is slow, all is late.
   const fromMs = pace.isCongested(track.consumptionBytesPerMs) ? 0 : nowMs + 2 * pace.leadMs;
   const run = chunk.mostPressingIdle({ fromMs, rotatedBy: track.startIn(chunk) });

@@ -29,8 +29,21 @@ describe('the pace of the origin', () => {
   it('leaves a slow origin more time than a fast one, three seconds at most', () => {
     const fast = paced({ firstByteMs: 50, bytesPerMs: 1_000 });
     const slow = paced({ firstByteMs: 50, bytesPerMs: 64 });
-    expect(slow.leadMs - fast.leadMs).toBeGreaterThan(700);
+    expect(slow.leadMs - fast.leadMs).toBeGreaterThan(400);
     expect(paced({ firstByteMs: 50, bytesPerMs: 1 }).leadMs).toBe(3_000);
+  });
+
+  it('knows a crowd at the origin by how a head comes, and does not forget it with the first fast answer', () => {
+    const pace = new OriginPace();
+    const head = {};
+    pace.asked(head, 150);
+    pace.hadBegun(head, 0);
+    for (let block = 0; block < 6; block++) pace.delivered(head, 16_384, block === 5, 300 + 250 * block);
+    expect(pace.isCongested(175)).toBe(true);
+    const next = {};
+    pace.asked(next, 2_000);
+    for (let block = 0; block < 16; block++) pace.delivered(next, 16_384, block === 15, 2_050 + 10 * block);
+    expect(pace.isCongested(175)).toBe(true);
   });
 
   it('trusts a steady origin closer than one whose answers vary', () => {

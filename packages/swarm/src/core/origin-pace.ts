@@ -11,7 +11,9 @@ const MOST_BUSY_MS = 300;
 /** An answer much later than this says no more than that the origin is slow. */
 const LONGEST_LEAD_MS = 3_000;
 /** What has to come of a block before its deadline when a few are asked for at once, in bytes. */
-const LEAD_BYTES = 65_536;
+const LEAD_BYTES = 32_768;
+/** What has to come before its rate is measured, in bytes. */
+const MEASURED_BYTES = 65_536;
 /** Bounds of what is asked for ahead of the last answer, in bytes, and the answers' times it is to fill. */
 const LEAST_AHEAD_BYTES = 32_768;
 const MOST_AHEAD_BYTES = 1_048_576;
@@ -111,7 +113,7 @@ export class OriginPace {
     if (this.#busySinceMs === undefined) this.#busySinceMs = nowMs;
     else this.#busyBytes += bytes;
     const busyMs = nowMs - this.#busySinceMs;
-    if (this.#busyBytes >= LEAD_BYTES && busyMs > 0) {
+    if (this.#busyBytes >= MEASURED_BYTES && busyMs > 0) {
       const rate = this.#busyBytes / busyMs;
       this.#bytesPerMs =
         this.#bytesPerMs === undefined ? rate : this.#bytesPerMs + (rate - this.#bytesPerMs) * SMOOTHING;

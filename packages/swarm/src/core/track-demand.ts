@@ -46,6 +46,8 @@ export class TrackDemand {
   hasClaimed = false;
   /** What each peer that the tracker last named held then. */
   offered: readonly ChunkSet[] = [];
+  /** How many take part, this listener included, as far as the tracker said. */
+  listeners = 1;
   /** When a lone listener may next tell the tracker what it is fetching, so that whoever comes does not fetch it too. */
   tellAgainMs = Number.NEGATIVE_INFINITY;
   /** When the tracker may be asked again for leave to fetch something. */
