@@ -395,8 +395,8 @@ export class Neighbourhood implements PeerSourceHandler {
     for (const [chunk, peerId] of heldBy) {
       const outlook = this.#outlook(peerId);
       // Who has no place for us has places for others, and they for us.
-      if (outlook === 'gone' || (!hasOthers && this.#plan.isRefusing(peerId))) mine.push(chunk);
-      else if (outlook === 'idle') heldInVain.push(chunk);
+      if (outlook === 'none' || (!hasOthers && this.#plan.isRefusing(peerId))) mine.push(chunk);
+      else if (outlook === 'little') heldInVain.push(chunk);
       else others.set(chunk, peerId);
     }
     const elsewhere = Array.from(others, ([chunk, peerId]) => `${chunk} by ${peerId}`);
@@ -410,7 +410,8 @@ export class Neighbourhood implements PeerSourceHandler {
     const known = this.#aliases.get(peerId) ?? peerId;
     for (const peer of this.#byNonce.values())
       if (peer.peerId === known) return this.#parts.delivery.outlook(peer);
-    return this.#plan.isOut(peerId) ? 'gone' : 'gives';
+    if (this.#plan.isBanned(peerId)) return 'none';
+    return this.#plan.isOut(peerId) ? 'little' : 'gives';
   }
 
   #trackerSays(peerId: PeerId, tier: PeerTier): void {

@@ -60,7 +60,7 @@ export interface ClaimAnswer {
   readonly granted: readonly number[];
   /** Who holds or fetches a chunk. */
   readonly heldBy: ReadonlyMap<number, string>;
-  /** Chunks that somebody holds or fetches who is in reach and gives this listener nothing. */
+  /** Chunks that somebody holds or fetches who could not be reached, or long gave this listener nothing. */
   readonly heldInVain: readonly number[];
   readonly ttlMs: number;
 }
@@ -405,7 +405,8 @@ export class ChunkScheduler {
       this.#holdingsChanges++;
       peer.tracks.get(key)?.held.delete(chunk);
       peer.tracks.get(key)?.parts.delete(chunk);
-    } else peer.health.pause(reason === 'busy' ? BUSY_PAUSE_MS : NOT_GIVING_PAUSE_MS, nowMs);
+    } else if (reason === 'busy') peer.health.pause(BUSY_PAUSE_MS, nowMs);
+    else peer.declined(NOT_GIVING_PAUSE_MS, nowMs);
     return this.#plan(nowMs);
   }
 
@@ -470,7 +471,7 @@ export class ChunkScheduler {
 
   /** What is to be hoped for from a linked peer. */
   outlook(id: SourceId, nowMs: number): Outlook {
-    return this.#peers.get(id)?.outlook(nowMs) ?? 'gone';
+    return this.#peers.get(id)?.outlook(nowMs) ?? 'none';
   }
 
   /** A complete chunk was dropped from the store, or found damaged in it. */

@@ -193,6 +193,11 @@ export class LinkPlan {
     return this.#banned.has(peerId) || this.#notBefore.has(peerId);
   }
 
+  /** Whether it lied. */
+  isBanned(peerId: PeerId): boolean {
+    return this.#banned.has(peerId);
+  }
+
   /** Whether a peer has declined again: it gives nothing for now, whatever it holds; others may have it from it. */
   isRefusing(peerId: PeerId): boolean {
     return this.#refusing.has(peerId);

@@ -26,6 +26,14 @@ describe('what is due soon', () => {
 });
 
 describe('a peer is waited for', () => {
+  it('until it says that it gives nothing, for as long as it says', () => {
+    const spent = peer();
+    spent.gave(16_384, 1_000);
+    spent.declined(60_000, 1_100);
+    expect(spent.outlook(1_200)).toBe('none');
+    expect(spent.outlook(61_200)).toBe('gives');
+  });
+
   it('while it gives, though it was silent twice', () => {
     const busy = peer();
     busy.gave(16_384, 4_000);

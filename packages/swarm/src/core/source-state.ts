@@ -42,8 +42,11 @@ export interface PeerHoldings {
 /** Chunks of a track of which a peer may tell parts. */
 const MOST_PARTS = 256;
 
-/** `gone`: it lied, or gives no sign of life; `idle`: it is there, is not asked for a while, and has long given nothing. */
-export type Outlook = 'gone' | 'idle' | 'gives';
+/**
+ * `none`: it lied, or says that it gives nothing; `little`: it gives no sign of life, or is not asked for a while and has
+ * long given nothing.
+ */
+export type Outlook = 'none' | 'little' | 'gives';
 
 /** What the scheduler knows of one peer. */
 export class SourceState {
@@ -66,6 +69,8 @@ export class SourceState {
   #aliveMs: number;
   /** Until when it is taken for gone: it let blocks wait and left pings unanswered. */
   #lostUntilMs = Number.NEGATIVE_INFINITY;
+  /** Until when it gives nothing, by its own word. */
+  #declinesUntilMs = Number.NEGATIVE_INFINITY;
 
   /** `linkedMs`: when the link was made, on the scheduler's clock. */
   constructor(id: SourceId, tier: Tier, bounds: FlowWindowBounds, linkedMs = Number.NEGATIVE_INFINITY) {
@@ -86,12 +91,18 @@ export class SourceState {
     return this.health.usable(nowMs) && nowMs >= this.#lostUntilMs;
   }
 
+  /** It says that it gives nothing for now. */
+  declined(forMs: number, nowMs: number): void {
+    this.#declinesUntilMs = nowMs + forMs;
+    this.health.pause(forMs, nowMs);
+  }
+
   /** What is to be hoped for from it. */
   outlook(nowMs: number): Outlook {
-    if (this.health.banned || nowMs < this.#lostUntilMs) return 'gone';
+    if (this.health.banned || nowMs < this.#declinesUntilMs) return 'none';
     const givenMs = Math.max(this.lastGaveMs, this.linkedMs);
     const isOut = this.health.isOutFor(HOPELESS_AFTER_MS, nowMs) && nowMs - givenMs >= GIVES_WITHIN_MS;
-    return isOut ? 'idle' : 'gives';
+    return isOut || nowMs < this.#lostUntilMs ? 'little' : 'gives';
   }
 
   /** Whether what it was asked for may not come: it never gave anything, or blocks have been due for a while and none came. */
