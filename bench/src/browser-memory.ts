@@ -4,13 +4,10 @@ import { createWriteStream } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Browser } from 'playwright-core';
+import { BarePage } from './bare-page.ts';
 import { serveLibrary } from './browser-stage.ts';
-
-declare global {
-  /** In the page: the track that is played. */
-  var longTrack: import('@sonantica/swarm').Track;
-}
 
 const RATE = 96_000;
 const BYTES_PER_SECOND = RATE * 2 * 3;
@@ -33,7 +30,7 @@ export interface PlayingMemory {
  */
 export async function measureMemory(
   browser: Browser,
-  openPage: () => Promise<Page>,
+  pageUrl: string,
   megabytes: number,
 ): Promise<PlayingMemory> {
   const folder = await mkdtemp(join(tmpdir(), 'sonantica-bench-'));
@@ -43,36 +40,33 @@ export async function measureMemory(
     try {
       // The origin hashes the file once.
       await (await fetch(`${served.url}/long.manifest.json`)).arrayBuffer();
-      const page = await openPage();
-      await page.waitForTimeout(2_000);
+      const page = await BarePage.open(browser, pageUrl, 'globalThis.sonantica !== undefined');
+      await wait(2_000);
       const idleMB = await memoryOf(browser);
-      await page.evaluate(async (origin) => {
-        const player = document.querySelector('audio');
-        if (player === null) throw new Error('no player');
-        const swarm = globalThis.sonantica.createSwarm({ origin, serviceWorker: '/sonantica-worker.js' });
+      await page.evaluate(`(async () => {
+        const swarm = sonantica.createSwarm({ origin: ${JSON.stringify(served.url)}, serviceWorker: '/sonantica-worker.js' });
         globalThis.longTrack = swarm.open('long');
-        player.src = await globalThis.longTrack.url();
+        const player = document.querySelector('audio');
+        player.src = await longTrack.url();
         await player.play();
-      }, served.url);
+      })()`);
       let peakMB = 0;
       const seconds = (megabytes * 1e6) / BYTES_PER_SECOND;
       for (let place = 0; place < PLACES; place++) {
         await page.evaluate(
-          (at) => {
-            const player = document.querySelector('audio');
-            if (player !== null) player.currentTime = at;
-          },
-          (place * seconds) / PLACES,
+          `void (document.querySelector('audio').currentTime = ${(place * seconds) / PLACES})`,
         );
         for (let ms = 0; ms < STAY_MS; ms += SAMPLE_MS) {
-          await page.waitForTimeout(SAMPLE_MS);
+          await wait(SAMPLE_MS);
           peakMB = Math.max(peakMB, await memoryOf(browser));
         }
-        const error = await page.evaluate(() => document.querySelector('audio')?.error?.message);
+        const error = await page.evaluate<string | undefined>(
+          `document.querySelector('audio').error?.message`,
+        );
         if (error !== undefined) throw new Error(error);
       }
-      const fetchedMB = await page.evaluate(() => globalThis.longTrack.stats().bytes.origin / 1e6);
-      await page.context().close();
+      const fetchedMB = await page.evaluate<number>('longTrack.stats().bytes.origin / 1e6');
+      await page.close();
       return { idleMB, peakMB, fetchedMB };
     } finally {
       served.close();

@@ -90,8 +90,7 @@ export async function browserFigures({ runs, only = '', progress }: BrowserBench
       return [atMost(figure, task.cpuMs, 'ms', 50)];
     },
     memory: async () => {
-      const openPage = async () => openFresh(await browser.newContext(), site.url);
-      const { idleMB, peakMB, fetchedMB } = await measureMemory(browser, openPage, LONG_TRACK_MB);
+      const { idleMB, peakMB, fetchedMB } = await measureMemory(browser, site.url, LONG_TRACK_MB);
       const figure = `memory over an idle page while playing ${LONG_TRACK_MB} MB (${Math.round(fetchedMB)} MB fetched; idle ${Math.round(idleMB)} MB)`;
       return [atMost(figure, peakMB - idleMB, 'MB', 150)];
     },
