@@ -49,7 +49,10 @@ export class Player {
       this.#audio.addEventListener(type, () => this.show());
     for (const type of ['timeupdate', 'seeking'])
       this.#audio.addEventListener(type, () => this.#track?.setPlayhead(this.#audio.currentTime));
-    this.#audio.addEventListener('error', () => this.#failed());
+    this.#audio.addEventListener('error', () => {
+      // While a track is being opened, what fails is the one before.
+      if (this.#begins === undefined) this.#failed();
+    });
   }
 
   get trackId(): string | undefined {
@@ -74,7 +77,9 @@ export class Player {
   /** Takes another track; `begin`: and plays it. */
   async choose(listed: ListedTrack, begin: boolean): Promise<void> {
     this.#track?.close();
+    this.#audio.pause();
     this.#audio.removeAttribute('src');
+    this.#audio.load();
     this.#listed = listed;
     this.#via = undefined;
     this.#trouble = undefined;
@@ -93,6 +98,7 @@ export class Player {
       if (this.#track !== track) return;
       this.#via = via;
       this.#audio.src = url;
+      this.#trouble = undefined;
       const plays = this.#begins;
       this.#begins = undefined;
       if (plays) await this.#audio.play();

@@ -364,11 +364,11 @@ export class Neighbourhood implements PeerSourceHandler {
     const version = this.#versions.get(trackKey(trackId, root));
     if (version === undefined) return;
     this.#listeners.set(version.key, complete + incomplete - 1);
+    const held = peers.map(({ have }) => heldBy(version, have));
+    this.#parts.delivery.setOffered(version.key, held, complete + incomplete);
     this.#parts.delivery.setAlone(version.key, complete + incomplete <= 1);
     this.#announcements.setSearching(version.key, !version.isComplete && this.#byNonce.size < peers.length);
     if (version.isComplete) return;
-    const held = peers.map(({ have }) => heldBy(version, have));
-    this.#parts.delivery.setOffered(version.key, held, complete + incomplete);
     const candidates = peers.map(({ peerId, tier }, at) => ({
       peerId,
       tier,
@@ -395,7 +395,8 @@ export class Neighbourhood implements PeerSourceHandler {
     for (const [chunk, peerId] of heldBy) {
       const outlook = this.#outlook(peerId);
       // Who has no place for us has places for others, and they for us.
-      if (outlook === 'none' || (!hasOthers && this.#plan.isRefusing(peerId))) mine.push(chunk);
+      if (outlook === 'none' || (!hasOthers && this.#plan.isRefusing(peerId, this.#parts.clock.nowMs())))
+        mine.push(chunk);
       else if (outlook === 'little') heldInVain.push(chunk);
       else others.set(chunk, peerId);
     }
@@ -411,7 +412,7 @@ export class Neighbourhood implements PeerSourceHandler {
     for (const peer of this.#byNonce.values())
       if (peer.peerId === known) return this.#parts.delivery.outlook(peer);
     if (this.#plan.isBanned(peerId)) return 'none';
-    return this.#plan.isOut(peerId) ? 'little' : 'gives';
+    return this.#plan.isOut(peerId, this.#parts.clock.nowMs()) ? 'little' : 'gives';
   }
 
   #trackerSays(peerId: PeerId, tier: PeerTier): void {

@@ -33,7 +33,8 @@ interface Waiter {
   readonly chunk: number;
   readonly first: number;
   readonly end: number;
-  readonly signal: AbortSignal;
+  /** Names the read. */
+  readonly read: object;
   readonly resolve: (chunkBytes: Uint8Array) => void;
   readonly reject: (reason: unknown) => void;
 }
@@ -157,25 +158,28 @@ export class TrackVersion {
   /** A range, as soon as it is proven; bytes of the caller's own. Rejects with the reason of `signal` when that fires. */
   async read(range: ByteRange, signal: AbortSignal): Promise<Uint8Array> {
     const { first, end } = chunksOf(this.manifest, range);
-    const give = () => this.#giveUp(signal);
+    const read = {};
+    const give = () => this.#giveUp(read, signal);
     signal.addEventListener('abort', give, { once: true });
     try {
-      if (end - first === 1) return await this.#readChunk(range, first, signal);
+      if (end - first === 1) return await this.#readChunk(range, first, read, signal);
       const bytes = new Uint8Array(range.end - range.start);
       const parts: Promise<void>[] = [];
       for (let chunk = first; chunk < end; chunk++) {
         const at = Math.max(0, chunk * this.manifest.chunkSize - range.start);
-        parts.push(this.#readChunk(range, chunk, signal).then((part) => bytes.set(part, at)));
+        parts.push(this.#readChunk(range, chunk, read, signal).then((part) => bytes.set(part, at)));
       }
       await Promise.all(parts);
       return bytes;
     } finally {
       signal.removeEventListener('abort', give);
+      // One part may fail by itself.
+      for (const waiter of this.#waiters) if (waiter.read === read) this.#waiters.delete(waiter);
     }
   }
 
   /** The part of a range that lies in one chunk. */
-  async #readChunk(range: ByteRange, chunk: number, signal: AbortSignal): Promise<Uint8Array> {
+  async #readChunk(range: ByteRange, chunk: number, read: object, signal: AbortSignal): Promise<Uint8Array> {
     const part = withinChunk(this.manifest, chunk, range);
     for (;;) {
       signal.throwIfAborted();
@@ -190,15 +194,15 @@ export class TrackVersion {
         assembly?.covers(first, end) === true
           ? assembly.bytes
           : await new Promise<Uint8Array>((resolve, reject) => {
-              this.#waiters.add({ chunk, first, end, signal, resolve, reject });
+              this.#waiters.add({ chunk, first, end, read, resolve, reject });
             });
       return bytes.slice(part.start, part.end);
     }
   }
 
-  #giveUp(signal: AbortSignal): void {
+  #giveUp(read: object, signal: AbortSignal): void {
     for (const waiter of this.#waiters) {
-      if (waiter.signal !== signal) continue;
+      if (waiter.read !== read) continue;
       this.#waiters.delete(waiter);
       const { reason } = signal;
       waiter.reject(reason instanceof Error ? reason : new SwarmError('aborted', 'the read was aborted'));

@@ -1,6 +1,6 @@
 import { LIMITS, type BlockRun, type ByteRange, type ChunkSet, type Geometry } from '@sonantica/wire';
 import type { ChunkOrder } from './chunk-order.ts';
-import { isScarceAmong, scarceRoom, shareOf } from './crowd.ts';
+import { LEAST_CROWD, isScarceAmong, scarceWindow, shareOf } from './crowd.ts';
 import type { Random } from './env.ts';
 import type { FlowWindowBounds } from './flow-window.ts';
 import {
@@ -151,7 +151,9 @@ export class ChunkScheduler {
   setTracker(state: TrackerState, nowMs: number): SchedulerCommand[] {
     if (state === 'up' && this.#tracker !== 'up') this.#peersSinceMs = nowMs;
     this.#tracker = state;
+    this.#holdingsChanges++;
     for (const track of this.#tracks.values()) {
+      track.forgetTracker();
       for (const chunk of track.begun) if (chunk.claim.state !== 'granted') chunk.claim = { state: 'none' };
     }
     return this.#plan(nowMs);
@@ -445,7 +447,9 @@ export class ChunkScheduler {
     }
     for (const index of heldInVain) {
       const chunk = track.chunk(index);
-      if (chunk !== undefined && !inVain.includes(index)) chunk.claim = elsewhere(nowMs);
+      if (chunk === undefined || inVain.includes(index)) continue;
+      chunk.claim = elsewhere(nowMs);
+      chunk.elsewhereSinceMs ??= nowMs;
     }
     if (heldBy.size > 0) track.alone = false;
     track.claimAgainMs = grantedChunks.length > 0 ? nowMs : nowMs + CLAIM_AGAIN_MS;
@@ -645,21 +649,20 @@ export class ChunkScheduler {
       // Blocks that somebody is about to hear come from several peers side by side.
       const spread = among > 1 && chunk.dueMs(run.first) - nowMs < SPREAD_WITHIN_MS;
       if (spread) run.end = Math.min(run.end, run.first + SPREAD_BLOCKS);
-      const scarce = among > 1 && this.#isShared(track, chunk) && this.isScarce(track.key, chunk.chunk);
-      if (scarce) {
-        const most = scarceRoom(peer.gaveBytes > 0, Math.ceil(peer.outstandingBytes / LIMITS.blockBytes));
-        if (most === 0) return false;
-        run.end = Math.min(run.end, run.first + most);
-      }
       while (end < run.end && bytes + chunk.blockBytes(end) <= room) bytes += chunk.blockBytes(end++);
       if (end === run.first) return false;
       this.#ask(peer.id, track, chunk, { first: run.first, end }, nowMs);
       if (peer.outstandingBytes === 0) peer.lastProgressMs = nowMs;
       peer.outstandingBytes += bytes;
       peer.window.requested(peer.outstandingBytes, nowMs);
-      if (spread || scarce) return true;
+      if (spread || this.isScarce(track.key, chunk.chunk)) return true;
     }
     return false;
+  }
+
+  #scarceRoom(track: TrackDemand, chunk: WantedChunk, peer: SourceState): number {
+    if (this.#peers.size < LEAST_CROWD || !this.#isShared(track, chunk)) return chunk.blocks;
+    return Math.max(0, scarceWindow(peer.gaveBytes > 0, peer.window.pingMs) - chunk.askedOf(peer.id));
   }
 
   /** Whether others fetch a chunk too, and pass on what they have of it. */
@@ -692,6 +695,7 @@ export class ChunkScheduler {
       origin: this.#origin,
       mayPrefetch: this.#mayPrefetch,
       isScarce: (key, chunk) => this.isScarce(key, chunk),
+      scarceRoom: (track, chunk, peer) => this.#scarceRoom(track, chunk, peer),
     };
   }
 
@@ -723,7 +727,7 @@ export class ChunkScheduler {
       ask.length = Math.min(ask.length, LIMITS.maxClaims);
       leases += most;
       if (telling) track.tellAgainMs = nowMs + TELL_EVERY_MS;
-      if (track.firstClaimMs === Number.NEGATIVE_INFINITY) track.firstClaimMs = nowMs;
+      track.firstClaimMs ??= nowMs;
       for (const chunk of ask) chunk.claim = { state: 'asked', sinceMs: nowMs };
       this.#commands.push({ type: 'claim', track: track.key, chunks: ask.map(({ chunk }) => chunk), most });
     }
@@ -756,6 +760,7 @@ export class ChunkScheduler {
       tracker: this.#tracker,
       pace: this.#origin.pace,
       ownId: this.#ownId,
+      waitMs: (source) => Math.max(TRIAL_MS, 1.5 * (this.#peers.get(source)?.window.pingMs ?? 0)),
       isDoubted: (source) => this.#peers.get(source)?.isDoubted(nowMs) ?? false,
       peersOf: (track) => peersOf.get(track.key) ?? [],
     };

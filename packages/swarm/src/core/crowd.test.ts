@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ChunkSet } from '@sonantica/wire';
-import { isScarceAmong, scarceRoom } from './crowd.ts';
+import { isScarceAmong, scarceWindow } from './crowd.ts';
 
 const holding = (...chunks: number[]) => ChunkSet.of(4, chunks);
 
@@ -21,9 +21,8 @@ describe('a scarce chunk', () => {
   });
 
   it('is asked of each in small parts: one of who gave nothing yet, then two', () => {
-    expect(scarceRoom(false, 0)).toBe(1);
-    expect(scarceRoom(false, 1)).toBe(0);
-    expect(scarceRoom(true, 0)).toBe(2);
-    expect(scarceRoom(true, 3)).toBe(0);
+    expect(scarceWindow(false, 300)).toBe(1);
+    expect(scarceWindow(true, 50)).toBe(2);
+    expect(scarceWindow(true, 300)).toBe(6);
   });
 });

@@ -10,6 +10,9 @@ const LINKED_WITHIN_MS = 500;
 const DOUBLES_IN_MS = 150;
 /** Of a scarce chunk no more than this is asked of one peer at a time, in blocks; of one that gave nothing yet, one. */
 const SCARCE_BLOCKS = 2;
+const BLOCK_EVERY_MS = 50;
+/** Where fewer peers than this are linked, they are asked for all they have. */
+export const LEAST_CROWD = 4;
 
 /**
  * Whether few hold a chunk. `linked`: for each linked peer that takes part in the track, whether it does; while fewer than
@@ -47,9 +50,9 @@ export function shareOf(
 }
 
 /**
- * Blocks of a scarce chunk that may be asked of a peer now. All ask the few who have it whole: who comes to have a part is
- * soon asked for that.
+ * Blocks of a scarce chunk that may be under way from one peer at a time. All ask the few who have it whole: who comes to
+ * have a part is soon asked for that. The longer the way, the more are under way.
  */
-export function scarceRoom(gaveBefore: boolean, outstandingBlocks: number): number {
-  return Math.max(0, (gaveBefore ? SCARCE_BLOCKS : 1) - outstandingBlocks);
+export function scarceWindow(gaveBefore: boolean, roundTripMs: number): number {
+  return gaveBefore ? Math.max(SCARCE_BLOCKS, Math.ceil(roundTripMs / BLOCK_EVERY_MS)) : 1;
 }

@@ -61,13 +61,14 @@ describe('the plan of links', () => {
     plan.choose([one], 1, 0);
     plan.failed(one.peerId, 1_000);
     expect(plan.size).toBe(0);
-    expect(plan.isOut(one.peerId)).toBe(true);
+    expect(plan.isOut(one.peerId, 1_001)).toBe(true);
+    expect(plan.isOut(one.peerId, 21_000)).toBe(false);
     expect(plan.choose([one], 1, 20_999).connect).toEqual([]);
     expect(plan.choose([one], 1, 21_000).connect).toEqual([one.peerId]);
     plan.failed(one.peerId, 30_000);
     expect(plan.accept(one.peerId, 'aula', 30_001).welcome).toBe(true);
     plan.opened(one.peerId, 30_100);
-    expect(plan.isOut(one.peerId)).toBe(false);
+    expect(plan.isOut(one.peerId, 30_101)).toBe(false);
   });
 
   it('never links to a liar again', () => {
@@ -188,7 +189,7 @@ describe('a link without use', () => {
   it('whose other end needs the place is not asked for again for a minute', () => {
     const plan = linked(new LinkPlan(4), 'global', 1);
     plan.turnedAway(id('global', 0), 1_000);
-    expect(plan.isOut(id('global', 0))).toBe(false);
+    expect(plan.isOut(id('global', 0), 1_001)).toBe(false);
     expect(plan.choose(peers('global', 1), 1, 60_999).connect).toEqual([]);
     expect(plan.choose(peers('global', 1), 1, 61_000).connect).toEqual([id('global', 0)]);
   });
@@ -204,7 +205,7 @@ describe('where all come at once', () => {
     expect(plan.accept(id('comer', 2), 'global', 0)).toEqual({ welcome: false });
     expect(plan.accept(id('comer', 3), 'aula', 0)).toEqual({ welcome: true, drop: id('aula', 1) });
     expect(plan.size).toBe(4);
-    expect(plan.isOut(id('global', 0))).toBe(false);
+    expect(plan.isOut(id('global', 0), 1)).toBe(false);
   });
 
   it('who has no place for us is asked again after a quarter of a minute, and not taken for out of reach', () => {
@@ -212,7 +213,7 @@ describe('where all come at once', () => {
     plan.choose(peers('global', 1), 1, 0);
     plan.declined(id('global', 0), 1_000);
     expect(plan.size).toBe(0);
-    expect(plan.isOut(id('global', 0))).toBe(false);
+    expect(plan.isOut(id('global', 0), 1_001)).toBe(false);
     expect(plan.choose(peers('global', 1), 1, 15_999, 'needed').connect).toEqual([]);
     expect(plan.choose(peers('global', 1), 1, 16_000).connect).toEqual([id('global', 0)]);
   });
@@ -223,12 +224,21 @@ describe('where all come at once', () => {
       plan.choose(peers('global', 1), 1, atMs);
       plan.declined(id('global', 0), atMs);
     }
-    expect(plan.isRefusing(id('global', 0))).toBe(true);
-    expect(plan.isOut(id('global', 0))).toBe(false);
+    expect(plan.isRefusing(id('global', 0), 16_001)).toBe(true);
+    expect(plan.isOut(id('global', 0), 16_001)).toBe(false);
     expect(plan.choose(peers('global', 1), 1, 32_500, 'needed').connect).toEqual([]);
     expect(plan.accept(id('global', 0), 'global', 33_000).welcome).toBe(true);
     plan.opened(id('global', 0), 33_100);
-    expect(plan.isRefusing(id('global', 0))).toBe(false);
+    expect(plan.isRefusing(id('global', 0), 33_101)).toBe(false);
+  });
+
+  it('who declined an hour ago declines for the first time', () => {
+    const plan = new LinkPlan(4);
+    for (const atMs of [0, 3_600_000]) {
+      plan.choose(peers('global', 1), 1, atMs);
+      plan.declined(id('global', 0), atMs);
+    }
+    expect(plan.isRefusing(id('global', 0), 3_600_001)).toBe(false);
   });
 });
 

@@ -111,7 +111,7 @@ export class LinkPlan {
         continue;
       if (Math.max(this.#full.get(peerId) ?? 0, this.#refusing.get(peerId) ?? 0) > nowMs) continue;
       if (purpose !== 'needed' && (this.#rested.get(peerId) ?? 0) > nowMs) continue;
-      if (!this.#hasRoom(tier)) {
+      if (!this.#hasRoom(tier, nowMs)) {
         const victim = this.#leastOf(tier, purpose === 'needed' || offers === true, nowMs);
         if (victim === undefined) continue;
         this.#giveUp(victim, nowMs);
@@ -127,7 +127,7 @@ export class LinkPlan {
   accept(peerId: PeerId, tier: Tier, nowMs: number): { readonly welcome: boolean; readonly drop?: PeerId } {
     if (this.has(peerId)) return { welcome: true };
     if (this.#banned.has(peerId)) return { welcome: false };
-    if (this.#hasRoom(tier)) {
+    if (this.#hasRoom(tier, nowMs)) {
       this.#take(peerId, tier, false);
       return { welcome: true };
     }
@@ -189,8 +189,8 @@ export class LinkPlan {
   }
 
   /** Whether nothing is to be hoped for from a peer while it is not linked: it is banned, or could not be reached. */
-  isOut(peerId: PeerId): boolean {
-    return this.#banned.has(peerId) || this.#notBefore.has(peerId);
+  isOut(peerId: PeerId, nowMs: number): boolean {
+    return this.#banned.has(peerId) || (this.#notBefore.get(peerId) ?? nowMs) > nowMs;
   }
 
   /** Whether it lied. */
@@ -199,8 +199,8 @@ export class LinkPlan {
   }
 
   /** Whether a peer has declined again: it gives nothing for now, whatever it holds; others may have it from it. */
-  isRefusing(peerId: PeerId): boolean {
-    return this.#refusing.has(peerId);
+  isRefusing(peerId: PeerId, nowMs: number): boolean {
+    return (this.#refusing.get(peerId) ?? nowMs) > nowMs;
   }
 
   has(peerId: PeerId): boolean {
@@ -236,7 +236,8 @@ export class LinkPlan {
   /** It is in reach, and has no place for a link now. */
   declined(peerId: PeerId, nowMs: number): void {
     this.ended(peerId);
-    if (this.#full.has(peerId)) remember(this.#refusing, peerId, nowMs + RETRY_AFTER_MS, nowMs);
+    if ((this.#full.get(peerId) ?? Number.NEGATIVE_INFINITY) + RETRY_AFTER_MS > nowMs)
+      remember(this.#refusing, peerId, nowMs + RETRY_AFTER_MS, nowMs);
     remember(this.#full, peerId, nowMs + FULL_MS, nowMs);
   }
 
@@ -249,17 +250,17 @@ export class LinkPlan {
   }
 
   /** Whether one more link of this tier fits. */
-  #hasRoom(tier: Tier): boolean {
+  #hasRoom(tier: Tier, nowMs: number): boolean {
     if (this.#places.size >= this.#maxLinks) return false;
-    return tier === 'aula' || this.count('global') < this.#maxLinks - this.#aulaPlaces;
+    return tier === 'aula' || this.count('global') < this.#maxLinks - this.#aulaPlaces(nowMs);
   }
 
   /** Places that only the Aula fills: half of all, and no more than it has members in reach. */
-  get #aulaPlaces(): number {
+  #aulaPlaces(nowMs: number): number {
     const half = Math.floor(this.#maxLinks / 2);
     let members = 0;
     for (const peerId of this.#aulaMembers)
-      if (!this.isOut(peerId) && !this.isRefusing(peerId) && ++members >= half) break;
+      if (!this.isOut(peerId, nowMs) && !this.isRefusing(peerId, nowMs) && ++members >= half) break;
     return members;
   }
 

@@ -16,6 +16,8 @@ const PASSED_ON_MS = 300;
 const CONGESTED_PATIENCE_MS = 6_000;
 /** How long a peer that never gave has to begin, while only the origin would be in time, in milliseconds. */
 export const TRIAL_MS = 160;
+/** Blocks asked for at the last moment at a time. */
+const LAST_BLOCKS = 2;
 /** Least time between two ranks of substitutes without a tracker. */
 const SUBSTITUTE_AFTER_MS = 1_000;
 /** How long a chunk may be somebody else's to give, in milliseconds: longer than a lease of the tracker lasts. */
@@ -34,6 +36,8 @@ export interface OriginView {
   readonly ownId: string;
   /** Whether what is under way from a peer may not come: nothing ever did, or nothing has for a while. */
   isDoubted(source: SourceId): boolean;
+  /** How long what was asked of a peer is waited for before it should have been here, in milliseconds. */
+  waitMs(source: SourceId): number;
   /** Linked peers that take part in the track. */
   peersOf(track: TrackDemand): readonly SourceState[];
 }
@@ -65,7 +69,7 @@ export function urgentChoice(
   const leads = track.alone ? LEADS_AT_ONCE : 1;
   const congested = pace.isCongested(track.consumptionBytesPerMs);
   // A slow origin is not asked for what is on its way, however long it takes.
-  const last = congested ? undefined : lastChance(pace, chunk, nowMs);
+  const last = congested ? undefined : lastChance(view, chunk, nowMs);
   if (last !== undefined) return { type: 'fetch', run: last, whole };
   const isInVain = ({ source, firstMs }: Flight) => view.isDoubted(source) && nowMs - firstMs >= TRIAL_MS;
   const doubted = congested ? undefined : { doubted: isInVain };
@@ -98,10 +102,12 @@ export function urgentChoice(
 }
 
 /** What peers have had under way for a while and should have given: the origin's would just be in time. */
-function lastChance(pace: OriginPace, chunk: WantedChunk, nowMs: number): BlockSpan | undefined {
-  const doubted = ({ source, firstMs }: Flight) => source !== ORIGIN && nowMs - firstMs >= TRIAL_MS;
-  const run = chunk.mostPressingIdle({ beforeMs: nowMs + pace.latestMs, doubted });
-  return run !== undefined && chunk.flightsOf(run.first).length > 0 ? run : undefined;
+function lastChance(view: OriginView, chunk: WantedChunk, nowMs: number): BlockSpan | undefined {
+  const doubted = ({ source, firstMs }: Flight) =>
+    source !== ORIGIN && nowMs - firstMs >= view.waitMs(source);
+  const run = chunk.mostPressingIdle({ beforeMs: nowMs + view.pace.latestMs, doubted });
+  if (run === undefined || chunk.flightsOf(run.first).length === 0) return undefined;
+  return { first: run.first, end: Math.min(run.end, run.first + LAST_BLOCKS) };
 }
 
 /** What nobody is in a hurry for: only what no peer holds or fetches, and only by leave. */
@@ -140,7 +146,8 @@ function isMine(view: OriginView, track: TrackDemand, chunk: WantedChunk, nowMs:
   const { allowDownloadFromPeers, preferServerOverP2P } = view.policy;
   if (preferServerOverP2P || !allowDownloadFromPeers) return true;
   // Of several who come at once the first is told that it is alone; what they claimed says better.
-  const isKnown = track.hasClaimed || nowMs - track.firstClaimMs >= FIRST_CLAIM_MS;
+  const { firstClaimMs } = track;
+  const isKnown = track.hasClaimed || firstClaimMs === undefined || nowMs - firstClaimMs >= FIRST_CLAIM_MS;
   const isAlone = (track.alone && chunk.claim.state !== 'elsewhere' && isKnown) || view.tracker === 'absent';
   if (isAlone && view.peersOf(track).length === 0) return true;
   return chunk.claim.state === 'granted' && isLease(chunk.claim, nowMs);

@@ -46,6 +46,15 @@ describe('the pace of the origin', () => {
     expect(pace.isCongested(175)).toBe(true);
   });
 
+  it('does not take a far origin for a crowded one: its head comes in a few bursts', () => {
+    const pace = new OriginPace();
+    const head = {};
+    pace.asked(head, 500);
+    pace.hadBegun(head, 0);
+    for (const atMs of [600, 900, 900, 900, 1_200, 1_200]) pace.delivered(head, 16_384, atMs === 1_201, atMs);
+    expect(pace.isCongested(500)).toBe(false);
+  });
+
   it('trusts a steady origin closer than one whose answers vary', () => {
     const [steady, varying] = [new OriginPace(), new OriginPace()];
     for (let i = 0; i < 40; i++) {

@@ -19,7 +19,9 @@ const LEAST_AHEAD_BYTES = 32_768;
 const MOST_AHEAD_BYTES = 1_048_576;
 const ANSWERS_AHEAD = 2;
 const SMOOTHING = 0.25;
-/** How much each measurement that is better counts against those that were bad. */
+/** Of how many blocks of a head but the first the median is taken. */
+const HEAD_GAPS = 5;
+/** How much each measurement counts against what a head showed. */
 const FORGETTING = 0.02;
 /** How many mean deviations of the answer's time are allowed for, as TCP's retransmission timer does (RFC 6298). */
 const DEVIATIONS = 4;
@@ -34,8 +36,11 @@ export class OriginPace {
   #firstByteMs: number | undefined;
   #deviationMs = 0;
   #bytesPerMs: number | undefined;
-  /** The same, slow to forget that little came. */
-  #sustainedBytesPerMs: number | undefined;
+  /** What a head showed, and what came since counts little against it. */
+  #headBytesPerMs: number | undefined;
+  /** When the last block of a head came, and the times between its blocks. */
+  #headMs: number | undefined;
+  #headGapsMs: number[] = [];
   /** When each request without an answer was made. */
   readonly #unanswered = new Map<object, number>();
   /** When requests began that were under way before anybody asked for what they bring. */
@@ -84,7 +89,8 @@ export class OriginPace {
    * they leave it alone it is fast again.
    */
   isCongested(consumptionBytesPerMs: number): boolean {
-    return this.#sustainedBytesPerMs !== undefined && this.#sustainedBytesPerMs < 2 * consumptionBytesPerMs;
+    const isSlow = (rate: number | undefined) => rate !== undefined && rate < 2 * consumptionBytesPerMs;
+    return isSlow(this.#bytesPerMs) || isSlow(this.#headBytesPerMs);
   }
 
   /** Something was asked for; `request` names it. */
@@ -107,8 +113,9 @@ export class OriginPace {
     this.#unanswered.delete(request);
     if (begunMs !== undefined) {
       if (askedMs !== undefined && this.#firstByteMs === undefined) this.#measure((nowMs - begunMs) / 2);
-      if (this.#busySinceMs !== undefined && nowMs - this.#busySinceMs < 1) return;
-    } else if (askedMs !== undefined) this.#measure(nowMs - askedMs);
+      return this.#headCame(bytes, nowMs);
+    }
+    if (askedMs !== undefined) this.#measure(nowMs - askedMs);
     // The first block after a rest begins the measurement: what it took is the answer's time, not the line's.
     if (this.#busySinceMs === undefined) this.#busySinceMs = nowMs;
     else this.#busyBytes += bytes;
@@ -117,9 +124,8 @@ export class OriginPace {
       const rate = this.#busyBytes / busyMs;
       this.#bytesPerMs =
         this.#bytesPerMs === undefined ? rate : this.#bytesPerMs + (rate - this.#bytesPerMs) * SMOOTHING;
-      const sustained = this.#sustainedBytesPerMs ?? rate;
-      this.#sustainedBytesPerMs =
-        sustained + (rate - sustained) * (rate < sustained ? SMOOTHING : FORGETTING);
+      if (this.#headBytesPerMs !== undefined)
+        this.#headBytesPerMs += (rate - this.#headBytesPerMs) * FORGETTING;
       this.#busyBytes = 0;
       this.#busySinceMs = nowMs;
     }
@@ -131,6 +137,20 @@ export class OriginPace {
     this.#unanswered.delete(request);
     this.#begun.delete(request);
     if (idle) this.#rest();
+  }
+
+  /**
+   * A crowd at the origin shows in each of a head's blocks; where a connection is slow to start, most of them come
+   * together, and only now and then one waits for a round trip.
+   */
+  #headCame(bytes: number, nowMs: number): void {
+    if (this.#headMs !== undefined) this.#headGapsMs.push(nowMs - this.#headMs);
+    this.#headMs = nowMs;
+    if (this.#headGapsMs.length < HEAD_GAPS) return;
+    const gaps = this.#headGapsMs.toSorted((a, b) => a - b);
+    this.#headBytesPerMs = bytes / Math.max(0.001, gaps[Math.floor(gaps.length / 2)] ?? 0);
+    this.#headGapsMs = [];
+    this.#headMs = undefined;
   }
 
   #measure(tookMs: number): void {

@@ -24,6 +24,8 @@ export interface PeerView {
   readonly mayPrefetch: boolean;
   /** Whether somebody listens to a chunk soon and few hold it. */
   isScarce(key: TrackKey, chunk: number): boolean;
+  /** Blocks of a scarce chunk that may be asked of a peer now. */
+  scarceRoom(track: TrackDemand, chunk: WantedChunk, peer: SourceState): number;
 }
 
 /** Blocks to ask of a peer. */
@@ -67,7 +69,7 @@ export function peerChoice(view: PeerView, peer: SourceState, nowMs: number): Pe
  * origin could step in, is not staked on it.
  */
 function runFor(
-  { origin, isScarce }: PeerView,
+  { origin, isScarce, scarceRoom }: PeerView,
   peer: SourceState,
   track: TrackDemand,
   chunk: WantedChunk,
@@ -82,9 +84,14 @@ function runFor(
   const isTried = !soon || peer.isTried(nowMs);
   if (!isScarce(track.key, chunk.chunk))
     return chunk.mostPressingIdle(isTried ? query : { ...query, fromMs });
+  const room = scarceRoom(track, chunk, peer);
+  if (room === 0) return undefined;
   // Who wants the same chunk begins elsewhere in it: then they have different blocks to pass on.
   const rotatedBy = track.startIn(chunk);
-  return chunk.mostPressingIdle(soon ? { ...query, fromMs, rotatedBy } : { ...query, rotatedBy });
+  const run =
+    chunk.mostPressingIdle(soon ? { ...query, fromMs, rotatedBy } : { ...query, rotatedBy }) ??
+    (isTried ? chunk.mostPressingIdle(query) : undefined);
+  return run && { first: run.first, end: Math.min(run.end, run.first + room) };
 }
 
 /** Endgame: blocks due within a second whose source has not moved for half its time-out. */

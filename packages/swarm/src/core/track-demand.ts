@@ -41,7 +41,7 @@ export class TrackDemand {
   /** Whether nobody but this listener takes part, as far as the tracker said. */
   alone = false;
   /** When the tracker was first asked for leave to fetch something. */
-  firstClaimMs = Number.NEGATIVE_INFINITY;
+  firstClaimMs: number | undefined;
   /** Whether the tracker answered a claim. */
   hasClaimed = false;
   /** What each peer that the tracker last named held then. */
@@ -53,6 +53,7 @@ export class TrackDemand {
   /** When the tracker may be asked again for leave to fetch something. */
   claimAgainMs = Number.NEGATIVE_INFINITY;
   readonly #ranks: Uint32Array;
+  readonly #start: number;
   readonly #chunks = new Map<number, WantedChunk>();
   readonly #demands = new Map<DemandId, Demand>();
   readonly #compare: (a: WantedChunk, b: WantedChunk) => number;
@@ -73,11 +74,20 @@ export class TrackDemand {
     this.geometry = geometry;
     this.held = held;
     this.#ranks = randomRanks(chunkCount(geometry), random);
+    this.#start = Math.floor(random.next() * LIMITS.maxChunks);
+  }
+
+  /** Another tracker, or none: what was said before is no longer known. */
+  forgetTracker(): void {
+    this.firstClaimMs = undefined;
+    this.hasClaimed = false;
+    this.offered = [];
+    this.listeners = 1;
   }
 
   /** A number of this listener's own: with which of the blocks of a chunk it begins, where the order is free. */
   startIn(chunk: WantedChunk): number {
-    return this.#ranks[chunk.chunk] ?? 0;
+    return this.#start + (this.#ranks[chunk.chunk] ?? 0);
   }
 
   demand(

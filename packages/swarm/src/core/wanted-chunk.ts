@@ -166,6 +166,14 @@ export class WantedChunk {
     }
   }
 
+  /** Blocks under way from a source. */
+  askedOf(source: SourceId): number {
+    let count = 0;
+    for (const flights of this.#flights.values())
+      if (flights.some((flight) => flight.source === source)) count++;
+    return count;
+  }
+
   /** Nobody waits for what was asked for; whoever does later begins to wait then. */
   waitAnew(): void {
     this.#firstAskedMs.clear();
