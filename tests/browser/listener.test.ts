@@ -5,7 +5,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeFolder, makeWav } from '../support/place.ts';
 import { until } from '../support/until.ts';
-import { launch, newContext, skipsBrowser } from './support/chromium.ts';
+import { launch, newContext, newPage, skipsBrowser } from './support/chromium.ts';
 import {
   FIRST_LIGHT,
   LAMPLIGHT,
@@ -236,12 +236,13 @@ describe.skipIf(skipsBrowser)('a listener in a browser', { timeout: 60_000 }, ()
   it('plays from memory, and says so, when the site may store no more', async () => {
     const stage = await setStage();
     const context = await newContext(browser);
-    const page = await openListener(stage, context);
-    const devtools = await context.newCDPSession(page);
+    // From another page of the site, before anything is written: Chromium remembers for a while how much room there was.
+    const devtools = await context.newCDPSession(await newPage(context, stage.site.url));
     await devtools.send('Storage.overrideQuotaForOrigin', {
       origin: new URL(stage.site.url).origin,
       quotaSize: 2_000_000,
     });
+    const page = await openListener(stage, context);
     await page.evaluate(() => {
       globalThis.troubles = [];
       globalThis.swarm.on('storage', ({ reason }) => globalThis.troubles.push(reason));
