@@ -30,9 +30,9 @@ export function isScarceAmong(
 }
 
 /**
- * Where a crowd waits for a scarce chunk that one of them fetches, and has no links yet: the block of it that this listener takes from the
- * origin, of its own choice, once. So all have something to pass on when their links stand, and not the one alone.
- * Decision 0015.
+ * Where a crowd waits for a scarce chunk that one of them fetches, and has no links yet: the block of it that this
+ * listener takes from the origin, of its own choice, once. So all have something to pass on when their links stand,
+ * and not the one alone. Decision 0015.
  */
 export function shareOf(
   track: TrackDemand,

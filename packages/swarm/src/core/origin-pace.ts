@@ -100,7 +100,7 @@ export class OriginPace {
 
   /**
    * A request that was just asked for has been under way since `sinceMs`, on a connection that had to be made first: its
-   * answer is a first guess at others, and what had come already and is taken in at once shows no rate.
+   * answer is a first guess at others, and the times between its blocks show whether a crowd is there.
    */
   hadBegun(request: object, sinceMs: number): void {
     this.#begun.set(request, sinceMs);
