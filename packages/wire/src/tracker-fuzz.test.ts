@@ -94,6 +94,17 @@ function copyOf(value: unknown): unknown {
   return typeof value === 'object' ? structuredClone(value) : value;
 }
 
+/** How long it takes, in milliseconds. What takes too long is tried again: a busy machine is slow once, slow code every time. */
+function leastMs(run: () => void): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (let tries = 0; tries < 5 && least >= MAX_MS; tries++) {
+    const startMs = performance.now();
+    run();
+    least = Math.min(least, performance.now() - startMs);
+  }
+  return least;
+}
+
 // Traces of the errors would take longer than all the rest.
 let traceLimit = 0;
 beforeAll(() => {
@@ -163,16 +174,17 @@ it(`${CASES} spoilt messages throw nothing but ProtocolError, none takes ${MAX_M
   let understood = 0;
   for (let n = 0; n < CASES; n++) {
     const text = random() < 0.5 ? spoilFields() : spoilText();
-    const startMs = performance.now();
-    try {
-      if (n % 2 === 0) parseClientMessage(text);
-      else parseTrackerMessage(text);
-      understood++;
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) bad.push({ text: text.slice(0, 500), what: String(error) });
-    }
-    if (n % 16 === 0) clientMessageType(text);
-    slowestMs = Math.max(slowestMs, performance.now() - startMs);
+    const parse = n % 2 === 0 ? parseClientMessage : parseTrackerMessage;
+    const ms = leastMs(() => {
+      try {
+        parse(text);
+        understood++;
+      } catch (error) {
+        if (!(error instanceof ProtocolError)) bad.push({ text: text.slice(0, 500), what: String(error) });
+      }
+      if (n % 16 === 0) clientMessageType(text);
+    });
+    slowestMs = Math.max(slowestMs, ms);
   }
   expect(bad.slice(0, 3)).toEqual([]);
   expect(slowestMs).toBeLessThan(MAX_MS);
@@ -194,13 +206,14 @@ it.each([
     `{"type":"have","trackId":"a","root":"${'a0'.repeat(32)}","chunks":[${'1e300,'.repeat(9_000)}1]}`,
   ],
 ])('the largest message of %s is refused or read in that time', (_, text) => {
-  const startMs = performance.now();
-  for (const parse of [parseClientMessage, parseTrackerMessage]) {
-    try {
-      parse(text);
-    } catch (error) {
-      expect(error).toBeInstanceOf(ProtocolError);
+  const ms = leastMs(() => {
+    for (const parse of [parseClientMessage, parseTrackerMessage]) {
+      try {
+        parse(text);
+      } catch (error) {
+        expect(error).toBeInstanceOf(ProtocolError);
+      }
     }
-  }
-  expect(performance.now() - startMs).toBeLessThan(MAX_MS);
+  });
+  expect(ms).toBeLessThan(MAX_MS);
 });
