@@ -282,8 +282,9 @@ export class ChunkScheduler {
     lost: readonly number[],
     nowMs: number,
   ): SchedulerCommand[] {
-    const holdings = this.#peers.get(id)?.tracks.get(key);
-    if (holdings === undefined) return [];
+    const peer = this.#peers.get(id);
+    const holdings = peer?.tracks.get(key);
+    if (peer === undefined || holdings === undefined) return [];
     this.#holdingsChanges++;
     for (const chunk of chunks) {
       if (chunk < holdings.held.capacity) holdings.held.add(chunk);
@@ -294,7 +295,9 @@ export class ChunkScheduler {
       holdings.held.delete(chunk);
       holdings.parts.delete(chunk);
     }
-    return this.#plan(nowMs);
+    if (lost.length > 0) return this.#plan(nowMs);
+    const track = this.#tracks.get(key);
+    return chunks.some((chunk) => track?.chunk(chunk)?.hasIdle) ? this.#planPeer(peer, nowMs) : [];
   }
 
   /** A peer holds blocks of a chunk that it does not hold whole. */
@@ -372,14 +375,14 @@ export class ChunkScheduler {
     this.#arrived(from, wanted, block, nowMs);
     if (track === undefined || wanted === undefined) return this.#plan(nowMs);
     wanted.prove(block);
-    for (const flight of wanted.flightsOf(block).slice()) {
-      this.#cancel(track, wanted, block, flight.source);
-    }
+    const others = wanted.flightsOf(block).slice();
+    for (const flight of others) this.#cancel(track, wanted, block, flight.source);
     if (wanted.isComplete || !wanted.isAskedOf(ORIGIN)) this.#origin.ended(wanted);
     if (wanted.isComplete) track.complete(chunk);
     const peer = this.#peers.get(from);
     if (peer !== undefined && !peer.isWorthAsking) return this.#flush();
-    return this.#plan(nowMs);
+    const isOne = peer !== undefined && others.length === 0 && !wanted.isComplete;
+    return isOne ? this.#planPeer(peer, nowMs) : this.#plan(nowMs);
   }
 
   /** A block came that the manifest disproves, or a proof did: the peer is never asked again. */
@@ -551,12 +554,17 @@ export class ChunkScheduler {
     return bytes === 0 ? 0 : bytes / Math.max(peersPerSecond / 1000, this.#origin.pace.bytesPerMs ?? 0);
   }
 
-  #plan(nowMs: number): SchedulerCommand[] {
+  /** What decisions depend on beside what is wanted and held. */
+  #takeStock(nowMs: number): void {
     this.#origin.pace.lineBusyMs = this.#lineBusyMs();
-    if (this.#order === 'rarest-first') this.#reorder(nowMs);
-    if (this.#hasLeft) this.#releaseLeft(nowMs);
     if (!this.#isIdle) this.#lastWantedMs = nowMs;
     this.#mayPrefetch = nowMs - this.#lastWantedMs >= PREFETCH_AFTER_MS;
+  }
+
+  #plan(nowMs: number): SchedulerCommand[] {
+    this.#takeStock(nowMs);
+    if (this.#order === 'rarest-first') this.#reorder(nowMs);
+    if (this.#hasLeft) this.#releaseLeft(nowMs);
     if (this.#policy.preferServerOverP2P) this.#planOrigin(nowMs);
     if (this.#policy.allowDownloadFromPeers) {
       const peers = [...this.#peers.values()].filter((peer) => peer.isUsable(nowMs) && peer.isWorthAsking);
@@ -596,6 +604,7 @@ export class ChunkScheduler {
 
   /** As {@link #plan}, where nothing changed but what one peer can give. */
   #planPeer(peer: SourceState, nowMs: number): SchedulerCommand[] {
+    this.#takeStock(nowMs);
     if (this.#policy.allowDownloadFromPeers && peer.isUsable(nowMs) && peer.isWorthAsking) {
       const view = this.#peerView();
       for (let turn = 0; turn < MOST_TURNS; turn++)

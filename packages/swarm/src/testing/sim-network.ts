@@ -277,15 +277,18 @@ export class SimNetwork {
     const delayMs = this.rttMs(from, to) / 2;
     from.up.pass({
       bytes,
-      arrived: () =>
-        this.clock.schedule(delayMs, () =>
+      arrived: () => {
+        this.isQuiet = true;
+        this.clock.schedule(delayMs, () => {
+          this.isQuiet = true;
           to.down.pass({
             bytes,
             arrived: () => {
               if (this.reaches(from, to)) arrived();
             },
-          }),
-        ),
+          });
+        });
+      },
     });
   }
 }
