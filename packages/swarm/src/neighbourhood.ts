@@ -49,8 +49,7 @@ const WANTED_PEERS = 30;
 const MOST_BEFORE_WELCOME = 16;
 /** Tracks for which others are asked for at a time. */
 const MOST_SEARCHES = 3;
-/** With fewer links and attempts others are asked for when one is declined; the pauses between grow, in milliseconds. */
-const ENOUGH_LINKS = 12;
+/** While links are sought others are asked for when one is declined; the pauses between grow, in milliseconds. */
 const SEARCH_PAUSES_MS = { first: 250, longest: 8_000 };
 /** All of a swarm the tracker gave up are told the same time to come back: they do so over this share of it. */
 const RETRY_SPREAD = 0.5;
@@ -367,14 +366,16 @@ export class Neighbourhood implements PeerSourceHandler {
     const held = peers.map(({ have }) => heldBy(version, have));
     this.#parts.delivery.setOffered(version.key, held, complete + incomplete);
     this.#parts.delivery.setAlone(version.key, complete + incomplete <= 1);
-    this.#announcements.setSearching(version.key, !version.isComplete && this.#byNonce.size < peers.length);
+    const sought = this.#plan.sought(this.#parts.clock.nowMs());
+    const isSearching = sought > 0 && this.#byNonce.size < peers.length;
+    this.#announcements.setSearching(version.key, !version.isComplete && isSearching);
     if (version.isComplete) return;
     const candidates = peers.map(({ peerId, tier }, at) => ({
       peerId,
       tier,
       offers: held[at]?.hasAnyNotIn(version.held) === true,
     }));
-    this.#link(candidates, WANTED_PEERS, 'track');
+    this.#link(candidates, sought, 'track');
   }
 
   /** A track the tracker has no room for now is announced again when it says, the later by chance. */
@@ -560,11 +561,11 @@ export class Neighbourhood implements PeerSourceHandler {
 
   /** Asks for others, where those who were named had no place. */
   #searchOn(): void {
-    if (this.#cancelSearch !== undefined || this.#plan.size >= ENOUGH_LINKS) return;
+    if (this.#cancelSearch !== undefined || this.#plan.sought(this.#parts.clock.nowMs()) === 0) return;
     this.#cancelSearch = this.#parts.timers.after(this.#searchPauseMs, () => {
       this.#cancelSearch = undefined;
       this.#searchPauseMs = Math.min(SEARCH_PAUSES_MS.longest, 2 * this.#searchPauseMs);
-      if (this.#plan.size >= ENOUGH_LINKS) return;
+      if (this.#plan.sought(this.#parts.clock.nowMs()) === 0) return;
       const wanted = [...this.#versions.values()].filter(({ isComplete }) => !isComplete);
       for (const { manifest } of wanted.slice(-MOST_SEARCHES)) {
         const { trackId, root } = manifest;

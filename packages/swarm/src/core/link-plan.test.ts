@@ -118,7 +118,7 @@ describe('the half of the Aula', () => {
       drop: [id('global', 3), id('global', 2)],
     });
     for (const { peerId } of peers('aula', 2)) plan.opened(peerId, 30_000);
-    expect(plan.accept(id('aula', 3), 'aula', 30_000).welcome).toBe(false);
+    expect(plan.choose(peers('aula', 4), 4, 30_000)).toEqual({ connect: [], drop: [] });
   });
 
   it('is given back to a member that comes by itself', () => {
@@ -130,6 +130,43 @@ describe('the half of the Aula', () => {
     const plan = linked(new LinkPlan(2), 'global', 2);
     expect(plan.accept(id('aula', 0), 'aula', 9_999).welcome).toBe(false);
     expect(plan.accept(id('aula', 0), 'aula', 10_000).welcome).toBe(true);
+  });
+});
+
+describe('a newcomer', () => {
+  it('finds room: a listener begins two fifths of its links by itself', () => {
+    const plan = new LinkPlan();
+    expect(plan.sought(0)).toBe(10);
+    plan.choose(peers('global', 4), 4, 0);
+    expect(plan.sought(0)).toBe(6);
+    for (const { peerId } of peers('global', 20)) plan.accept(peerId, 'global', 0);
+    expect(plan.sought(0)).toBe(0);
+    expect(new LinkPlan(1).sought(0)).toBe(1);
+  });
+
+  it('is not kept from being sought by links that are of no use', () => {
+    const plan = linked(new LinkPlan(), 'global', 10);
+    expect(plan.sought(9_999)).toBe(0);
+    expect(plan.sought(10_000)).toBe(10);
+    plan.setOfInterest(id('global', 0), true);
+    expect(plan.sought(10_000)).toBe(9);
+  });
+
+  it('takes the place of the link longest unused, though it is in use: who is full has many', () => {
+    const plan = linked(new LinkPlan(3), 'global', 3);
+    for (const at of [2, 0, 1]) {
+      plan.setOfInterest(id('global', at), true);
+      plan.used(id('global', at), 29_000 - at);
+    }
+    expect(plan.accept(id('new', 0), 'global', 30_000)).toEqual({ welcome: true, drop: id('global', 2) });
+    // One at a time, so that links last.
+    expect(plan.accept(id('new', 1), 'global', 34_999).welcome).toBe(false);
+    expect(plan.accept(id('new', 1), 'global', 35_000)).toEqual({ welcome: true, drop: id('global', 1) });
+  });
+
+  it('is told no while all links have only just been made', () => {
+    const plan = linked(new LinkPlan(2), 'global', 2);
+    expect(plan.accept(id('new', 0), 'global', 9_999).welcome).toBe(false);
   });
 });
 

@@ -2,6 +2,8 @@ import type { PeerId } from '@sonantica/wire';
 
 /** Links a listener keeps at most. */
 export const MAX_LINKS = 24;
+/** Of these a listener begins so many by itself; the rest are left to who comes: a full listener is closed to newcomers. */
+const SOUGHT_SHARE = 0.4;
 /** Aula members linked to before any track is played. */
 export const WARM_LINKS = 4;
 /** A peer that could not be reached is not tried again for this long, in milliseconds. */
@@ -96,6 +98,14 @@ export class LinkPlan {
     return count;
   }
 
+  /** How many further links this listener begins by itself for a track; those count that are of use or may yet be. */
+  sought(nowMs: number): number {
+    let count = 0;
+    for (const { openedMs, isOfInterest } of this.#places.values())
+      if (isOfInterest || openedMs === undefined || nowMs - openedMs < SETTLING_MS) count++;
+    return Math.max(0, Math.ceil(this.#maxLinks * SOUGHT_SHARE) - count);
+  }
+
   /** Which of the tracker's peers to connect to now, in its order; they count as linked from here on. */
   choose(
     candidates: readonly Candidate[],
@@ -139,7 +149,7 @@ export class LinkPlan {
       return { welcome: true, drop: attempt };
     }
     const rests = (this.#rested.get(peerId) ?? 0) > nowMs;
-    const victim = rests ? undefined : this.#leastOf(tier, true, nowMs);
+    const victim = rests ? undefined : this.#leastOf(tier, true, nowMs, true);
     if (victim === undefined) return { welcome: false };
     this.#giveUp(victim, nowMs);
     this.#take(peerId, tier, false);
@@ -280,8 +290,11 @@ export class LinkPlan {
     remember(this.#rested, peerId, nowMs + REST_MS, nowMs);
   }
 
-  /** The link that gives way to a newcomer, the longest unused first; `undefined` when none does. */
-  #leastOf(tier: Tier, isOfUse: boolean, nowMs: number): PeerId | undefined {
+  /**
+   * The link that gives way to a newcomer, the longest unused first; `undefined` when none does. Who comes by itself has
+   * few links, and who is full has many: then one in use gives way too.
+   */
+  #leastOf(tier: Tier, isOfUse: boolean, nowMs: number, comes = false): PeerId | undefined {
     const half = Math.floor(this.#maxLinks / 2);
     const aula = this.count('aula');
     // Its own half is the Aula's by right, however useful others are.
@@ -291,7 +304,7 @@ export class LinkPlan {
     for (const [peerId, place] of this.#places) {
       if (place.openedMs === undefined || nowMs - place.openedMs < SETTLING_MS) continue;
       const idleMs = nowMs - place.usedMs;
-      const isUseless = idleMs >= (place.isOfInterest ? LONG_IDLE_MS : IDLE_MS);
+      const isUseless = comes || idleMs >= (place.isOfInterest ? LONG_IDLE_MS : IDLE_MS);
       const goes =
         byRight && place.tier === 'global'
           ? true
