@@ -59,6 +59,16 @@ describe('links', () => {
     expect(linkedNow(room).filter((name) => name.startsWith('member')).length).toBeGreaterThanOrEqual(2);
   });
 
+  it('know how long the way is before anything is asked over them', async () => {
+    const room = await VirtualRoom.open({ tracks: { song: CHUNK } });
+    await room.seeder('seeder', ['song']);
+    const { swarm } = room.listener('listener', {});
+    await room.during((await swarm.prefetch(['song'])).finished, 10_000);
+    const said = room.frames.filter(({ from }) => from === 'listener').map(({ message }) => message.type);
+    expect(said.indexOf('ping')).toBeGreaterThan(-1);
+    expect(said.indexOf('ping')).toBeLessThan(said.indexOf('request'));
+  });
+
   it('without use give way to who holds what is wanted', async () => {
     const room = await VirtualRoom.open({ tracks: { old: CHUNK, wanted: 8 * CHUNK } });
     await room.seeder('idle', ['old']);

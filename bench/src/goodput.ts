@@ -7,8 +7,8 @@ import { requireRtc } from './requirements.ts';
 
 /** A block frame: 16 KiB and its header. */
 const FRAME_BYTES = 16_384 + 11;
-/** What the library lets be outstanding on a link of each stack at most. */
-const WINDOW_BYTES = { wrtc: 1_048_576, werift: 65_536 } as const;
+/** What the library lets be outstanding on a near link of each stack at most. */
+const WINDOW_BYTES = { wrtc: 196_608, werift: 65_536 } as const;
 const PATIENCE_MS = 180_000;
 const LAST_WORDS_MS = 500;
 

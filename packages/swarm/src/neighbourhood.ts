@@ -482,6 +482,7 @@ export class Neighbourhood implements PeerSourceHandler {
     this.#byNonce.set(peer.id, peer);
     this.#parts.log(`linked to ${peer.peerId} (${this.tierOf(peer)})`);
     this.#parts.delivery.addPeer(peer, this.tierOf(peer), { maxBytes: this.#parts.maxWindowBytes });
+    peer.ping();
     // The latest first, and of them what is lacking here.
     const latest = [...this.#versions.values()].reverse();
     const lacking = latest.filter(({ isComplete }) => !isComplete);

@@ -86,6 +86,23 @@ describe('a standing queue', () => {
 });
 
 describe('growth', () => {
+  it('ends where more than a near receiver’s socket buffer would be under way, however fast the path', () => {
+    const near = new FlowWindow();
+    near.pinged(0.5);
+    new Link({ bytesPerSecond: 1e8, roundTripMs: 0.5, pings: false }).run(near, 2_000);
+    expect(near.bytes).toBeLessThanOrEqual(192 * KIB);
+    const unknown = new FlowWindow();
+    new Link({ bytesPerSecond: 1e9, roundTripMs: 100, pings: false }).run(unknown, 5_000);
+    expect(unknown.bytes).toBe(192 * KIB);
+  });
+
+  it('goes on on a long path, to what fills it', () => {
+    const window = new FlowWindow();
+    window.pinged(100);
+    new Link({ bytesPerSecond: 1e9, roundTripMs: 100, pings: false }).run(window, 5_000);
+    expect(window.bytes).toBe(1024 * KIB);
+  });
+
   it('needs a window that was full', () => {
     const window = new FlowWindow();
     let now = 0;
@@ -135,7 +152,7 @@ describe('a short burst', () => {
 function grown(): FlowWindow {
   const window = new FlowWindow();
   window.pinged(5);
-  new Link({ bytesPerSecond: 1e9, roundTripMs: 100, pings: false }).run(window, 5_000);
+  new Link({ bytesPerSecond: 1e9, roundTripMs: 5, pings: false }).run(window, 5_000);
   expect(window.bytes).toBe(1024 * KIB);
   return window;
 }

@@ -11,6 +11,14 @@ const FORGET = 0.98;
 /** Epochs after a queue was seen until the window is tried larger again, whatever the rate: the queue may have gone. */
 const PROBE_AFTER_EPOCHS = 100;
 
+/**
+ * More than this is under way only as far as the path is long: beyond, a fast near link overruns the socket buffer of
+ * its other end (208 KiB on Linux), and the link then stands still until its transport's timer ends. In bytes.
+ */
+const NEAR_BYTES = 196_608;
+/** What a path holds is exceeded so many times at most. */
+const PATHS = 2;
+
 /** Bounds of a window, in bytes. */
 export interface FlowWindowBounds {
   /** Where it starts and what it never goes below; default 64 KiB. */
@@ -87,7 +95,7 @@ export class FlowWindow {
       const queued = this.#pingMs > this.#longestPingMs;
       if (this.#epochsToProbe > 0 && --this.#epochsToProbe === 0) this.#bestRate = 0;
       if (this.#wasFull && !queued && rate > this.#bestRate * WORTHWHILE_GAIN) {
-        this.#bytes = Math.min(this.#most, this.#bytes * GROWTH);
+        this.#bytes = Math.max(this.#bytes, Math.min(this.#mostNow(rate), this.#bytes * GROWTH));
       }
       this.#bestRate = Math.max(this.#bestRate * FORGET, rate);
       this.#epochStartMs = nowMs;
@@ -99,6 +107,12 @@ export class FlowWindow {
       this.#epochStartMs = undefined;
       this.#epochBytes = 0;
     }
+  }
+
+  /** What the window may grow to at a rate, in bytes a second; before the first ping the path counts as short. */
+  #mostNow(rate: number): number {
+    const pathMs = Number.isFinite(this.#minPingMs) ? this.#minPingMs : 0;
+    return Math.min(this.#most, Math.max(NEAR_BYTES, (PATHS * rate * pathMs) / 1000));
   }
 
   /** A ping that took longer than this waited in a queue. */

@@ -289,6 +289,12 @@ export class PeerSession {
     return this.#flush();
   }
 
+  /** Asks how long the path is by itself: best before anything is under way. */
+  ping(nowMs: number): SessionEffect[] {
+    if (!this.#ended && this.#ping === undefined) this.#sendPing(nowMs);
+    return this.#flush();
+  }
+
   /** Time passed; called about once a second. */
   tick(nowMs: number): SessionEffect[] {
     if (this.#ended) return [];
@@ -299,11 +305,8 @@ export class PeerSession {
     } else if (
       nowMs - this.#heardMs >= PING_AFTER_MS ||
       (this.#due.blocks > 0 && nowMs - this.#pingedMs >= PING_WHILE_BUSY_MS)
-    ) {
-      this.#ping = { token: ++this.#pingToken >>> 0, sentMs: nowMs };
-      this.#pingedMs = nowMs;
-      this.#send({ type: 'ping', token: this.#ping.token });
-    }
+    )
+      this.#sendPing(nowMs);
     return this.#flush();
   }
 
@@ -399,6 +402,12 @@ export class PeerSession {
       return this.#end('a link to oneself', false);
     }
     this.#effects.push({ type: 'greeted', nonce });
+  }
+
+  #sendPing(nowMs: number): void {
+    this.#ping = { token: ++this.#pingToken >>> 0, sentMs: nowMs };
+    this.#pingedMs = nowMs;
+    this.#send({ type: 'ping', token: this.#ping.token });
   }
 
   #acceptOpen(frame: OpenTrackFrame): void {

@@ -143,6 +143,10 @@ export class PeerSource implements Source {
     this.#perform(this.#session.refuse(request, reason));
   }
 
+  ping(): void {
+    this.#perform(this.#session.ping(this.#nowMs()));
+  }
+
   tick(): void {
     this.#perform(this.#session.tick(this.#nowMs()));
   }
