@@ -119,12 +119,15 @@ export function patientChoice(
 ): PatientChoice {
   if (!chunk.hasIdle) return WAIT;
   if (isMine(view, track, chunk, nowMs)) return PATIENT;
-  const isUnheard = chunk.deadlineMs === Number.POSITIVE_INFINITY;
-  const bytes = isUnheard ? 0 : chunk.spanBytes(chunk.mostPressingIdle() ?? chunk.wanted);
+  // A slow origin would not give it sooner than who holds it.
+  const dueMs = view.pace.isCongested(track.consumptionBytesPerMs)
+    ? Number.POSITIVE_INFINITY
+    : chunk.deadlineMs;
+  const bytes =
+    dueMs === Number.POSITIVE_INFINITY ? 0 : chunk.spanBytes(chunk.mostPressingIdle() ?? chunk.wanted);
   for (const peer of view.peersOf(track)) {
     const holdings = peer.tracks.get(track.key);
-    if (holdings?.held.has(chunk.chunk) === true && givesInTime(peer, bytes, chunk.deadlineMs, nowMs))
-      return WAIT;
+    if (holdings?.held.has(chunk.chunk) === true && givesInTime(peer, bytes, dueMs, nowMs)) return WAIT;
     const etaMs = holdings?.fetching.get(chunk.chunk);
     if (etaMs !== undefined && nowMs < etaMs + FETCHING_SLACK_MS) return WAIT;
   }

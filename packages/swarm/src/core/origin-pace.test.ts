@@ -38,8 +38,10 @@ describe('the pace of the origin', () => {
     const head = {};
     pace.asked(head, 150);
     pace.hadBegun(head, 0);
-    for (let block = 0; block < 6; block++) pace.delivered(head, 16_384, block === 5, 300 + 250 * block);
+    for (let block = 0; block < 5; block++) pace.delivered(head, 16_384, false, 300 + 250 * block);
+    // Known before the last block came: then what is due next is asked for.
     expect(pace.isCongested(175)).toBe(true);
+    pace.delivered(head, 16_384, true, 1_550);
     const next = {};
     pace.asked(next, 2_000);
     for (let block = 0; block < 16; block++) pace.delivered(next, 16_384, block === 15, 2_050 + 10 * block);

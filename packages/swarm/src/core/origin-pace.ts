@@ -19,8 +19,8 @@ const LEAST_AHEAD_BYTES = 32_768;
 const MOST_AHEAD_BYTES = 1_048_576;
 const ANSWERS_AHEAD = 2;
 const SMOOTHING = 0.25;
-/** Of how many blocks of a head but the first the median is taken. */
-const HEAD_GAPS = 5;
+/** Of how many blocks of a head but the first the median is taken: before its last comes, more is asked for. */
+const HEAD_GAPS = 4;
 /** How much each measurement counts against what a head showed. */
 const FORGETTING = 0.02;
 /** How many mean deviations of the answer's time are allowed for, as TCP's retransmission timer does (RFC 6298). */
@@ -148,7 +148,7 @@ export class OriginPace {
     this.#headMs = nowMs;
     if (this.#headGapsMs.length < HEAD_GAPS) return;
     const gaps = this.#headGapsMs.toSorted((a, b) => a - b);
-    this.#headBytesPerMs = bytes / Math.max(0.001, gaps[Math.floor(gaps.length / 2)] ?? 0);
+    this.#headBytesPerMs = bytes / Math.max(0.001, gaps[Math.floor((gaps.length - 1) / 2)] ?? 0);
     this.#headGapsMs = [];
     this.#headMs = undefined;
   }

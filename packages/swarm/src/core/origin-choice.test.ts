@@ -1,0 +1,60 @@
+import { chunkCount, ChunkSet, LIMITS } from '@sonantica/wire';
+import { describe, expect, it } from 'vitest';
+import { seededRandom } from '../testing/seeded-random.ts';
+import { patientChoice, type OriginView } from './origin-choice.ts';
+import { OriginPace } from './origin-pace.ts';
+import { SourceState } from './source-state.ts';
+import { TrackDemand } from './track-demand.ts';
+import type { TrackKey } from './track-key.ts';
+
+const KEY = 'song@1' as TrackKey;
+const SONG = { size: 16 * LIMITS.defaultChunkBytes, chunkSize: LIMITS.defaultChunkBytes };
+const DUE_MS = 4_000;
+
+describe('what one peer holds who cannot give it by its deadline', () => {
+  it('is asked of a fast origin', () => {
+    expect(choiceAt(1_000)).toEqual({ type: 'ask' });
+  });
+
+  it('is left to the peer where the origin is slow: it would not give it sooner', () => {
+    expect(choiceAt(64)).toEqual({ type: 'wait' });
+  });
+});
+
+/** What is chosen for a chunk due in four seconds, of an origin with such a rate; its only holder gives 16 KiB a second. */
+function choiceAt(bytesPerMs: number) {
+  const track = new TrackDemand(KEY, SONG, ChunkSet.none(chunkCount(SONG)), seededRandom(1));
+  // Somebody listens at 131 bytes a millisecond.
+  for (const chunk of [0, 1]) {
+    const start = chunk * SONG.chunkSize;
+    track.demand(chunk, { start, end: start + SONG.chunkSize }, DUE_MS + chunk * 2_000, 0);
+  }
+  const peer = new SourceState('p', 'aula', {}, -10_000);
+  peer.tracks.set(KEY, { held: ChunkSet.all(16), fetching: new Map(), parts: new Map() });
+  for (let block = 1; block <= 4; block++) {
+    peer.window.requested(LIMITS.blockBytes, (block - 1) * 1_000 - 4_000);
+    peer.window.delivered(LIMITS.blockBytes, 0, block * 1_000 - 4_000);
+    peer.gave(LIMITS.blockBytes, block * 1_000 - 4_000);
+  }
+  const view: OriginView = {
+    policy: { allowDownloadFromPeers: true, preferServerOverP2P: false },
+    tracker: 'up',
+    pace: paced(bytesPerMs),
+    ownId: 'me',
+    isDoubted: () => false,
+    waitMs: () => 160,
+    peersOf: () => [peer],
+  };
+  const [chunk] = track.inOrder();
+  if (chunk === undefined) throw new Error('nothing is wanted');
+  return patientChoice(view, track, chunk, 0);
+}
+
+function paced(bytesPerMs: number): OriginPace {
+  const pace = new OriginPace();
+  const request = {};
+  pace.asked(request, 0);
+  for (let i = 0; i < 64; i++)
+    pace.delivered(request, LIMITS.blockBytes, false, (i * LIMITS.blockBytes) / bytesPerMs);
+  return pace;
+}
