@@ -38,6 +38,22 @@ describe('a simulated swarm', () => {
   });
 });
 
+describe('a room of more than a listener has links', () => {
+  it('has a place for everybody who comes', async () => {
+    const { completed, originCopies, stalls } = await simulate({
+      ...QUICK,
+      peers: 24,
+      sizeMB: 6,
+      joinSpreadS: 12,
+      links: 8,
+    });
+    expect(completed).toBe(24);
+    expect(stalls.stalledPlays).toBe(0);
+    // One copy, and a head each: 1.4. Where the first nine fill each other’s places it is 3.2.
+    expect(originCopies).toBeLessThan(1.7);
+  }, 60_000);
+});
+
 describe('another policy', () => {
   it.each(POLICIES)('delivers all the same: %s', async (policy) => {
     const { completed, badBytesDelivered } = await simulate({ ...QUICK, policy });
