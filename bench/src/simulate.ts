@@ -98,6 +98,8 @@ class Simulation {
   #days = 1;
   #joins = 0;
   #waiting = 0;
+  /** Members from the first on that are known to be done, once all have come. */
+  #done = 0;
 
   constructor(scenario: Scenario, watcher: Watcher, documents: readonly ManifestJson[]) {
     this.#scenario = scenario;
@@ -260,9 +262,12 @@ class Simulation {
 
   #isDone(): boolean {
     if (this.#waiting > 0 || this.#scenario.churnPerMin > 0) return false;
-    return this.#members.every(
-      ({ listening, left }) => listening === undefined || left || listening.isComplete,
-    );
+    for (let member = this.#members[this.#done]; member !== undefined; member = this.#members[this.#done]) {
+      const { listening, left } = member;
+      if (listening !== undefined && !left && !listening.isComplete) return false;
+      this.#done++;
+    }
+    return true;
   }
 
   #join(kind: Member['kind'], warmMs: number | undefined): void {
