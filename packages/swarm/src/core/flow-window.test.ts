@@ -138,6 +138,17 @@ describe('growth', () => {
   });
 });
 
+describe('a slow line', () => {
+  it('has a rate before it filled a window', () => {
+    const window = new FlowWindow();
+    window.requested(4 * BLOCK, 0);
+    window.delivered(BLOCK, 3 * BLOCK, 1_900);
+    expect(window.bytesPerSecond).toBe(0);
+    window.delivered(BLOCK, 2 * BLOCK, 16_000);
+    expect(window.bytesPerSecond).toBe((2 * BLOCK) / 16);
+  });
+});
+
 describe('a short burst', () => {
   it('gives a rate, so that a source that was tried is known', () => {
     const window = new FlowWindow();

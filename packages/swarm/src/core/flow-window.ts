@@ -1,6 +1,8 @@
 import { LIMITS } from '@sonantica/wire';
 
 const MIN_EPOCH_MS = 50;
+/** What came in this time is the rate where no window was filled yet: the line is slow. */
+const SLOW_AFTER_MS = 2_000;
 const GROWTH = 2;
 /** A rise of the delivery rate below this is noise. */
 const WORTHWHILE_GAIN = 1.1;
@@ -102,6 +104,7 @@ export class FlowWindow {
       this.#epochBytes = 0;
       this.#wasFull = false;
     }
+    if (this.#rate === 0 && elapsedMs >= SLOW_AFTER_MS) this.#rate = (this.#epochBytes * 1000) / elapsedMs;
     if (outstandingBytes === 0) {
       if (elapsedMs > 0 && this.#rate === 0) this.#rate = (this.#epochBytes * 1000) / elapsedMs;
       this.#epochStartMs = undefined;

@@ -55,6 +55,15 @@ describe('whether a peer can deliver by a deadline', () => {
     expect(canDeliverBy(fast, 300_000, 0, 1_000)).toBe(false);
   });
 
+  it('is doubted of one that was asked for all it may be, and gave nothing yet, when the deadline is near', () => {
+    const full = peer('full', 'aula');
+    full.outstandingBytes = full.window.bytes;
+    expect(canDeliverBy(full, BLOCK, 999, 0)).toBe(false);
+    expect(canDeliverBy(full, BLOCK, 1_000, 0)).toBe(true);
+    full.outstandingBytes -= BLOCK;
+    expect(canDeliverBy(full, BLOCK, 999, 0)).toBe(true);
+  });
+
   it('is true of any usable peer when nobody waits', () => {
     const slow = peer('slow', 'aula', 1, BLOCK);
     expect(canDeliverBy(slow, 1e9, NEVER, 0)).toBe(true);

@@ -21,7 +21,9 @@ export function askedBefore(aulaFirst: boolean): (a: SourceState, b: SourceState
 export function canDeliverBy(peer: SourceState, bytes: number, deadlineMs: number, nowMs: number): boolean {
   if (!peer.isUsable(nowMs)) return false;
   if (deadlineMs === Number.POSITIVE_INFINITY) return true;
-  if (!peer.isTried(nowMs) && deadlineMs - nowMs < UNTRIED_MS) return false;
+  // Nobody knows how fast it is: what is due soon is not staked on it, nor what would come after all that it was asked for.
+  const isUnknown = peer.window.bytesPerSecond === 0 && peer.roomBytes < LIMITS.blockBytes;
+  if ((isUnknown || !peer.isTried(nowMs)) && deadlineMs - nowMs < UNTRIED_MS) return false;
   const waitedMs = peer.outstandingBytes > 0 ? nowMs - peer.lastProgressMs : 0;
   if (waitedMs > blockTimeoutMs(peer.window.pingMs) / 2 && deadlineMs - nowMs < 1_000) return false;
   return nowMs + peer.expectedMs(bytes) + MARGIN_MS <= Math.max(deadlineMs, nowMs + 2 * MARGIN_MS);
