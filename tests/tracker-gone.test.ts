@@ -47,7 +47,7 @@ it('plays from the origin alone when there was no tracker from the start', async
   const { sha256, stats } = await fetchWhole(listener, track.trackId);
   expect(sha256).toBe(track.sha256);
   expect(stats.bytes.origin).toBe(track.size);
-  expect(performance.now() - begun).toBeLessThan(3_000);
+  expect(performance.now() - begun).toBeLessThan(6_000);
 });
 
 it('plays from the origin alone when the tracker takes the socket and says nothing', async () => {

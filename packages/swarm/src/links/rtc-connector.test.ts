@@ -161,7 +161,7 @@ describe.each(NODE_RTC_NAMES)('a connector over %s', (name) => {
     const startMs = performance.now();
     pair.low.connect(HIGH);
     await vi.waitFor(() => expect(links).toHaveLength(2), 10_000);
-    expect(performance.now() - startMs).toBeLessThan(3_000);
+    expect(performance.now() - startMs).toBeLessThan(8_000);
   });
 
   it('connects again, under the same id, to a peer that began anew', async () => {

@@ -79,7 +79,7 @@ describe('a locked folder', () => {
     await kill(child);
     const startedMs = performance.now();
     await (await openFileStore(folder)).close();
-    expect(performance.now() - startedMs).toBeLessThan(1000);
+    expect(performance.now() - startedMs).toBeLessThan(5_000);
   });
 
   it('does not keep a process alive', async () => {
