@@ -8,7 +8,7 @@ import type { BlockSpan, IdleQuery, WantedChunk } from './wanted-chunk.ts';
 /** Below this much time to the deadline nobody is waited for, in milliseconds. */
 export const URGENT_MS = 3_000;
 /** How long a peer that gave nothing yet has to show that it does before the origin is asked for the same, in milliseconds. */
-const TRIAL_MS = 50;
+const PROBE_MS = 50;
 /** A duplicate is asked for when the deadline is nearer than this and the first source is late, in milliseconds. */
 const ENDGAME_MS = 1_000;
 /** A source is not late before it had this long, in milliseconds. */
@@ -80,7 +80,7 @@ function runFor(
     ? {}
     : { among: peer.partOf(track.key, chunk.chunk) };
   const soon = chunk.deadlineMs - nowMs < UNTRIED_MS;
-  const fromMs = nowMs + origin.pace.leadMs + TRIAL_MS;
+  const fromMs = nowMs + origin.pace.leadMs + PROBE_MS;
   const isTried = !soon || peer.isTried(nowMs);
   if (!isScarce(track.key, chunk.chunk))
     return chunk.mostPressingIdle(isTried ? query : { ...query, fromMs });

@@ -1,0 +1,153 @@
+import { LIMITS } from '@sonantica/wire';
+import { shareOf } from './crowd.ts';
+import type { Flights } from './flights.ts';
+import { TRIAL_MS, patientChoice, urgentChoice, type OriginView } from './origin-choice.ts';
+import { claimsLeft, isLease, originStep } from './origin-claims.ts';
+import { ORIGIN, type SourceState } from './source-state.ts';
+import type { SwarmState } from './swarm-state.ts';
+import type { TrackDemand } from './track-demand.ts';
+import type { TrackKey } from './track-key.ts';
+import type { BlockSpan, WantedChunk } from './wanted-chunk.ts';
+
+/** Chunks under way from the origin at a time; while somebody waits, only what is waited for. */
+const ORIGIN_CHUNKS = 4;
+/** What is due soon is asked of the origin a little ahead of its last answer, in bytes, so that the line is never idle. */
+const URGENT_AHEAD_BYTES = 32_768;
+/** Who has wanted nothing by a deadline for this long leaves the line to what nobody waits for, in milliseconds. */
+const QUIET_MS = 1_000;
+/** A lone listener tells the tracker what it fetches at most this often, in milliseconds. */
+const TELL_EVERY_MS = 150;
+
+/** What is asked of the origin, and of the tracker for leave to ask it. */
+export class OriginPlan {
+  readonly #state: SwarmState;
+  readonly #flights: Flights;
+
+  constructor(state: SwarmState, flights: Flights) {
+    this.#state = state;
+    this.#flights = flights;
+  }
+
+  /** Asks for all that is the origin's to give now. */
+  plan(nowMs: number): void {
+    if (this.#state.origin.isPaused(nowMs)) return;
+    const view = this.#originView(nowMs);
+    let leases = 0;
+    for (const track of this.#state.tracks.values())
+      for (const chunk of track.begun) if (chunk.isWanted && isLease(chunk.claim, nowMs)) leases++;
+    for (const track of this.#byUrgency()) {
+      const ask: WantedChunk[] = [];
+      // After a restart of the tracker those linked are at first unknown to it.
+      const isAlone = track.alone && view.peersOf(track).length === 0;
+      const left = claimsLeft(
+        leases,
+        isAlone ? 'alone' : this.#state.othersGive(nowMs) ? 'shared' : 'unshared',
+      );
+      const telling = this.#state.tracker === 'up' && isAlone && nowMs >= track.tellAgainMs;
+      for (const chunk of track.inOrder()) {
+        if (chunk.prefetch === 'peers' || (chunk.prefetch === 'any' && !this.#mayPrefetchFromOrigin(chunk)))
+          break;
+        this.#takeUrgent(view, track, chunk, nowMs);
+        this.#takeShare(track, chunk, nowMs);
+        const choice = patientChoice(view, track, chunk, nowMs);
+        if (choice.type === 'fetch') this.#takePatient(track, chunk, nowMs);
+        else if (chunk.prefetch !== undefined && leases + ask.length > 0) break;
+        const told = telling && originStep(chunk.claim, nowMs) === 'ask';
+        if (choice.type === 'ask' || told) ask.push(chunk);
+      }
+      const most = Math.min(ask.length, left);
+      if (most === 0 || nowMs < track.claimAgainMs) continue;
+      ask.length = Math.min(ask.length, LIMITS.maxClaims);
+      leases += most;
+      if (telling) track.tellAgainMs = nowMs + TELL_EVERY_MS;
+      track.firstClaimMs ??= nowMs;
+      for (const chunk of ask) chunk.claim = { state: 'asked', sinceMs: nowMs };
+      this.#flights.command({ type: 'claim', track: track.key, chunks: ask.map(({ chunk }) => chunk), most });
+    }
+  }
+
+  /** One chunk at a time, so that who comes to wait finds the line free. */
+  #mayPrefetchFromOrigin(chunk: WantedChunk): boolean {
+    return this.#state.mayPrefetch && (this.#state.origin.size === 0 || this.#state.origin.has(chunk));
+  }
+
+  /** The track that somebody waits for first comes first. */
+  #byUrgency(): TrackDemand[] {
+    const dueMs = (track: TrackDemand) => track.inOrder()[0]?.deadlineMs ?? Number.POSITIVE_INFINITY;
+    const tracks = [...this.#state.tracks.values()].filter((track) => track.inOrder().length > 0);
+    return tracks.length < 2 ? tracks : tracks.sort((a, b) => (dueMs(a) < dueMs(b) ? -1 : 1));
+  }
+
+  #originView(nowMs: number): OriginView {
+    const peersOf = new Map<TrackKey, SourceState[]>();
+    for (const peer of this.#state.peers.values()) {
+      if (peer.health.banned) continue;
+      for (const key of peer.tracks.keys()) {
+        const peers = peersOf.get(key);
+        if (peers === undefined) peersOf.set(key, [peer]);
+        else peers.push(peer);
+      }
+    }
+    return {
+      policy: this.#state.policy,
+      tracker: this.#state.tracker,
+      pace: this.#state.origin.pace,
+      ownId: this.#state.ownId,
+      waitMs: (source) => Math.max(TRIAL_MS, 1.5 * (this.#state.peers.get(source)?.window.pingMs ?? 0)),
+      isDoubted: (source) => this.#state.peers.get(source)?.isDoubted(nowMs) ?? false,
+      peersOf: (track) => peersOf.get(track.key) ?? [],
+    };
+  }
+
+  /** Blocks due soon, one run after another, the line kept free for the one due first. */
+  #takeUrgent(view: OriginView, track: TrackDemand, chunk: WantedChunk, nowMs: number): void {
+    for (;;) {
+      // Where only whole chunks can be proven, a part under way is worth nothing without the rest.
+      const completes = !track.originProvesBlocks && chunk.isAskedOf(ORIGIN);
+      if (!completes && this.#state.origin.urgentBytes(nowMs) >= URGENT_AHEAD_BYTES) return;
+      const choice = urgentChoice(view, track, chunk, nowMs);
+      if (choice.type !== 'fetch') return;
+      const isUnheard = chunk.dueMs(choice.run.first) === Number.POSITIVE_INFINITY;
+      if (isUnheard && track.originProvesBlocks && this.#givesInOrder(track, nowMs)) return;
+      this.#askOrigin(track, chunk, choice.run, choice.whole, nowMs);
+    }
+  }
+
+  /** Something to pass on, while nobody is there who could give it. */
+  #takeShare(track: TrackDemand, chunk: WantedChunk, nowMs: number): void {
+    const share = shareOf(track, chunk, this.#state.origin.pace, nowMs);
+    if (share === undefined || this.#state.origin.urgentBytes(nowMs) > 0) return;
+    if (this.#state.hasPeers(track.key) || !this.#state.isScarce(track.key, chunk.chunk)) return;
+    chunk.hasShare = true;
+    this.#askOrigin(track, chunk, share, false, nowMs);
+  }
+
+  /** The rest of a chunk that is this listener's to fetch, while nobody waits for anything of the origin. */
+  #takePatient(track: TrackDemand, chunk: WantedChunk, nowMs: number): void {
+    const origin = this.#state.origin;
+    const another = !origin.has(chunk);
+    if (another && (origin.size >= ORIGIN_CHUNKS || origin.urgentBytes(nowMs) > 0)) return;
+    const inOrder = this.#givesInOrder(track, nowMs);
+    for (let run = chunk.mostPressingIdle(); run !== undefined; run = chunk.mostPressingIdle()) {
+      if (inOrder && chunk.dueMs(run.first) === Number.POSITIVE_INFINITY) return;
+      if (inOrder && origin.bytesDueBefore(Number.POSITIVE_INFINITY) > origin.pace.aheadBytes) return;
+      this.#askOrigin(track, chunk, run, true, nowMs);
+    }
+  }
+
+  /** Whether the origin alone feeds a listener: then nothing takes from the line before its turn, as over plain HTTP. */
+  #givesInOrder(track: TrackDemand, nowMs: number): boolean {
+    if (this.#state.peers.size > 0) return false;
+    return (
+      nowMs - this.#state.listenedMs < QUIET_MS || track.inOrder()[0]?.deadlineMs !== Number.POSITIVE_INFINITY
+    );
+  }
+
+  #askOrigin(track: TrackDemand, chunk: WantedChunk, run: BlockSpan, whole: boolean, nowMs: number): void {
+    this.#flights.ask(ORIGIN, track, chunk, run, nowMs);
+    this.#state.origin.asked(chunk, nowMs);
+    if (!whole) return;
+    const etaMs = this.#state.origin.pace.etaMs(chunk.spanBytes({ first: 0, end: chunk.blocks }));
+    this.#flights.command({ type: 'fetching', track: track.key, chunk: chunk.chunk, etaMs });
+  }
+}
