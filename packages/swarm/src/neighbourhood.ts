@@ -366,8 +366,8 @@ export class Neighbourhood implements PeerSourceHandler {
     const held = peers.map(({ have }) => heldBy(version, have));
     this.#parts.delivery.setOffered(version.key, held, complete + incomplete);
     this.#parts.delivery.setAlone(version.key, complete + incomplete <= 1);
-    const sought = this.#plan.sought(this.#parts.clock.nowMs());
-    const isSearching = sought > 0 && this.#byNonce.size < peers.length;
+    const linked = this.peersOf(version.key);
+    const isSearching = linked < Math.min(this.#plan.mostSought, peers.length);
     this.#announcements.setSearching(version.key, !version.isComplete && isSearching);
     if (version.isComplete) return;
     const candidates = peers.map(({ peerId, tier }, at) => ({
@@ -375,7 +375,16 @@ export class Neighbourhood implements PeerSourceHandler {
       tier,
       offers: held[at]?.hasAnyNotIn(version.held) === true,
     }));
-    this.#link(candidates, sought, 'track');
+    const members = candidates.filter(({ tier }) => tier === 'aula');
+    this.#link(members, this.#sought(version, 'aula'), 'track');
+    this.#link(candidates, this.#sought(version), 'track');
+  }
+
+  /** How many further links are begun for a track. */
+  #sought({ key }: TrackVersion, tier?: PeerTier): number {
+    const sharing = new Set<string>();
+    for (const peer of this.#byNonce.values()) if (peer.shares(key)) sharing.add(peer.peerId);
+    return this.#plan.sought(this.#parts.clock.nowMs(), (peerId) => sharing.has(peerId), tier);
   }
 
   /** A track the tracker has no room for now is announced again when it says, the later by chance. */
@@ -469,6 +478,7 @@ export class Neighbourhood implements PeerSourceHandler {
     if (!this.#plan.has(peerId)) return;
     this.#parts.log(`no link to ${peerId}: ${reason}`);
     this.#plan.failed(peerId, this.#parts.clock.nowMs());
+    this.#searchOn();
   }
 
   greeted(peer: PeerSource): void {
@@ -543,6 +553,7 @@ export class Neighbourhood implements PeerSourceHandler {
     if (this.#byNonce.get(peer.id) !== peer) return;
     this.#parts.log(`link to ${peer.peerId} ended: ${reason}`);
     this.#byNonce.delete(peer.id);
+    if (reason === TURNED_AWAY) this.#searchOn();
     for (const [alias, known] of this.#aliases) {
       if (known === peer.peerId) this.#aliases.delete(alias);
     }
@@ -560,15 +571,18 @@ export class Neighbourhood implements PeerSourceHandler {
     this.#link(this.#members, WARM_LINKS - this.#plan.count('aula'), 'warm');
   }
 
-  /** Asks for others, where those who were named had no place. */
+  /** The tracks for which links are sought. */
+  get #searching(): TrackVersion[] {
+    return [...this.#versions.values()].filter((version) => !version.isComplete && this.#sought(version) > 0);
+  }
+
+  /** Asks for others, where those who were named had no place or could not be reached. */
   #searchOn(): void {
-    if (this.#cancelSearch !== undefined || this.#plan.sought(this.#parts.clock.nowMs()) === 0) return;
+    if (this.#closed || this.#cancelSearch !== undefined || this.#searching.length === 0) return;
     this.#cancelSearch = this.#parts.timers.after(this.#searchPauseMs, () => {
       this.#cancelSearch = undefined;
       this.#searchPauseMs = Math.min(SEARCH_PAUSES_MS.longest, 2 * this.#searchPauseMs);
-      if (this.#plan.sought(this.#parts.clock.nowMs()) === 0) return;
-      const wanted = [...this.#versions.values()].filter(({ isComplete }) => !isComplete);
-      for (const { manifest } of wanted.slice(-MOST_SEARCHES)) {
+      for (const { manifest } of this.#searching.slice(-MOST_SEARCHES)) {
         const { trackId, root } = manifest;
         this.#tracker?.send({ type: 'find', trackId, root, want: WANTED_PEERS });
       }

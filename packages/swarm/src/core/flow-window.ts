@@ -71,13 +71,20 @@ export class FlowWindow {
 
   /** A ping was answered. */
   pinged(roundTripMs: number): void {
-    this.#minPingMs = Math.min(this.#minPingMs, roundTripMs);
+    // The first may have waited behind the making of links: what is longer than the shortest was no queue of this one's.
+    if (roundTripMs < this.#minPingMs) this.#pingMs = this.#minPingMs = roundTripMs;
     this.#pingMs = this.#pingMs === 0 ? roundTripMs : this.#pingMs * 0.75 + roundTripMs * 0.25;
     // The smoothed ping lags: alone it would halve once more after the queue has gone.
     if (Math.min(this.#pingMs, roundTripMs) > this.#longestPingMs) {
       this.#bytes = Math.max(this.#least, Math.floor(this.#bytes / 2));
       this.#epochsToProbe = PROBE_AFTER_EPOCHS;
     }
+  }
+
+  /** Something is about to be requested where nothing was under way: what came before, and when, says nothing of it. */
+  begun(nowMs: number): void {
+    this.#epochStartMs = nowMs;
+    this.#epochBytes = 0;
   }
 
   /** Bytes were requested; `outstandingBytes` includes them. */

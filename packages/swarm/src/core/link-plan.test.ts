@@ -134,39 +134,63 @@ describe('the half of the Aula', () => {
 });
 
 describe('a newcomer', () => {
-  it('finds room: a listener begins two fifths of its links by itself', () => {
+  const all = () => true;
+
+  it('finds room: a listener seeks two fifths of its links, those counted that came by themselves', () => {
     const plan = new LinkPlan();
-    expect(plan.sought(0)).toBe(10);
-    plan.choose(peers('global', 4), 4, 0);
-    expect(plan.sought(0)).toBe(6);
-    for (const { peerId } of peers('global', 20)) plan.accept(peerId, 'global', 0);
-    expect(plan.sought(0)).toBe(0);
-    expect(new LinkPlan(1).sought(0)).toBe(1);
+    expect(plan.sought(0, all)).toBe(10);
+    plan.choose(peers('global', 7), 7, 0);
+    expect(plan.sought(0, all)).toBe(3);
+    for (const { peerId } of peers('aula', 2)) plan.accept(peerId, 'aula', 0);
+    expect(plan.sought(0, all)).toBe(1);
+    expect(plan.sought(0, all, 'aula')).toBe(8);
+    expect(new LinkPlan(1).sought(0, all)).toBe(1);
   });
 
-  it('is not kept from being sought by links that are of no use', () => {
+  it('is not sought in vain: links count that share the track, or may yet', () => {
     const plan = linked(new LinkPlan(), 'global', 10);
-    expect(plan.sought(9_999)).toBe(0);
-    expect(plan.sought(10_000)).toBe(10);
-    plan.setOfInterest(id('global', 0), true);
-    expect(plan.sought(10_000)).toBe(9);
+    expect(plan.sought(9_999, () => false)).toBe(0);
+    expect(plan.sought(10_000, () => false)).toBe(10);
+    expect(plan.sought(10_000, (peerId) => peerId === id('global', 0))).toBe(9);
   });
 
-  it('takes the place of the link longest unused, though it is in use: who is full has many', () => {
-    const plan = linked(new LinkPlan(3), 'global', 3);
-    for (const at of [2, 0, 1]) {
-      plan.setOfInterest(id('global', at), true);
-      plan.used(id('global', at), 29_000 - at);
+  it('cannot keep a listener from beginning five links by itself, however many come', () => {
+    const plan = new LinkPlan();
+    const came = peers('global', 30).filter(({ peerId }) => plan.accept(peerId, 'global', 0).welcome);
+    expect(came).toHaveLength(19);
+    expect(plan.sought(0, all)).toBe(5);
+    expect(plan.choose(peers('aula', 30), 5, 0).connect).toHaveLength(5);
+    expect(plan.sought(0, all)).toBe(0);
+  });
+
+  it('takes the place of who came longest unused, though it is in use', () => {
+    const plan = new LinkPlan(3);
+    plan.choose(peers('aula', 1), 1, 0);
+    for (const { peerId } of peers('global', 2)) plan.accept(peerId, 'global', 0);
+    for (const peerId of [id('aula', 0), id('global', 0), id('global', 1)]) {
+      plan.opened(peerId, 0);
+      plan.setOfInterest(peerId, true);
     }
-    expect(plan.accept(id('new', 0), 'global', 30_000)).toEqual({ welcome: true, drop: id('global', 2) });
+    // The one that this listener began is the longest unused, and stays.
+    plan.used(id('aula', 0), 20_000);
+    plan.used(id('global', 0), 29_000);
+    plan.used(id('global', 1), 28_000);
+    expect(plan.accept(id('new', 0), 'global', 30_000)).toEqual({ welcome: true, drop: id('global', 1) });
     // One at a time, so that links last.
     expect(plan.accept(id('new', 1), 'global', 34_999).welcome).toBe(false);
-    expect(plan.accept(id('new', 1), 'global', 35_000)).toEqual({ welcome: true, drop: id('global', 1) });
+    expect(plan.accept(id('new', 1), 'global', 35_000)).toEqual({ welcome: true, drop: id('global', 0) });
+    plan.opened(id('new', 0), 35_000);
+    plan.opened(id('new', 1), 35_000);
+    expect(plan.accept(id('new', 2), 'global', 44_999).welcome).toBe(false);
   });
 
-  it('is told no while all links have only just been made', () => {
-    const plan = linked(new LinkPlan(2), 'global', 2);
-    expect(plan.accept(id('new', 0), 'global', 9_999).welcome).toBe(false);
+  it('takes nobody’s place while there are others', () => {
+    const plan = linked(new LinkPlan(8), 'global', 4);
+    plan.setAulaMembers(peers('aula', 4).map(({ peerId }) => peerId));
+    for (const { peerId } of peers('global', 4)) plan.setOfInterest(peerId, true);
+    // Four places are the Aula's.
+    expect(plan.accept(id('new', 0), 'global', 30_000).welcome).toBe(false);
+    expect(plan.accept(id('aula', 0), 'aula', 30_000)).toEqual({ welcome: true });
   });
 });
 
@@ -333,10 +357,7 @@ describe('whatever happens', () => {
 
 /** Links made at time 0. */
 function linked(plan: LinkPlan, tier: 'aula' | 'global', count: number): LinkPlan {
-  for (const { peerId } of peers(tier, count)) {
-    plan.accept(peerId, tier, 0);
-    plan.opened(peerId, 0);
-  }
+  for (const peerId of plan.choose(peers(tier, count), count, 0).connect) plan.opened(peerId, 0);
   return plan;
 }
 

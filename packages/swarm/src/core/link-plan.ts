@@ -62,8 +62,8 @@ interface Place {
 
 /**
  * Which peers to link to. Half of the places are the Aula's as far as it has members to fill them; others give way to
- * them. A link without use gives way to who holds what is wanted or asks for something; it had its time to be of use, and
- * does not come back at once. Pure.
+ * them. A link without use gives way to who holds what is wanted; one that was begun by its other end gives way to who
+ * comes, where all places are taken. It had its time, and does not come back at once. Pure.
  */
 export class LinkPlan {
   readonly #places = new Map<PeerId, Place>();
@@ -98,12 +98,43 @@ export class LinkPlan {
     return count;
   }
 
-  /** How many further links this listener begins by itself for a track; those count that are of use or may yet be. */
-  sought(nowMs: number): number {
+  /** Links that a listener begins by itself however many come, so that nobody can keep it from others by coming. */
+  get #ownAtLeast(): number {
+    return Math.floor(this.mostSought / 2);
+  }
+
+  /** Links and attempts that this listener began. */
+  get #ours(): number {
     let count = 0;
-    for (const { openedMs, isOfInterest } of this.#places.values())
-      if (isOfInterest || openedMs === undefined || nowMs - openedMs < SETTLING_MS) count++;
-    return Math.max(0, Math.ceil(this.#maxLinks * SOUGHT_SHARE) - count);
+    for (const { isOurs } of this.#places.values()) if (isOurs) count++;
+    return count;
+  }
+
+  /** Whether who comes finds no place: the last are kept for links that this listener begins. */
+  get #isFullForOthers(): boolean {
+    return this.#places.size >= this.#maxLinks - Math.max(0, this.#ownAtLeast - this.#ours);
+  }
+
+  /** How many links a listener seeks. */
+  get mostSought(): number {
+    return Math.ceil(this.#maxLinks * SOUGHT_SHARE);
+  }
+
+  /**
+   * How many further links this listener begins by itself for a track. Those count that share it or may yet, attempts
+   * too; half of them it begins itself, whoever came. `tier`: only links of that tier are counted.
+   */
+  sought(nowMs: number, shares: (peerId: PeerId) => boolean, tier?: Tier): number {
+    let count = 0;
+    let ours = 0;
+    for (const [peerId, place] of this.#places) {
+      if (tier !== undefined && place.tier !== tier) continue;
+      const isNew = place.openedMs === undefined || nowMs - place.openedMs < SETTLING_MS;
+      if (!isNew && !shares(peerId)) continue;
+      count++;
+      if (place.isOurs) ours++;
+    }
+    return Math.max(0, this.mostSought - count, this.#ownAtLeast - ours);
   }
 
   /** Which of the tracker's peers to connect to now, in its order; they count as linked from here on. */
@@ -137,7 +168,7 @@ export class LinkPlan {
   accept(peerId: PeerId, tier: Tier, nowMs: number): { readonly welcome: boolean; readonly drop?: PeerId } {
     if (this.has(peerId)) return { welcome: true };
     if (this.#banned.has(peerId)) return { welcome: false };
-    if (this.#hasRoom(tier, nowMs)) {
+    if (!this.#isFullForOthers && this.#hasRoom(tier, nowMs)) {
       this.#take(peerId, tier, false);
       return { welcome: true };
     }
@@ -291,8 +322,9 @@ export class LinkPlan {
   }
 
   /**
-   * The link that gives way to a newcomer, the longest unused first; `undefined` when none does. Who comes by itself has
-   * few links, and who is full has many: then one in use gives way too.
+   * The link that gives way to a newcomer, the longest unused first; `undefined` when none does. Where all places are
+   * taken, one in use gives way to who comes by itself: but of those that this listener began it keeps what it sought, so
+   * that nobody can take its links from it by coming.
    */
   #leastOf(tier: Tier, isOfUse: boolean, nowMs: number, comes = false): PeerId | undefined {
     const half = Math.floor(this.#maxLinks / 2);
@@ -300,11 +332,14 @@ export class LinkPlan {
     // Its own half is the Aula's by right, however useful others are.
     const byRight = tier === 'aula' && aula < half;
     const mayReplace = isOfUse && nowMs >= this.#mayReplaceFromMs;
+    const ours = this.#ours;
+    const isFull = comes && this.#isFullForOthers;
     let least: { peerId: PeerId; usedMs: number } | undefined;
     for (const [peerId, place] of this.#places) {
       if (place.openedMs === undefined || nowMs - place.openedMs < SETTLING_MS) continue;
       const idleMs = nowMs - place.usedMs;
-      const isUseless = comes || idleMs >= (place.isOfInterest ? LONG_IDLE_MS : IDLE_MS);
+      const mayGo = isFull && (!place.isOurs || ours > this.mostSought);
+      const isUseless = mayGo || idleMs >= (place.isOfInterest ? LONG_IDLE_MS : IDLE_MS);
       const goes =
         byRight && place.tier === 'global'
           ? true
@@ -320,8 +355,9 @@ export class LinkPlan {
   }
 }
 
-function rankOf({ tier }: Candidate): number {
-  return tier === 'aula' ? 0 : 1;
+/** The Aula first, and within a tier who holds what is lacking. */
+function rankOf({ tier, offers }: Candidate): number {
+  return (tier === 'aula' ? 0 : 2) + (offers === false ? 1 : 0);
 }
 
 /** Keeps a peer's time, and forgets times that have passed once there are many. */

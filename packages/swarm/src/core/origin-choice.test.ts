@@ -11,31 +11,38 @@ const KEY = 'song@1' as TrackKey;
 const SONG = { size: 16 * LIMITS.defaultChunkBytes, chunkSize: LIMITS.defaultChunkBytes };
 const DUE_MS = 4_000;
 
-describe('what one peer holds who cannot give it by its deadline', () => {
+describe('what peers hold who cannot give it by its deadline', () => {
   it('is asked of a fast origin', () => {
-    expect(choiceAt(1_000)).toEqual({ type: 'ask' });
+    expect(choiceAt(1_000, 2)).toEqual({ type: 'ask' });
   });
 
-  it('is left to the peer where the origin is slow: it would not give it sooner', () => {
-    expect(choiceAt(64)).toEqual({ type: 'wait' });
+  it('is left to them where the origin is slow, as a crowd passes it on', () => {
+    expect(choiceAt(64, 2)).toEqual({ type: 'wait' });
+  });
+
+  it('is asked of a slow origin where one alone holds it, who may be slower', () => {
+    expect(choiceAt(64, 1)).toEqual({ type: 'ask' });
   });
 });
 
-/** What is chosen for a chunk due in four seconds, of an origin with such a rate; its only holder gives 16 KiB a second. */
-function choiceAt(bytesPerMs: number) {
+/** What is chosen for a chunk due in four seconds, of an origin with such a rate; its holders give 16 KiB a second each. */
+function choiceAt(bytesPerMs: number, holders: number) {
   const track = new TrackDemand(KEY, SONG, ChunkSet.none(chunkCount(SONG)), seededRandom(1));
   // Somebody listens at 131 bytes a millisecond.
   for (const chunk of [0, 1]) {
     const start = chunk * SONG.chunkSize;
     track.demand(chunk, { start, end: start + SONG.chunkSize }, DUE_MS + chunk * 2_000, 0);
   }
-  const peer = new SourceState('p', 'aula', {}, -10_000);
-  peer.tracks.set(KEY, { held: ChunkSet.all(16), fetching: new Map(), parts: new Map() });
-  for (let block = 1; block <= 4; block++) {
-    peer.window.requested(LIMITS.blockBytes, (block - 1) * 1_000 - 4_000);
-    peer.window.delivered(LIMITS.blockBytes, 0, block * 1_000 - 4_000);
-    peer.gave(LIMITS.blockBytes, block * 1_000 - 4_000);
-  }
+  const peers = Array.from({ length: holders }, (_, at) => {
+    const peer = new SourceState(`p${at}`, 'aula', {}, -10_000);
+    peer.tracks.set(KEY, { held: ChunkSet.all(16), fetching: new Map(), parts: new Map() });
+    for (let block = 1; block <= 4; block++) {
+      peer.window.requested(LIMITS.blockBytes, (block - 5) * 1_000);
+      peer.window.delivered(LIMITS.blockBytes, 0, (block - 4) * 1_000);
+      peer.gave(LIMITS.blockBytes, (block - 4) * 1_000);
+    }
+    return peer;
+  });
   const view: OriginView = {
     policy: { allowDownloadFromPeers: true, preferServerOverP2P: false },
     tracker: 'up',
@@ -43,7 +50,7 @@ function choiceAt(bytesPerMs: number) {
     ownId: 'me',
     isDoubted: () => false,
     waitMs: () => 160,
-    peersOf: () => [peer],
+    peersOf: () => peers,
   };
   const [chunk] = track.inOrder();
   if (chunk === undefined) throw new Error('nothing is wanted');

@@ -119,10 +119,9 @@ export function patientChoice(
 ): PatientChoice {
   if (!chunk.hasIdle) return WAIT;
   if (isMine(view, track, chunk, nowMs)) return PATIENT;
-  // A slow origin would not give it sooner than who holds it.
-  const dueMs = view.pace.isCongested(track.consumptionBytesPerMs)
-    ? Number.POSITIVE_INFINITY
-    : chunk.deadlineMs;
+  const isSlow = view.pace.isCongested(track.consumptionBytesPerMs);
+  if (isSlow && isPassedOn(view, track, chunk, nowMs)) return WAIT;
+  const dueMs = chunk.deadlineMs + (isSlow ? CONGESTED_PATIENCE_MS : 0);
   const bytes =
     dueMs === Number.POSITIVE_INFINITY ? 0 : chunk.spanBytes(chunk.mostPressingIdle() ?? chunk.wanted);
   for (const peer of view.peersOf(track)) {
@@ -136,6 +135,14 @@ export function patientChoice(
   if (view.tracker === 'absent') return electedChoice(view, track, chunk, nowMs);
   const step = originStep(chunk.claim, nowMs);
   return step === 'fetch' ? PATIENT : { type: step };
+}
+
+/** Whether several hold a chunk who give: a crowd passes it on, and a slow origin would only be asked for it again. */
+function isPassedOn({ peersOf }: OriginView, track: TrackDemand, chunk: WantedChunk, nowMs: number): boolean {
+  let holders = 0;
+  for (const peer of peersOf(track))
+    if (peer.holds(track.key, chunk.chunk) && peer.outlook(nowMs) === 'gives' && ++holders > 1) return true;
+  return false;
 }
 
 /** Whether a holder gives it in time; where nobody is in a hurry also one that is busy or was silent once. */

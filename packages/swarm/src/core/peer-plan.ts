@@ -64,7 +64,10 @@ export class PeerPlan {
       while (end < run.end && bytes + chunk.blockBytes(end) <= room) bytes += chunk.blockBytes(end++);
       if (end === run.first) return false;
       this.#flights.ask(peer.id, track, chunk, { first: run.first, end }, nowMs);
-      if (peer.outstandingBytes === 0) peer.lastProgressMs = nowMs;
+      if (peer.outstandingBytes === 0) {
+        peer.lastProgressMs = nowMs;
+        peer.window.begun(nowMs);
+      }
       peer.outstandingBytes += bytes;
       peer.window.requested(peer.outstandingBytes, nowMs);
       if (spread || this.#state.isScarce(track.key, chunk.chunk)) return true;
