@@ -37,7 +37,7 @@ const FACTS_WITHIN_MS = 300_000;
 const SERVERS_WITHIN_MS = 5_000;
 const RAW_MEGABYTES = 16;
 const RAW_FRAME_BYTES = 16_384 + 11;
-const RAW_WINDOW_BYTES = { wrtc: 1_048_576, werift: 65_536 } as const;
+const RAW_WINDOW_BYTES = { wrtc: 196_608, werift: 65_536 } as const;
 
 /** How a real run is set up. */
 export interface RealSettings {
