@@ -59,6 +59,19 @@ describe('links', () => {
     expect(linkedNow(room).filter((name) => name.startsWith('member')).length).toBeGreaterThanOrEqual(2);
   });
 
+  it('are sought from others where those who were named cannot be reached', async () => {
+    const room = await VirtualRoom.open({ tracks: { song: 8 * CHUNK } });
+    for (let i = 0; i < 2; i++) await room.seeder(`seeder-${i}`, ['song']);
+    room.links.canConnect = () => false;
+    const { swarm } = room.listener('listener', {});
+    await swarm.prefetch(['song']);
+    await room.pass(14_000);
+    const finds = () => room.told.filter(({ type }) => type === 'find').length;
+    expect(finds()).toBe(0);
+    await room.pass(3_000);
+    expect(finds()).toBeGreaterThan(0);
+  });
+
   it('know how long the way is before anything is asked over them', async () => {
     const room = await VirtualRoom.open({ tracks: { song: CHUNK } });
     await room.seeder('seeder', ['song']);
