@@ -138,6 +138,25 @@ describe('growth', () => {
   });
 });
 
+describe('what a window starts from', () => {
+  it('is the shortest ping: one that waited before it is no queue', () => {
+    const window = new FlowWindow();
+    window.pinged(400);
+    window.pinged(20);
+    expect(window.pingMs).toBe(20);
+  });
+
+  it('is not the time in which nothing was under way', () => {
+    const window = new FlowWindow();
+    window.requested(BLOCK, 0);
+    window.begun(20_000);
+    window.requested(2 * BLOCK, 20_000);
+    window.delivered(BLOCK, BLOCK, 20_100);
+    window.delivered(BLOCK, 0, 20_200);
+    expect(window.bytesPerSecond).toBe((2 * BLOCK * 1000) / 200);
+  });
+});
+
 describe('a slow line', () => {
   it('has a rate before it filled a window', () => {
     const window = new FlowWindow();

@@ -71,7 +71,7 @@ export class FlowWindow {
 
   /** A ping was answered. */
   pinged(roundTripMs: number): void {
-    // The first may have waited behind the making of links: what is longer than the shortest was no queue of this one's.
+    // A shorter way than was known: what longer ones waited for, as the making of other links, was no queue on this one.
     if (roundTripMs < this.#minPingMs) this.#pingMs = this.#minPingMs = roundTripMs;
     this.#pingMs = this.#pingMs === 0 ? roundTripMs : this.#pingMs * 0.75 + roundTripMs * 0.25;
     // The smoothed ping lags: alone it would halve once more after the queue has gone.

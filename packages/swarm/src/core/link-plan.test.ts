@@ -26,6 +26,17 @@ describe('the plan of links', () => {
     ]);
   });
 
+  it('takes who holds what is lacking before others of the same tier', () => {
+    const plan = new LinkPlan();
+    const [near, far] = peers('global', 2);
+    if (near === undefined || far === undefined) throw new Error('no peers');
+    const candidates = [
+      { ...near, offers: false },
+      { ...far, offers: true },
+    ];
+    expect(plan.choose(candidates, 1, 0).connect).toEqual([far.peerId]);
+  });
+
   it('links to nobody twice', () => {
     const plan = new LinkPlan();
     plan.choose(peers('aula', 2), 5, 0);

@@ -2,7 +2,7 @@ import type { PeerId } from '@sonantica/wire';
 
 /** Links a listener keeps at most. */
 export const MAX_LINKS = 24;
-/** Of these a listener begins so many by itself; the rest are left to who comes: a full listener is closed to newcomers. */
+/** This share of them a listener seeks; the rest are left to who comes: a full listener is closed to newcomers. */
 const SOUGHT_SHARE = 0.4;
 /** Aula members linked to before any track is played. */
 export const WARM_LINKS = 4;
