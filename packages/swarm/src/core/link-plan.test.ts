@@ -176,14 +176,14 @@ describe('a newcomer', () => {
 
   it('takes the place of who came longest unused, though it is in use', () => {
     const plan = new LinkPlan(3);
-    plan.choose(peers('aula', 1), 1, 0);
+    plan.choose(peers('other', 1), 1, 0);
     for (const { peerId } of peers('global', 2)) plan.accept(peerId, 'global', 0);
-    for (const peerId of [id('aula', 0), id('global', 0), id('global', 1)]) {
+    for (const peerId of [id('other', 0), id('global', 0), id('global', 1)]) {
       plan.opened(peerId, 0);
       plan.setOfInterest(peerId, true);
     }
     // The one that this listener began is the longest unused, and stays.
-    plan.used(id('aula', 0), 20_000);
+    plan.used(id('other', 0), 20_000);
     plan.used(id('global', 0), 29_000);
     plan.used(id('global', 1), 28_000);
     expect(plan.accept(id('new', 0), 'global', 30_000)).toEqual({ welcome: true, drop: id('global', 1) });
