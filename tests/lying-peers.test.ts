@@ -87,7 +87,16 @@ const BROKEN_RULES: readonly [string, Lie][] = [
   [
     'asks for blocks beyond the track',
     inPlaceOf('proof', (proof) => [
-      { type: 'request', handle: 1, chunk: 0, first: 0, count: 17, deadlineMs: 0, needsProof: false },
+      {
+        type: 'request',
+        handle: 1,
+        chunk: 0,
+        first: 0,
+        count: 17,
+        deadlineMs: 0,
+        needsProof: false,
+        together: false,
+      },
       proof,
     ]),
   ],

@@ -2,13 +2,18 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { startTracker } from '@sonantica/tracker';
+import { BLOCK_HEADER_BYTES, LIMITS } from '@sonantica/wire';
 import { measureRawChannel } from './raw-channel.ts';
 import { requireRtc } from './requirements.ts';
 
-/** A block frame: 16 KiB and its header. */
-const FRAME_BYTES = 16_384 + 11;
-/** What the library lets be outstanding on a near link of each stack at most. */
-const WINDOW_BYTES = { wrtc: 196_608, werift: 65_536 } as const;
+/** What the library sends on a near link of each stack, three blocks a frame where it is fast, and lets be outstanding at most. */
+const FRAMES = {
+  wrtc: {
+    frameBytes: BLOCK_HEADER_BYTES + LIMITS.maxBlocksInFrame * LIMITS.blockBytes,
+    windowBytes: 196_608,
+  },
+  werift: { frameBytes: BLOCK_HEADER_BYTES + LIMITS.blockBytes, windowBytes: 65_536 },
+} as const;
 const PATIENCE_MS = 180_000;
 const LAST_WORDS_MS = 500;
 
@@ -39,8 +44,7 @@ export async function measureGoodput({ rtc, megabytes, runs }: GoodputSettings):
   const raw: number[] = [];
   const own: number[] = [];
   for (let run = 0; run < runs; run++) {
-    const windowBytes = WINDOW_BYTES[rtc];
-    raw.push((await measureRawChannel({ rtc, frameBytes: FRAME_BYTES, windowBytes, megabytes })).mbPerS);
+    raw.push((await measureRawChannel({ rtc, ...FRAMES[rtc], megabytes })).mbPerS);
     own.push(await measureOnce(rtc, megabytes));
   }
   const ratios = own.map((rate, i) => rate / (raw[i] ?? Number.NaN));

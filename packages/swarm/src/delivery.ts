@@ -209,6 +209,11 @@ export class Delivery implements SourceSink, TrackVersionHandler {
     return this.#scheduler.lacks(peer.id, track, chunk);
   }
 
+  /** Whether a linked peer is known to hold a chunk of a track. */
+  holds(peer: PeerSource, track: TrackKey, chunk: number): boolean {
+    return this.#scheduler.holds(peer.id, track, chunk);
+  }
+
   /** Bytes a peer gave this listener. */
   gaveBytes(peer: PeerSource): number {
     return this.#scheduler.gaveBytes(peer.id);
@@ -315,20 +320,30 @@ export class Delivery implements SourceSink, TrackVersionHandler {
         case 'fetch': {
           const version = this.#versions.get(command.track);
           if (version === undefined) break;
-          const { track, chunk, first, count } = command;
+          const { track, chunk, first, count, together } = command;
           const leavesKnown = version.leavesKnown(chunk);
           const dueInMs = command.deadlineMs - now;
           const begunMs = this.#origin?.headSinceMs(version.manifest.trackId);
           if (command.source === ORIGIN && begunMs !== undefined)
             this.#scheduler.originHadBegun(track, chunk, begunMs);
-          this.#sources
-            .get(command.source)
-            ?.fetch({ track, manifest: version.manifest, chunk, first, count, dueInMs, leavesKnown });
+          this.#sources.get(command.source)?.fetch({
+            track,
+            manifest: version.manifest,
+            chunk,
+            first,
+            count,
+            dueInMs,
+            leavesKnown,
+            together,
+          });
           this.#keepTime();
           break;
         }
         case 'cancel':
           this.#sources.get(command.source)?.cancel(command.track, command);
+          break;
+        case 'nudge':
+          this.#sources.get(command.source)?.nudge?.();
           break;
         case 'claim':
           this.#handler.claim(command.track, command.chunks, command.most);

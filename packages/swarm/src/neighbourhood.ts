@@ -246,7 +246,8 @@ export class Neighbourhood implements PeerSourceHandler {
     const { clock, timers } = this.#parts;
     for (const { track, chunks, lost, parts } of this.#haves.due(clock.nowMs())) {
       for (const peer of this.#byNonce.values()) {
-        if (chunks.length + lost.length > 0) peer.tellHave(track, chunks, lost);
+        const isNews = chunks.some((chunk) => !this.#parts.delivery.holds(peer, track, chunk));
+        if (isNews || lost.length > 0) peer.tellHave(track, chunks, lost);
         for (const run of parts)
           if (this.#parts.delivery.lacks(peer, track, run.chunk)) peer.tellPart(track, run);
       }
@@ -520,6 +521,9 @@ export class Neighbourhood implements PeerSourceHandler {
 
   have(peer: PeerSource, track: TrackKey, chunks: readonly number[], lost: readonly number[]): void {
     this.#parts.delivery.peerHas(peer, track, chunks, lost);
+    // Who had a chunk was not told that it is here too.
+    const kept = lost.filter((chunk) => this.#versions.get(track)?.held.has(chunk) === true);
+    if (kept.length > 0) peer.tellHave(track, kept);
   }
 
   fetching(peer: PeerSource, track: TrackKey, chunks: readonly { chunk: number; etaMs: number }[]): void {

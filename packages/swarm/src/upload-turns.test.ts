@@ -72,6 +72,7 @@ it('four are given to at a time, and the next as soon as one of them has what it
       count: 1,
       dueInMs: 1_000,
       leavesKnown: true,
+      together: false,
     });
     await clock.advanceAsync(10);
   }

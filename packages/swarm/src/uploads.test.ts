@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  BLOCK_HEADER_BYTES,
   buildManifest,
   checkManifest,
   chunkRange,
@@ -11,7 +12,7 @@ import {
   type TrackId,
 } from '@sonantica/wire';
 import { PeerSession } from './core/peer-session.ts';
-import type { PeerLink, PeerLinkHandler } from './links/peer-link.ts';
+import type { Lane, PeerLink, PeerLinkHandler } from './links/peer-link.ts';
 import { systemTimers } from './system.ts';
 import { PeerSource, type PeerSourceHandler } from './sources/peer-source.ts';
 import type { SourceSink } from './sources/source.ts';
@@ -41,6 +42,26 @@ describe('a request', () => {
     await settled();
     expect(room.got).toEqual(['block 1/0']);
     expect(room.bytes.get('1/0')).toHaveLength(1_000);
+  });
+
+  it('whose asker wants several blocks a frame gets three at a time, each to be proven by itself', async () => {
+    const room = await Room.open();
+    room.ask({ chunk: 0, first: 1, count: 7 }, { leavesKnown: true, together: true });
+    room.ask({ chunk: 1, first: 0, count: 1 }, { leavesKnown: true, together: true });
+    await settled();
+    expect(room.got).toEqual([1, 2, 3, 4, 5, 6, 7].map((block) => `block 0/${block}`).concat('block 1/0'));
+    expect(room.bytes.get('0/6')).toEqual(SONG.slice(6 * BLOCK, 7 * BLOCK));
+    expect(room.giverLink.frames.map((bytes) => Math.ceil((bytes - BLOCK_HEADER_BYTES) / BLOCK))).toEqual([
+      3, 3, 1, 1,
+    ]);
+    expect(room.sentBytes).toBe(7 * BLOCK + 1_000);
+  });
+
+  it('gets one block a frame where the link takes no more', async () => {
+    const room = await Room.open({ maxFrameBytes: BLOCK_HEADER_BYTES + BLOCK });
+    room.ask({ chunk: 0, first: 0, count: 2 }, { leavesKnown: true, together: true });
+    await settled();
+    expect(room.giverLink.frames).toEqual([BLOCK_HEADER_BYTES + BLOCK, BLOCK_HEADER_BYTES + BLOCK]);
   });
 
   it('that is due earlier is served earlier', async () => {
@@ -188,7 +209,9 @@ async function settled(): Promise<void> {
 
 /** One end of a link that delivers within `send`. */
 class DirectLink implements PeerLink {
-  readonly maxFrameBytes = LIMITS.maxFrameBytes;
+  maxFrameBytes: number = LIMITS.maxFrameBytes;
+  /** Sizes of the frames of blocks that were sent. */
+  readonly frames: number[] = [];
   other: DirectLink | undefined;
   isSendable = true;
   bufferedBytes = 0;
@@ -209,7 +232,8 @@ class DirectLink implements PeerLink {
     this.#handler?.drain();
   }
 
-  send(frame: Uint8Array): void {
+  send(frame: Uint8Array, lane: Lane): void {
+    if (lane === 'blocks') this.frames.push(frame.length);
     this.other?.deliver(frame.slice());
   }
 
@@ -227,6 +251,7 @@ interface RoomOptions {
   readonly held?: readonly number[];
   readonly budget?: number;
   readonly slowBudget?: boolean;
+  readonly maxFrameBytes?: number;
 }
 
 class Room {
@@ -253,7 +278,11 @@ class Room {
     return new Room(await manifestOf(SONG), options);
   }
 
-  private constructor(manifest: Manifest, { held = [0, 1], budget = 1e9, slowBudget = false }: RoomOptions) {
+  private constructor(
+    manifest: Manifest,
+    { held = [0, 1], budget = 1e9, slowBudget = false, maxFrameBytes = LIMITS.maxFrameBytes }: RoomOptions,
+  ) {
+    this.giverLink.maxFrameBytes = maxFrameBytes;
     const verifier = new BlockVerifier(nodeHasher, manifest, manifest.chunkHashes);
     const unused = () => {
       throw new Error('not expected here');
@@ -338,9 +367,12 @@ class Room {
       );
   }
 
-  ask(run: BlockRun, { leavesKnown = false, dueInMs = Number.POSITIVE_INFINITY } = {}): void {
+  ask(
+    run: BlockRun,
+    { leavesKnown = false, dueInMs = Number.POSITIVE_INFINITY, together = false } = {},
+  ): void {
     const { key: track, manifest } = this.version;
-    this.taker.fetch({ track, manifest, ...run, dueInMs, leavesKnown });
+    this.taker.fetch({ track, manifest, ...run, dueInMs, leavesKnown, together });
   }
 
   /** Chunks load only once {@link letGo} is called. */

@@ -235,18 +235,24 @@ export class Uploads {
       this.#parts.sent(peer, request.track, leaves.length);
     }
     const record = this.#records.get(peer);
-    for (let block = request.nextBlock; block < request.first + request.count; block++) {
+    const inFrame = peer.blocksInFrame(request);
+    while (request.nextBlock < request.first + request.count) {
+      const block = request.nextBlock;
       if (part?.isPlaced(block) === false) return 'not-held';
+      let end = block + 1;
+      const most = Math.min(block + inFrame, request.first + request.count);
+      while (end < most && part?.isPlaced(end) !== false) end++;
       if (turnBytes >= TURN_BYTES && this.#othersWait) return 'turn over';
       if (!peer.sendable && !peer.isEnded) await this.#room(peer);
       if (request.cancelled || peer.isEnded) return undefined;
       if (!this.#parts.mayServe(peer)) return 'not-sharing';
-      const length = blockLength(version.manifest, request.chunk, block);
+      let length = 0;
+      for (let each = block; each < end; each++) length += blockLength(version.manifest, request.chunk, each);
       const reserved = budget.reserve(length);
       if (!(reserved instanceof Promise ? await reserved : reserved)) return 'over-budget';
       if (request.cancelled || peer.isEnded) return undefined;
       const at = block * LIMITS.blockBytes;
-      peer.sendBlock(request, block, bytes.subarray(at, at + length));
+      peer.sendBlocks(request, block, bytes.subarray(at, at + length));
       this.#parts.sent(peer, request.track, length);
       this.#rate.left(length, this.#othersWait, this.#parts.clock.nowMs());
       turnBytes += length;

@@ -50,6 +50,8 @@ export const LIMITS = {
 
   /** A peer frame with its header: the smallest maximum among wrtc, werift and Chromium. */
   maxFrameBytes: 65_536,
+  /** Blocks in one frame: as many as fit into it. */
+  maxBlocksInFrame: 3,
   /** Requests a link may have unanswered, each way. */
   maxOutstandingRequests: 64,
   /** Bytes of blocks a link may have requested and not received, each way. */

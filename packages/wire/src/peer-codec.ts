@@ -43,8 +43,13 @@ const NONCE_BYTES = 16;
 const HOLDS_NONE = 0;
 const HOLDS_ALL = 1;
 const HOLDS_SOME = 2;
+/** Bits of the last byte of a request. */
+const NEEDS_PROOF = 1;
+const TOGETHER = 2;
+/** What one block frame may carry. */
+const MOST_BLOCK_BYTES = LIMITS.maxBlocksInFrame * LIMITS.blockBytes;
 
-/** Bytes of a block frame before the block itself. */
+/** Bytes of a block frame before its blocks. */
 export const BLOCK_HEADER_BYTES = 11;
 
 /** Writes a frame into new memory, the caller's to keep. Numbers are big-endian and unsigned. */
@@ -111,7 +116,7 @@ export function encodePeerFrame(frame: PeerFrame): Uint8Array {
       writer.u16(frame.count);
       if (frame.type === 'request') {
         writer.u32(frame.deadlineMs);
-        writer.u8(frame.needsProof ? 1 : 0);
+        writer.u8((frame.needsProof ? NEEDS_PROOF : 0) | (frame.together ? TOGETHER : 0));
       }
       if (frame.type === 'refuse') writer.u8(REFUSE_REASONS.indexOf(frame.reason));
       return writer.frame;
@@ -196,14 +201,15 @@ function readFrame(reader: FrameReader): PeerFrame {
         chunks: reader.list(8, () => ({ chunk: reader.u32(), etaMs: reader.u32() })),
       };
     }
-    case TYPES.request:
-      return {
-        type: 'request',
-        handle: reader.u32(),
-        ...reader.run(1),
-        deadlineMs: reader.u32(),
-        needsProof: reader.oneOf([false, true]),
-      };
+    case TYPES.request: {
+      const handle = reader.u32();
+      const run = reader.run(1);
+      const deadlineMs = reader.u32();
+      const wishes = reader.u8();
+      if (wishes > (NEEDS_PROOF | TOGETHER)) throw new ProtocolError('bad-field', 'an unknown wish');
+      const [needsProof, together] = [(wishes & NEEDS_PROOF) !== 0, (wishes & TOGETHER) !== 0];
+      return { type: 'request', handle, ...run, deadlineMs, needsProof, together };
+    }
     case TYPES.cancel:
       return { type: 'cancel', handle: reader.u32(), ...reader.run(1) };
     case TYPES.part:
@@ -235,8 +241,8 @@ function readBlock(bytes: Uint8Array): BlockFrame {
   const length = bytes.length - BLOCK_HEADER_BYTES;
   if (length < 0) throw new ProtocolError('bad-frame', 'the frame is short');
   if (length === 0) throw new ProtocolError('bad-frame', 'an empty block');
-  if (length > LIMITS.blockBytes)
-    throw new ProtocolError('bad-frame', `${length} bytes where ${LIMITS.blockBytes} fit`);
+  if (length > MOST_BLOCK_BYTES)
+    throw new ProtocolError('bad-frame', `${length} bytes where ${MOST_BLOCK_BYTES} fit`);
   return {
     type: 'block',
     handle: readU32(bytes, 1),

@@ -89,6 +89,8 @@ export interface RequestFrame extends BlockRun {
   readonly deadlineMs: number;
   /** Whether the leaf hashes of the chunk are to be sent ahead of the blocks. */
   readonly needsProof: boolean;
+  /** Whether several blocks may come in one frame: a fast line costs less so, a slow one would prove its first block later. */
+  readonly together: boolean;
 }
 
 /** The leaf hashes of all blocks of a chunk, 32 bytes each, sent ahead of its blocks. */
@@ -100,11 +102,12 @@ export interface ProofFrame {
   readonly leaves: Uint8Array;
 }
 
-/** One block. */
+/** One block, or, where the request allows it, up to three in a row: all but the last are whole. */
 export interface BlockFrame {
   readonly type: 'block';
   readonly handle: TrackHandle;
   readonly chunk: number;
+  /** The first of them. */
   readonly block: number;
   /** A view of the frame's own memory. */
   readonly bytes: Uint8Array;

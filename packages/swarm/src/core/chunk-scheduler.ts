@@ -245,6 +245,11 @@ export class ChunkScheduler {
     return this.#state.lacks(id, key, chunk);
   }
 
+  /** Whether a peer is known to hold a chunk whole. */
+  holds(id: SourceId, key: TrackKey, chunk: number): boolean {
+    return this.#state.peers.get(id)?.holds(key, chunk) ?? false;
+  }
+
   /** Whether a peer in reach takes part in a track. */
   hasPeers(key: TrackKey): boolean {
     return this.#state.hasPeers(key);
@@ -432,6 +437,7 @@ export class ChunkScheduler {
   /** Time passed. Called about ten times a second while {@link isBusy}. */
   tick(nowMs: number): SchedulerCommand[] {
     for (const peer of this.#state.peers.values()) {
+      if (peer.isToBeNudged(nowMs)) this.#flights.command({ type: 'nudge', source: peer.id });
       if (!peer.isSilent(nowMs, this.#owesUrgent(peer))) continue;
       peer.timedOut(nowMs);
       this.#flights.recall(peer);

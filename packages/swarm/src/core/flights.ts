@@ -18,7 +18,14 @@ export class Flights {
   }
 
   /** Asks a source for a run of blocks. */
-  ask(source: SourceId, track: TrackDemand, chunk: WantedChunk, span: BlockSpan, nowMs: number): void {
+  ask(
+    source: SourceId,
+    track: TrackDemand,
+    chunk: WantedChunk,
+    span: BlockSpan,
+    nowMs: number,
+    together = false,
+  ): void {
     for (let block = span.first; block < span.end; block++) chunk.takeOff(block, source, nowMs);
     this.#commands.push({
       type: 'fetch',
@@ -28,6 +35,7 @@ export class Flights {
       first: span.first,
       count: span.end - span.first,
       deadlineMs: chunk.dueMs(span.first),
+      together,
     });
   }
 

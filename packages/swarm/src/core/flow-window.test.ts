@@ -242,3 +242,23 @@ class Link {
     }
   }
 }
+
+describe('a line', () => {
+  it.each([
+    ['of 8 MB/s', 8e6, 0.5, false],
+    ['of 40 MB/s, 3 ms away', 40e6, 3, true],
+    ['of 40 MB/s, 30 ms away', 40e6, 30, true],
+  ])('%s carries several blocks a frame: %#', (_name, bytesPerSecond, roundTripMs, isFast) => {
+    const window = new FlowWindow();
+    window.pinged(roundTripMs);
+    expect(window.isFast).toBe(false);
+    new Link({ bytesPerSecond, roundTripMs, pings: false }).run(window, 3_000);
+    expect(window.isFast).toBe(isFast);
+  });
+
+  it('that bears no large window carries one block a frame, however fast it is', () => {
+    const window = new FlowWindow({ maxBytes: 64 * KIB });
+    new Link({ bytesPerSecond: 40e6, roundTripMs: 0.5, pings: false }).run(window, 3_000);
+    expect(window.isFast).toBe(false);
+  });
+});

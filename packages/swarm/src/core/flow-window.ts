@@ -21,6 +21,11 @@ const NEAR_BYTES = 196_608;
 /** What a path holds is exceeded so many times at most. */
 const PATHS = 2;
 
+/** A line is fast that carries so many blocks in so little time, and has room for several such frames under way. */
+const FAST_FRAME_BYTES = LIMITS.maxBlocksInFrame * LIMITS.blockBytes;
+const FAST_FRAME_MS = 5;
+const FAST_FRAMES = 4;
+
 /** Bounds of a window, in bytes. */
 export interface FlowWindowBounds {
   /** Where it starts and what it never goes below; default 64 KiB. */
@@ -62,6 +67,13 @@ export class FlowWindow {
   /** Bytes per second delivered of late; 0 before the first epoch ended. */
   get bytesPerSecond(): number {
     return this.#rate;
+  }
+
+  /** Whether blocks may come several in a frame: the first of them is hardly later for it. */
+  get isFast(): boolean {
+    return (
+      this.#bytes >= FAST_FRAMES * FAST_FRAME_BYTES && this.#rate * FAST_FRAME_MS >= FAST_FRAME_BYTES * 1000
+    );
   }
 
   /** Smoothed round trip of pings in milliseconds; 0 before the first. */

@@ -63,7 +63,7 @@ export class PeerPlan {
       if (spread) run.end = Math.min(run.end, run.first + SPREAD_BLOCKS);
       while (end < run.end && bytes + chunk.blockBytes(end) <= room) bytes += chunk.blockBytes(end++);
       if (end === run.first) return false;
-      this.#flights.ask(peer.id, track, chunk, { first: run.first, end }, nowMs);
+      this.#flights.ask(peer.id, track, chunk, { first: run.first, end }, nowMs, peer.window.isFast);
       if (peer.outstandingBytes === 0) {
         peer.lastProgressMs = nowMs;
         peer.window.begun(nowMs);

@@ -44,7 +44,16 @@ describe('greeting', () => {
   it.each<PeerFrame>([
     { type: 'ping', token: 1 },
     { type: 'open', handle: 1, trackId: ID, root: ROOT, held: ChunkSet.none(4) },
-    { type: 'request', handle: 1, chunk: 0, first: 0, count: 1, deadlineMs: 0, needsProof: false },
+    {
+      type: 'request',
+      handle: 1,
+      chunk: 0,
+      first: 0,
+      count: 1,
+      deadlineMs: 0,
+      needsProof: false,
+      together: false,
+    },
     { type: 'shut', handle: 1 },
   ])('ends a link whose first frame is $type', (frame) => {
     const effects = new PeerSession(OWN, 0).receive(encodePeerFrame(frame), 0);
@@ -415,16 +424,42 @@ describe('being asked', () => {
   it('writes every block into the same memory, a short one into a part of it', () => {
     const { a, asked } = askedFor({ chunk: 0, first: 0, count: 2 });
     const frames = [BLOCK, BLOCK.subarray(0, 10)].flatMap((bytes, at) =>
-      a.sendBlock(asked, at, bytes).map((effect) => (effect.type === 'send' ? effect.frame : undefined)),
+      a.sendBlocks(asked, at, bytes).map((effect) => (effect.type === 'send' ? effect.frame : undefined)),
     );
     expect(frames.map((frame) => frame?.length)).toEqual([11 + BLOCK.length, 11 + 10]);
     expect(frames[1]?.buffer).toBe(frames[0]?.buffer);
   });
 
+  it('takes several blocks out of one frame, each by itself, and blames for one that was not asked for', () => {
+    const { a } = linked();
+    a.request(KEY, { chunk: 0, first: 2, count: 3 }, 100, true, true);
+    a.cancel(KEY, { chunk: 0, first: 3, count: 1 });
+    const three = new Uint8Array(2 * LIMITS.blockBytes + 10).fill(1);
+    three.fill(2, LIMITS.blockBytes).fill(3, 2 * LIMITS.blockBytes);
+    const frame = encodePeerFrame({ type: 'block', handle: 1, chunk: 0, block: 2, bytes: three });
+    const blocks = a.receive(frame, 0).map((effect) => (effect.type === 'block' ? effect : undefined));
+    // What was taken back meanwhile is dropped without blame.
+    expect(blocks.map((each) => [each?.block, each?.bytes[0], each?.bytes.length])).toEqual([
+      [2, 1, LIMITS.blockBytes],
+      [4, 3, 10],
+    ]);
+    a.request(KEY, { chunk: 0, first: 2, count: 2 }, 100, true, true);
+    expect(faultOf(a.receive(frame, 0))).toBe('a block that was not asked for');
+  });
+
+  it('sends several blocks of a request in one frame, and goes on after them', () => {
+    const { a, asked } = askedFor({ chunk: 0, first: 0, count: 4 });
+    const bytes = new Uint8Array(3 * LIMITS.blockBytes).fill(7);
+    expect(sent(a.sendBlocks(asked, 0, bytes))).toEqual([
+      { type: 'block', handle: 1, chunk: 0, block: 0, bytes },
+    ]);
+    expect(asked.nextBlock).toBe(3);
+  });
+
   it('sends proof and blocks under the asker’s handle, blocks on their own lane', () => {
     const { a, asked } = askedFor({ chunk: 0, first: 0, count: 2 });
     expect(a.sendProof(asked, LEAVES)).toEqual([{ type: 'send', frame: proof(0, 1), lane: 'control' }]);
-    expect(a.sendBlock(asked, 0, BLOCK)).toEqual([{ type: 'send', frame: block(0, 0, 1), lane: 'blocks' }]);
+    expect(a.sendBlocks(asked, 0, BLOCK)).toEqual([{ type: 'send', frame: block(0, 0, 1), lane: 'blocks' }]);
   });
 
   it('sends nothing more of a request that was taken back', () => {
@@ -434,7 +469,7 @@ describe('being asked', () => {
     expect(a.incoming.size).toBe(0);
     expect([
       ...a.sendProof(asked, LEAVES),
-      ...a.sendBlock(asked, 0, BLOCK),
+      ...a.sendBlocks(asked, 0, BLOCK),
       ...a.refuse(asked, 'busy'),
     ]).toEqual([]);
   });
@@ -463,7 +498,7 @@ describe('being asked', () => {
   it('sends no block twice when part of a half-served request is taken back', () => {
     const { a, asked } = askedFor({ chunk: 0, first: 0, count: 8 });
     a.sendProof(asked, LEAVES);
-    for (const at of [0, 1, 2]) a.sendBlock(asked, at, BLOCK);
+    for (const at of [0, 1, 2]) a.sendBlocks(asked, at, BLOCK);
     const left = askedOf(a.receive(cancel(1, { chunk: 0, first: 5, count: 1 }), 0));
     expect(left.map(({ first, count }) => [first, count])).toEqual([
       [3, 2],
@@ -492,7 +527,7 @@ describe('being asked', () => {
 
   it('refuses only what it has not sent', () => {
     const { a, asked } = askedFor({ chunk: 0, first: 2, count: 4 });
-    a.sendBlock(asked, 2, BLOCK);
+    a.sendBlocks(asked, 2, BLOCK);
     expect(sent(a.refuse(asked, 'over-budget'))).toEqual([
       { type: 'refuse', handle: 1, chunk: 0, first: 3, count: 3, reason: 'over-budget' },
     ]);
@@ -703,7 +738,7 @@ function playTogether(random: () => number): string | undefined {
         continue;
       }
       if (asked.needsProof) post('toA', b.sendProof(asked, LEAVES));
-      post('toA', b.sendBlock(asked, asked.nextBlock, BLOCK));
+      post('toA', b.sendBlocks(asked, asked.nextBlock, BLOCK));
       if (asked.nextBlock === asked.first + asked.count) b.served(asked);
     } else if (dice < 0.56) {
       post('toA', b.shut(KEY));
@@ -753,7 +788,7 @@ function openAs(handle: number, trackId: string): Uint8Array {
 }
 
 function request(handle: number, run: BlockRun, deadlineMs = NO_DEADLINE_MS, needsProof = false): Uint8Array {
-  return encodePeerFrame({ type: 'request', handle, ...run, deadlineMs, needsProof });
+  return encodePeerFrame({ type: 'request', handle, ...run, deadlineMs, needsProof, together: false });
 }
 
 function cancel(handle: number, run: BlockRun): Uint8Array {
@@ -786,8 +821,24 @@ function randomFrame(random: () => number): PeerFrame {
     { type: 'shut', handle: small(100) },
     { type: 'have', handle: small(3), chunks: [small(4)], lost: [small(4)] },
     { type: 'fetching', handle: small(3), chunks: [{ chunk: small(9), etaMs: small(9_999) }] },
-    { type: 'request', ...run, deadlineMs: small(9_999), needsProof: random() < 0.5 },
-    { type: 'request', ...run, handle: 1, chunk: 0, first: 0, count: 16, deadlineMs: 0, needsProof: true },
+    {
+      type: 'request',
+      ...run,
+      deadlineMs: small(9_999),
+      needsProof: random() < 0.5,
+      together: random() < 0.5,
+    },
+    {
+      type: 'request',
+      ...run,
+      handle: 1,
+      chunk: 0,
+      first: 0,
+      count: 16,
+      deadlineMs: 0,
+      needsProof: true,
+      together: false,
+    },
     { type: 'cancel', ...run },
     { type: 'refuse', ...run, handle: 1, reason: 'busy' },
     { type: 'ping', token: small(99) },

@@ -30,6 +30,9 @@ import { trackKey, type TrackKey } from './track-key.ts';
 const PING_AFTER_MS = 5_000;
 /** A link whose ping is not answered for this long is dead. */
 const PONG_WITHIN_MS = 5_000;
+/** Pings that measure nothing, and the token they carry, which no other has. */
+const NUDGE_PINGS = 3;
+const NUDGE_TOKEN = 0;
 /** While blocks are due, the round trip is measured at the first tick after this long: about once a second. */
 const PING_WHILE_BUSY_MS = 900;
 
@@ -66,7 +69,7 @@ export type SessionEffect =
       readonly bytes: Uint8Array;
     }
   | ({ readonly type: 'refused'; readonly track: TrackKey; readonly reason: RefuseReason } & BlockRun)
-  /** The other end asks for blocks: serve with {@link PeerSession.sendBlock} or {@link PeerSession.refuse}. */
+  /** The other end asks for blocks: serve with {@link PeerSession.sendBlocks} or {@link PeerSession.refuse}. */
   | { readonly type: 'asked'; readonly request: IncomingRequest }
   | { readonly type: 'pinged'; readonly roundTripMs: number };
 
@@ -77,6 +80,8 @@ export interface IncomingRequest extends BlockRun {
   readonly handle: TrackHandle;
   /** Whether the leaf hashes of the chunk are still to be sent. */
   needsProof: boolean;
+  /** Whether several blocks may be sent in one frame. */
+  readonly together: boolean;
   /** The first block that was not yet handed to the link; blocks are sent in order. */
   nextBlock: number;
   /** When the asker needs it, on this session's clock; infinite when nobody waits. */
@@ -208,8 +213,14 @@ export class PeerSession {
     return this.#flush();
   }
 
-  /** Asks for blocks; `leavesKnown` spares the proof. */
-  request(key: TrackKey, run: BlockRun, dueInMs: number, leavesKnown: boolean): SessionEffect[] {
+  /** Asks for blocks; `leavesKnown` spares the proof, `together` lets several come in one frame. */
+  request(
+    key: TrackKey,
+    run: BlockRun,
+    dueInMs: number,
+    leavesKnown: boolean,
+    together = false,
+  ): SessionEffect[] {
     const track = this.#ownByKey.get(key);
     if (track === undefined) return [];
     const needsProof = !leavesKnown && this.#due.askProof(track.handle, run.chunk);
@@ -217,7 +228,7 @@ export class PeerSession {
     const deadlineMs = Number.isFinite(dueInMs)
       ? Math.max(0, Math.min(NO_DEADLINE_MS - 1, Math.round(dueInMs)))
       : NO_DEADLINE_MS;
-    this.#send({ type: 'request', handle: track.handle, ...plainRun(run), deadlineMs, needsProof });
+    this.#send({ type: 'request', handle: track.handle, ...plainRun(run), deadlineMs, needsProof, together });
     return this.#flush();
   }
 
@@ -238,13 +249,17 @@ export class PeerSession {
     return this.#flush();
   }
 
-  /** Sends one block of a request. The bytes are copied, into a frame that holds until the next block is sent. */
-  sendBlock(request: IncomingRequest, block: number, bytes: Uint8Array): SessionEffect[] {
+  /**
+   * Sends one block of a request, or several in a row if it allows that. The bytes are copied, into a frame that holds
+   * until the next is sent.
+   */
+  sendBlocks(request: IncomingRequest, block: number, bytes: Uint8Array): SessionEffect[] {
     if (!request.cancelled) {
-      request.nextBlock = block + 1;
+      request.nextBlock = block + Math.ceil(bytes.length / LIMITS.blockBytes);
       if (!this.#ended) {
         const { handle, chunk } = request;
-        this.#blockMemory ??= new Uint8Array(BLOCK_HEADER_BYTES + LIMITS.blockBytes);
+        if (this.#blockMemory === undefined || this.#blockMemory.length < BLOCK_HEADER_BYTES + bytes.length)
+          this.#blockMemory = new Uint8Array(BLOCK_HEADER_BYTES + bytes.length);
         const frame = encodeBlockFrame({ type: 'block', handle, chunk, block, bytes }, this.#blockMemory);
         this.#effects.push({ type: 'send', frame, lane: 'blocks' });
       }
@@ -292,6 +307,15 @@ export class PeerSession {
   /** Asks how long the path is by itself: best before anything is under way. */
   ping(nowMs: number): SessionEffect[] {
     if (!this.#ended && this.#ping === undefined) this.#sendPing(nowMs);
+    return this.#flush();
+  }
+
+  /**
+   * Makes the other end send something now: what comes after a packet that was lost tells the transport so. Three, each
+   * in a packet of its own, are what SCTP takes for a loss (RFC 9260, 7.2.4).
+   */
+  nudge(): SessionEffect[] {
+    for (let i = 0; i < NUDGE_PINGS; i++) this.#send({ type: 'ping', token: NUDGE_TOKEN });
     return this.#flush();
   }
 
@@ -462,6 +486,7 @@ export class PeerSession {
       track: own.key,
       handle: frame.handle,
       needsProof: frame.needsProof,
+      together: frame.together,
       nextBlock: frame.first,
       deadlineMs: frame.deadlineMs === NO_DEADLINE_MS ? Number.POSITIVE_INFINITY : nowMs + frame.deadlineMs,
       bytes,
@@ -475,16 +500,16 @@ export class PeerSession {
   #acceptBlock(frame: BlockFrame): void {
     const own = this.#own.get(frame.handle);
     if (own === undefined) return this.#expectFormer(frame.handle);
-    if (this.#due.land(frame.handle, frame.chunk, frame.block)) {
-      this.#effects.push({
-        type: 'block',
-        track: own.key,
-        chunk: frame.chunk,
-        block: frame.block,
-        bytes: frame.bytes,
-      });
-    } else if (!this.#wasTakenBack(blockId(frame.handle, frame.chunk, frame.block))) {
-      this.#blame('a block that was not asked for');
+    const { handle, chunk } = frame;
+    let { block } = frame;
+    for (let at = 0; at < frame.bytes.length; at += LIMITS.blockBytes, block++) {
+      if (this.#due.land(handle, chunk, block)) {
+        const bytes = frame.bytes.subarray(at, at + LIMITS.blockBytes);
+        this.#effects.push({ type: 'block', track: own.key, chunk, block, bytes });
+      } else if (!this.#wasTakenBack(blockId(handle, chunk, block))) {
+        this.#blame('a block that was not asked for');
+        return;
+      }
     }
   }
 

@@ -12,6 +12,8 @@ export type SchedulerCommand =
       readonly first: number;
       readonly count: number;
       readonly deadlineMs: number;
+      /** Several blocks may come at a time. */
+      readonly together: boolean;
     }
   | {
       readonly type: 'cancel';
@@ -21,6 +23,8 @@ export type SchedulerCommand =
       readonly first: number;
       readonly count: number;
     }
+  /** Make a peer that owes blocks and is silent send something. */
+  | { readonly type: 'nudge'; readonly source: SourceId }
   /** Ask the tracker for leave to fetch `most` of these from the origin. */
   | {
       readonly type: 'claim';

@@ -67,3 +67,43 @@ it('a peer that gives now and then has twice the pause it is used to make', () =
   expect(pausing.isSilent(pausing.lastProgressMs + 900, true)).toBe(false);
   expect(pausing.isSilent(pausing.lastProgressMs + 2_100, true)).toBe(true);
 });
+
+describe('a peer that owes blocks and is silent', () => {
+  function owing(pingMs: number) {
+    const silent = peer();
+    silent.ponged(pingMs, 0);
+    silent.gave(16_384, 0);
+    silent.outstandingBytes = 16_384;
+    return silent;
+  }
+
+  it('is nudged after 60 ms, or three round trips on a long path', () => {
+    expect([59, 60].map((ms) => owing(1).isToBeNudged(ms))).toEqual([false, true]);
+    expect([299, 300].map((ms) => owing(100).isToBeNudged(ms))).toEqual([false, true]);
+  });
+
+  it('is nudged again after twice as long, five times, and anew once it gave', () => {
+    const silent = owing(1);
+    const nudgedAt: number[] = [];
+    for (let ms = 0; ms <= 4_000; ms += 10) if (silent.isToBeNudged(ms)) nudgedAt.push(ms);
+    expect(nudgedAt).toEqual([60, 120, 240, 480, 960]);
+    silent.gave(16_384, 4_000);
+    silent.gave(16_384, 4_010);
+    for (let block = 0; block < 200; block++) silent.gave(16_384, 4_010);
+    expect(silent.isToBeNudged(4_069)).toBe(false);
+    expect(silent.isToBeNudged(4_070)).toBe(true);
+  });
+
+  it('is left alone for as long as it is used to give to others in between', () => {
+    const busy = owing(1);
+    busy.gave(16_384, 500);
+    expect(busy.isToBeNudged(1_400)).toBe(false);
+    expect(busy.isToBeNudged(1_500)).toBe(true);
+  });
+
+  it('is left alone when it owes nothing', () => {
+    const idle = owing(1);
+    idle.outstandingBytes = 0;
+    expect(idle.isToBeNudged(10_000)).toBe(false);
+  });
+});

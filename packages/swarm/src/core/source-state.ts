@@ -39,6 +39,11 @@ export interface PeerHoldings {
   readonly parts: Map<number, Uint8Array>;
 }
 
+/** A link that owes blocks and is silent for three round trips, and no less than this, may have lost the last it sent, in milliseconds. */
+const NUDGED_AFTER_MS = 60;
+/** How often it is nudged before something comes, each time after twice as long. */
+const MOST_NUDGES = 5;
+
 /** Chunks of a track of which a peer may tell parts. */
 const MOST_PARTS = 256;
 
@@ -65,6 +70,8 @@ export class SourceState {
   lastGaveMs = Number.NEGATIVE_INFINITY;
   /** When blocks became due, or the last of them came. */
   lastProgressMs = 0;
+  /** How often it was nudged since it last gave a block. */
+  #nudges = 0;
   /** When it last gave a sign of life. */
   #aliveMs: number;
   /** Until when it is taken for gone: it let blocks wait and left pings unanswered. */
@@ -150,9 +157,9 @@ export class SourceState {
     return this.window.bytes - this.outstandingBytes;
   }
 
-  /** Whether enough room is free that a further request is worth its cost: a quarter of the window, or all that is due came. */
+  /** Whether enough room is free that a further request is worth its cost: a quarter of the window, half of a fast one. */
   get isWorthAsking(): boolean {
-    return this.roomBytes >= Math.max(LIMITS.blockBytes, this.window.bytes / 4);
+    return this.roomBytes >= Math.max(LIMITS.blockBytes, this.window.bytes / (this.window.isFast ? 2 : 4));
   }
 
   /** It answered a ping. */
@@ -167,6 +174,7 @@ export class SourceState {
     this.#gapMs = Math.max(nowMs - this.lastProgressMs, this.#gapMs * GAP_FADES);
     this.lastProgressMs = nowMs;
     this.lastGaveMs = nowMs;
+    this.#nudges = 0;
     this.#aliveMs = nowMs;
     this.#lostUntilMs = Number.NEGATIVE_INFINITY;
     this.gaveBytes += bytes;
@@ -182,6 +190,18 @@ export class SourceState {
       Math.min(LONGEST_BLOCK_MS, 2 * blockMs);
     const patienceMs = urgent || !this.#isAlive(nowMs) ? timeoutMs : Math.max(timeoutMs, PATIENT_TIMEOUT_MS);
     return this.outstandingBytes > 0 && nowMs - this.lastProgressMs > patienceMs;
+  }
+
+  /**
+   * Whether it is to be made to send something now. What a transport lost last it sends again only when its timer ends,
+   * after 0.4 s and more; whatever arrives after it tells at once that it is missing (as tail loss probes do, RFC 8985).
+   */
+  isToBeNudged(nowMs: number): boolean {
+    if (this.outstandingBytes === 0 || this.#nudges >= MOST_NUDGES) return false;
+    const silentMs = Math.max(NUDGED_AFTER_MS, 3 * this.window.pingMs, 2 * this.#gapMs);
+    if (nowMs - this.lastProgressMs < silentMs * 2 ** this.#nudges) return false;
+    this.#nudges++;
+    return true;
   }
 
   /** Blocks waited too long for it. */

@@ -504,7 +504,7 @@ class Place {
 
   fetch(chunk: number, first: number, count: number, leavesKnown = false): void {
     const { track, manifest } = this;
-    this.source.fetch({ track, manifest, chunk, first, count, dueInMs: 1_000, leavesKnown });
+    this.source.fetch({ track, manifest, chunk, first, count, dueInMs: 1_000, leavesKnown, together: false });
   }
 
   /** Whatever is timed runs out now. */

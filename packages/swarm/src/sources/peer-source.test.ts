@@ -56,7 +56,7 @@ describe('a linked peer', () => {
     const asked = b.source.nextRequest;
     if (asked === undefined) throw new Error('not asked');
     b.source.sendProof(asked, new Uint8Array(512));
-    b.source.sendBlock(asked, 2, BLOCK);
+    b.source.sendBlocks(asked, 2, BLOCK);
     b.source.served(asked);
     await settled();
     expect(a.log.slice(2)).toEqual([`proof 1 from ${a.source.id}`, `block 1/2 from ${a.source.id}`]);
@@ -229,7 +229,7 @@ function end(link: ReturnType<typeof memoryLinkPair>['a'], nonce: string): End {
 
 function ask(chunk: number, first: number, count: number) {
   const dueInMs = Number.POSITIVE_INFINITY;
-  return { track: KEY, manifest: SONG, chunk, first, count, dueInMs, leavesKnown: false };
+  return { track: KEY, manifest: SONG, chunk, first, count, dueInMs, leavesKnown: false, together: false };
 }
 
 async function settled(): Promise<void> {

@@ -1,4 +1,12 @@
-import type { BlockRun, ChunkSet, CloseReason, Manifest, RefuseReason } from '@sonantica/wire';
+import {
+  BLOCK_HEADER_BYTES,
+  LIMITS,
+  type BlockRun,
+  type ChunkSet,
+  type CloseReason,
+  type Manifest,
+  type RefuseReason,
+} from '@sonantica/wire';
 import type { IncomingRequest, PeerSession, SessionEffect } from '../core/peer-session.ts';
 import type { TrackKey } from '../core/track-key.ts';
 import type { PeerLink } from '../links/peer-link.ts';
@@ -76,8 +84,8 @@ export class PeerSource implements Source {
     this.#perform(this.#session.start());
   }
 
-  fetch({ track, chunk, first, count, dueInMs, leavesKnown }: BlockRequest): void {
-    this.#perform(this.#session.request(track, { chunk, first, count }, dueInMs, leavesKnown));
+  fetch({ track, chunk, first, count, dueInMs, leavesKnown, together }: BlockRequest): void {
+    this.#perform(this.#session.request(track, { chunk, first, count }, dueInMs, leavesKnown, together));
   }
 
   cancel(track: TrackKey, run: BlockRun): void {
@@ -131,8 +139,15 @@ export class PeerSource implements Source {
     this.#perform(this.#session.sendProof(request, leaves));
   }
 
-  sendBlock(request: IncomingRequest, block: number, bytes: Uint8Array): void {
-    this.#perform(this.#session.sendBlock(request, block, bytes));
+  /** How many blocks of a request may be sent in one frame. */
+  blocksInFrame({ together }: IncomingRequest): number {
+    const fit = Math.floor((this.#link.maxFrameBytes - BLOCK_HEADER_BYTES) / LIMITS.blockBytes);
+    return together ? Math.max(1, Math.min(LIMITS.maxBlocksInFrame, fit)) : 1;
+  }
+
+  /** Sends blocks in a row, the first of them `block`, in one frame. */
+  sendBlocks(request: IncomingRequest, block: number, bytes: Uint8Array): void {
+    this.#perform(this.#session.sendBlocks(request, block, bytes));
   }
 
   served(request: IncomingRequest): void {
@@ -145,6 +160,10 @@ export class PeerSource implements Source {
 
   ping(): void {
     this.#perform(this.#session.ping(this.#nowMs()));
+  }
+
+  nudge(): void {
+    this.#perform(this.#session.nudge());
   }
 
   tick(): void {

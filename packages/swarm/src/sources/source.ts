@@ -10,6 +10,8 @@ export interface BlockRequest extends BlockRun {
   readonly dueInMs: number;
   /** Whether the leaf hashes of the chunk are known, so that no proof need be sent. */
   readonly leavesKnown: boolean;
+  /** Whether several blocks may come at a time, where the source can: what is fast costs less so. */
+  readonly together: boolean;
 }
 
 /** Why a source does not give what it was asked for. */
@@ -35,4 +37,6 @@ export interface Source {
   fetch(request: BlockRequest): void;
   /** Takes back a run or part of one. Blocks already under way may still come. */
   cancel(track: TrackKey, run: BlockRun): void;
+  /** Makes it send something small now, so that its transport notices what was lost. Missing: there is no such thing. */
+  nudge?(): void;
 }

@@ -347,7 +347,7 @@ export class SimLink implements PeerLink {
 }
 
 /** Right blocks are read at once and copied nowhere: one buffer serves all. */
-const scratch = new Uint8Array(BLOCK_HEADER_BYTES + LIMITS.blockBytes);
+const scratch = new Uint8Array(BLOCK_HEADER_BYTES + LIMITS.maxBlocksInFrame * LIMITS.blockBytes);
 
 function rightBlock(header: Uint8Array, length: number): Uint8Array {
   // The header is parsed before `receive` returns; views of the rest are zeros for ever.
