@@ -282,29 +282,29 @@ function readOpen(reader: FrameReader): PeerFrame {
 
 const RUN_BYTES = 12;
 
+/** Writes bytes one by one: a `DataView` would have each small frame take memory of its own outside of the heap. */
 class FrameWriter {
   readonly frame: Uint8Array;
-  readonly #view: DataView;
   #at = 1;
 
   constructor(type: number, bodyBytes: number) {
     this.frame = new Uint8Array(1 + bodyBytes);
-    this.#view = new DataView(this.frame.buffer);
     this.frame[0] = type;
   }
 
   u8(value: number): void {
-    this.#view.setUint8(this.#at, value);
+    this.frame[this.#at] = value;
     this.#at += 1;
   }
 
   u16(value: number): void {
-    this.#view.setUint16(this.#at, value);
+    this.frame[this.#at] = value >>> 8;
+    this.frame[this.#at + 1] = value;
     this.#at += 2;
   }
 
   u32(value: number): void {
-    this.#view.setUint32(this.#at, value);
+    writeU32(this.frame, this.#at, value);
     this.#at += 4;
   }
 
@@ -316,24 +316,23 @@ class FrameWriter {
 
 class FrameReader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
   #at = 0;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   u8(): number {
-    return this.#view.getUint8(this.#take(1));
+    return this.#bytes[this.#take(1)] ?? 0;
   }
 
   u16(): number {
-    return this.#view.getUint16(this.#take(2));
+    const at = this.#take(2);
+    return ((this.#bytes[at] ?? 0) << 8) | (this.#bytes[at + 1] ?? 0);
   }
 
   u32(): number {
-    return this.#view.getUint32(this.#take(4));
+    return readU32(this.#bytes, this.#take(4));
   }
 
   bytes(length: number): Uint8Array {
@@ -351,7 +350,9 @@ class FrameReader {
     const count = this.u16();
     if (count * bytesEach > this.#bytes.length - this.#at)
       throw new ProtocolError('bad-frame', 'the frame is short');
-    return Array.from({ length: count }, readOne);
+    const values: T[] = [];
+    for (let i = 0; i < count; i++) values.push(readOne());
+    return values;
   }
 
   run(leastCount: number): { chunk: number; first: number; count: number } {
