@@ -26,7 +26,7 @@ export interface TrackVersionHandler {
   /** Every block of a chunk is proven. The bytes are the handler's; nobody changes them. */
   complete(version: TrackVersion, chunk: number, bytes: Uint8Array, source: SourceId): void;
   /** A complete chunk from memory or store, proven; `undefined` when it is lost or damaged. */
-  load(version: TrackVersion, chunk: number): Promise<Uint8Array | undefined>;
+  load(version: TrackVersion, chunk: number): Uint8Array | undefined | Promise<Uint8Array | undefined>;
 }
 
 interface Waiter {
@@ -92,8 +92,8 @@ export class TrackVersion {
   }
 
   /** The packed leaf hashes of a chunk that is held; computes them if need be. */
-  async leavesOf(chunk: number, bytes: Uint8Array): Promise<Uint8Array | undefined> {
-    return this.#verifier.leavesOf(chunk) ?? (await this.#verifier.proveChunk(chunk, bytes));
+  leavesOf(chunk: number, bytes: Uint8Array): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+    return this.#verifier.leavesOf(chunk) ?? this.#verifier.proveChunk(chunk, bytes);
   }
 
   /** Whether `bytes` are the chunk; whoever loads one from a store asks. */

@@ -11,8 +11,9 @@ import type { TrackVersion } from './track-version.ts';
 const TURN_BYTES = 4 * LIMITS.blockBytes;
 /** A link is given more when no more than this still waits in it, while others wait: what waits there cannot be overtaken. */
 const SHALLOW_BYTES = LIMITS.blockBytes;
-/** How often a link with more in it is looked at, in milliseconds. */
+/** A link with more in it is looked at after half of the time that the own line takes for that, within these bounds, in milliseconds. */
 const LOOK_EVERY_MS = 10;
+const LONGEST_LOOK_MS = 50;
 /** A link that takes this long to take its turn's bytes keeps nobody else waiting, in milliseconds. */
 const SLOW_AFTER_MS = 1_000;
 
@@ -35,8 +36,8 @@ export interface UploadsParts {
   readonly timers: Timers;
   readonly budget: UploadBudget;
   version(track: TrackKey): TrackVersion | undefined;
-  /** A held chunk, proven. */
-  load(version: TrackVersion, chunk: number): Promise<Uint8Array | undefined>;
+  /** A held chunk, proven: at once where it is in memory. */
+  load(version: TrackVersion, chunk: number): Uint8Array | undefined | Promise<Uint8Array | undefined>;
   /** Whether the listener's choices let this peer be served now. */
   mayServe(peer: PeerSource): boolean;
   tierOf(peer: PeerSource): 'aula' | 'global';
@@ -190,20 +191,32 @@ export class Uploads {
     if (record !== undefined) record.servedMs = this.#parts.clock.nowMs();
     slot.state = 'leaving';
     // Whoever served it before waits for the link already.
-    if (before === 'sending') await this.#leave(peer, slot);
+    if (before === 'sending') this.#leave(peer, slot);
   }
 
   /** Keeps the slot until what was handed to the link has nearly left it; a slow one counts no longer than it should. */
-  async #leave(peer: PeerSource, slot: Slot): Promise<void> {
+  #leave(peer: PeerSource, slot: Slot): void {
     let waitedMs = 0;
-    while (!peer.isEnded && (slot.state === 'sending' || peer.bufferedBytes > SHALLOW_BYTES)) {
-      await new Promise<void>((resolve) => void this.#parts.timers.after(LOOK_EVERY_MS, resolve));
-      waitedMs += LOOK_EVERY_MS;
+    const look = () => {
       if (waitedMs === SLOW_AFTER_MS) this.#passOn(slot);
-    }
-    this.#slots.delete(peer);
-    if (peer.nextRequest !== undefined && !peer.isEnded) this.#asking.add(peer);
-    this.#fill();
+      if (!peer.isEnded && (slot.state === 'sending' || peer.bufferedBytes > SHALLOW_BYTES)) {
+        let waitMs = slot.state === 'sending' ? LOOK_EVERY_MS : this.#lookInMs(peer.bufferedBytes);
+        if (waitedMs < SLOW_AFTER_MS) waitMs = Math.min(waitMs, SLOW_AFTER_MS - waitedMs);
+        waitedMs += waitMs;
+        this.#parts.timers.after(waitMs, look);
+        return;
+      }
+      this.#slots.delete(peer);
+      if (peer.nextRequest !== undefined && !peer.isEnded) this.#asking.add(peer);
+      this.#fill();
+    };
+    look();
+  }
+
+  /** When to look next at a link in which so much waits: always whole steps, so that {@link SLOW_AFTER_MS} is one of them. */
+  #lookInMs(bufferedBytes: number): number {
+    const halfMs = this.#rate.durationMs(bufferedBytes - SHALLOW_BYTES) / 2;
+    return Math.min(LONGEST_LOOK_MS, Math.max(LOOK_EVERY_MS, halfMs - (halfMs % LOOK_EVERY_MS)));
   }
 
   get #othersWait(): boolean {
@@ -220,16 +233,18 @@ export class Uploads {
     const version = this.#parts.version(request.track);
     if (!this.#parts.mayServe(peer)) return 'not-sharing';
     if (version === undefined) return 'not-held';
-    const part = version.held.has(request.chunk) ? undefined : version.part(request.chunk);
-    const bytes =
-      part?.bytes ??
-      (version.held.has(request.chunk) ? await this.#parts.load(version, request.chunk) : undefined);
+    const isHeld = version.held.has(request.chunk);
+    const part = isHeld ? undefined : version.part(request.chunk);
+    const loaded = isHeld ? this.#parts.load(version, request.chunk) : part?.bytes;
+    const bytes = loaded instanceof Promise ? await loaded : loaded;
     if (bytes === undefined) return 'not-held';
     if (request.needsProof) {
-      const leaves = await version.leavesOf(request.chunk, bytes);
+      const proof = version.leavesOf(request.chunk, bytes);
+      const leaves = proof instanceof Promise ? await proof : proof;
       if (leaves === undefined) return 'not-held';
       if (request.cancelled || peer.isEnded) return undefined;
-      if (!(await budget.reserve(leaves.length))) return 'over-budget';
+      const reserved = budget.reserve(leaves.length);
+      if (!(reserved instanceof Promise ? await reserved : reserved)) return 'over-budget';
       if (request.cancelled || peer.isEnded) return undefined;
       peer.sendProof(request, leaves);
       this.#parts.sent(peer, request.track, leaves.length);
