@@ -56,7 +56,7 @@ export class TrackVersion {
   readonly held: ChunkSet;
   readonly #verifier: Verifier;
   readonly #handler: TrackVersionHandler;
-  readonly #memory: ((bytes: number) => Uint8Array) | undefined;
+  readonly #memory: (bytes: number) => Uint8Array;
   readonly #assemblies = new Map<number, ChunkAssembly>();
   readonly #waiters = new Set<Waiter>();
 
@@ -65,7 +65,7 @@ export class TrackVersion {
     held: ChunkSet,
     verifier: Verifier,
     handler: TrackVersionHandler,
-    memory?: (bytes: number) => Uint8Array,
+    memory: (bytes: number) => Uint8Array = (bytes) => new Uint8Array(bytes),
   ) {
     this.key = trackKey(manifest.trackId, manifest.root);
     this.manifest = manifest;
@@ -163,7 +163,7 @@ export class TrackVersion {
     signal.addEventListener('abort', give, { once: true });
     try {
       if (end - first === 1) return await this.#readChunk(range, first, read, signal);
-      const bytes = new Uint8Array(range.end - range.start);
+      const bytes = this.#memory(range.end - range.start);
       const parts: Promise<void>[] = [];
       for (let chunk = first; chunk < end; chunk++) {
         const at = Math.max(0, chunk * this.manifest.chunkSize - range.start);
@@ -185,7 +185,7 @@ export class TrackVersion {
       signal.throwIfAborted();
       if (this.held.has(chunk)) {
         const loaded = await this.#handler.load(this, chunk);
-        if (loaded !== undefined) return loaded.slice(part.start, part.end);
+        if (loaded !== undefined) return this.#copyOf(loaded, part);
         continue;
       }
       const { first, end } = this.#blocksOf(range, chunk);
@@ -196,8 +196,14 @@ export class TrackVersion {
           : await new Promise<Uint8Array>((resolve, reject) => {
               this.#waiters.add({ chunk, first, end, read, resolve, reject });
             });
-      return bytes.slice(part.start, part.end);
+      return this.#copyOf(bytes, part);
     }
+  }
+
+  #copyOf(bytes: Uint8Array, { start, end }: ByteRange): Uint8Array {
+    const copy = this.#memory(end - start);
+    copy.set(bytes.subarray(start, end));
+    return copy;
   }
 
   #giveUp(read: object, signal: AbortSignal): void {

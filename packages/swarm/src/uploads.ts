@@ -11,7 +11,7 @@ import type { TrackVersion } from './track-version.ts';
 const TURN_BYTES = 4 * LIMITS.blockBytes;
 /** A link is given more when no more than this still waits in it, while others wait: what waits there cannot be overtaken. */
 const SHALLOW_BYTES = LIMITS.blockBytes;
-/** A link with more in it is looked at after half of the time that the own line takes for that, within these bounds, in milliseconds. */
+/** A link with more in it is looked at after half of the least time that the own line takes for that, within these bounds, in milliseconds. */
 const LOOK_EVERY_MS = 10;
 const LONGEST_LOOK_MS = 50;
 /** A link that takes this long to take its turn's bytes keeps nobody else waiting, in milliseconds. */
@@ -50,8 +50,12 @@ export interface UploadsParts {
 /** What is remembered of who asks. */
 interface AskerRecord extends Asker {
   readonly peer: PeerSource;
+  dueMs: number;
+  tier: 'aula' | 'global';
+  gaveBytes: number;
   servedMs: number;
   urgentBytes: number;
+  bytesPerMs: number;
 }
 
 /** A place of one who is given to. */
@@ -152,20 +156,16 @@ export class Uploads {
     }
   }
 
+  /** What is remembered of a peer, and how things stand with it now. */
   #recordOf(peer: PeerSource, nowMs: number): AskerRecord {
     const request = peer.nextRequest;
-    const known = this.#records.get(peer);
-    const record: AskerRecord = {
-      peer,
-      dueMs: request?.deadlineMs ?? Number.POSITIVE_INFINITY,
-      tier: this.#parts.tierOf(peer),
-      gaveBytes: this.#parts.gaveBytes(peer),
-      servedMs: known?.servedMs ?? Number.NEGATIVE_INFINITY,
-      urgentBytes: known?.urgentBytes ?? 0,
-      sinceMs: known?.sinceMs ?? nowMs,
-      bytesPerMs: this.#bytesPerMs(request),
-    };
+    const { tierOf, gaveBytes } = this.#parts;
+    const record = this.#records.get(peer) ?? newRecord(peer, nowMs);
     this.#records.set(peer, record);
+    record.dueMs = request?.deadlineMs ?? Number.POSITIVE_INFINITY;
+    record.tier = tierOf(peer);
+    record.gaveBytes = gaveBytes(peer);
+    record.bytesPerMs = this.#bytesPerMs(request);
     return record;
   }
 
@@ -215,7 +215,7 @@ export class Uploads {
 
   /** When to look next at a link in which so much waits: always whole steps, so that {@link SLOW_AFTER_MS} is one of them. */
   #lookInMs(bufferedBytes: number): number {
-    const halfMs = this.#rate.durationMs(bufferedBytes - SHALLOW_BYTES) / 2;
+    const halfMs = this.#rate.leastMs(bufferedBytes - SHALLOW_BYTES) / 2;
     return Math.min(LONGEST_LOOK_MS, Math.max(LOOK_EVERY_MS, halfMs - (halfMs % LOOK_EVERY_MS)));
   }
 
@@ -287,4 +287,17 @@ export class Uploads {
       });
     });
   }
+}
+
+function newRecord(peer: PeerSource, sinceMs: number): AskerRecord {
+  return {
+    peer,
+    sinceMs,
+    dueMs: Number.POSITIVE_INFINITY,
+    tier: 'global',
+    gaveBytes: 0,
+    servedMs: Number.NEGATIVE_INFINITY,
+    urgentBytes: 0,
+    bytesPerMs: USUAL_BYTES_PER_MS,
+  };
 }

@@ -8,6 +8,7 @@ const SMOOTHING = 0.5;
  */
 export class UploadRate {
   #bytesPerMs: number | undefined;
+  #mostBytesPerMs = 0;
   #sinceMs: number | undefined;
   #bytes = 0;
 
@@ -19,6 +20,11 @@ export class UploadRate {
   /** How long these bytes take, in milliseconds; 0 before anything was measured. */
   durationMs(bytes: number): number {
     return this.#bytesPerMs === undefined ? 0 : bytes / this.#bytesPerMs;
+  }
+
+  /** The least that these bytes take, in milliseconds: at the best rate that was measured. 0 before anything was. */
+  leastMs(bytes: number): number {
+    return this.#mostBytesPerMs === 0 ? 0 : bytes / this.#mostBytesPerMs;
   }
 
   /** Bytes left the line; `full`: others wait for it. */
@@ -36,6 +42,7 @@ export class UploadRate {
     const elapsedMs = nowMs - this.#sinceMs;
     if (elapsedMs < EPOCH_MS) return;
     const rate = this.#bytes / elapsedMs;
+    this.#mostBytesPerMs = Math.max(this.#mostBytesPerMs, rate);
     this.#bytesPerMs =
       this.#bytesPerMs === undefined ? rate : this.#bytesPerMs + (rate - this.#bytesPerMs) * SMOOTHING;
     this.#sinceMs = nowMs;
