@@ -6,7 +6,7 @@ const TURN_EVERY = 1_024;
 
 /**
  * Takes step after step until one says that it is over. Before the next one every promise has settled that can, where
- * something stirred. Rejects with what a step throws.
+ * something stirred; what waits for a timer, a tick or real I/O is not waited for. Rejects with what a step throws.
  */
 export function stepByStep(step: () => StepOutcome): Promise<void> {
   return new Promise((resolve, reject) => {

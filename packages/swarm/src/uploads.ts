@@ -2,7 +2,7 @@ import { blockLength, LIMITS, type RefuseReason } from '@sonantica/wire';
 import type { Clock, Timers } from './core/env.ts';
 import type { IncomingRequest } from './core/peer-session.ts';
 import type { TrackKey } from './core/track-key.ts';
-import { UploadRate } from './core/upload-rate.ts';
+import { lookAgainMs, UploadRate } from './core/upload-rate.ts';
 import { nextAsker, UPLOAD_SLOTS, type Asker } from './core/upload-slots.ts';
 import type { PeerSource } from './sources/peer-source.ts';
 import type { TrackVersion } from './track-version.ts';
@@ -11,9 +11,6 @@ import type { TrackVersion } from './track-version.ts';
 const TURN_BYTES = 4 * LIMITS.blockBytes;
 /** A link is given more when no more than this still waits in it, while others wait: what waits there cannot be overtaken. */
 const SHALLOW_BYTES = LIMITS.blockBytes;
-/** A link with more in it is looked at after half of the least time that the own line takes for that, within these bounds, in milliseconds. */
-const LOOK_EVERY_MS = 10;
-const LONGEST_LOOK_MS = 50;
 /** A link that takes this long to take its turn's bytes keeps nobody else waiting, in milliseconds. */
 const SLOW_AFTER_MS = 1_000;
 
@@ -200,10 +197,11 @@ export class Uploads {
     const look = () => {
       if (waitedMs === SLOW_AFTER_MS) this.#passOn(slot);
       if (!peer.isEnded && (slot.state === 'sending' || peer.bufferedBytes > SHALLOW_BYTES)) {
-        let waitMs = slot.state === 'sending' ? LOOK_EVERY_MS : this.#lookInMs(peer.bufferedBytes);
-        if (waitedMs < SLOW_AFTER_MS) waitMs = Math.min(waitMs, SLOW_AFTER_MS - waitedMs);
-        waitedMs += waitMs;
-        this.#parts.timers.after(waitMs, look);
+        const leavingBytes = slot.state === 'sending' ? 0 : peer.bufferedBytes - SHALLOW_BYTES;
+        let againMs = lookAgainMs(this.#rate.leastMs(leavingBytes));
+        if (waitedMs < SLOW_AFTER_MS) againMs = Math.min(againMs, SLOW_AFTER_MS - waitedMs);
+        waitedMs += againMs;
+        this.#parts.timers.after(againMs, look);
         return;
       }
       this.#slots.delete(peer);
@@ -211,12 +209,6 @@ export class Uploads {
       this.#fill();
     };
     look();
-  }
-
-  /** When to look next at a link in which so much waits: always whole steps, so that {@link SLOW_AFTER_MS} is one of them. */
-  #lookInMs(bufferedBytes: number): number {
-    const halfMs = this.#rate.leastMs(bufferedBytes - SHALLOW_BYTES) / 2;
-    return Math.min(LONGEST_LOOK_MS, Math.max(LOOK_EVERY_MS, halfMs - (halfMs % LOOK_EVERY_MS)));
   }
 
   get #othersWait(): boolean {

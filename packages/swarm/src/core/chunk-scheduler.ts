@@ -214,8 +214,8 @@ export class ChunkScheduler {
     this.#state.holdingsChanges++;
     for (const chunk of chunks) {
       if (chunk < holdings.held.capacity) holdings.held.add(chunk);
-      holdings.fetching.delete(chunk);
-      holdings.parts.delete(chunk);
+      if (holdings.fetching.size > 0) holdings.fetching.delete(chunk);
+      if (holdings.parts.size > 0) holdings.parts.delete(chunk);
     }
     for (const chunk of lost) {
       holdings.held.delete(chunk);

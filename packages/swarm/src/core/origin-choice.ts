@@ -88,13 +88,11 @@ export function urgentChoice(
   const { allowDownloadFromPeers, preferServerOverP2P } = view.policy;
   // Who never gave may be waited for once, and not for long.
   const inVain = chunk.flightsOf(run.first).some(isInVain);
-  for (const { peer, holdings } of allowDownloadFromPeers && !preferServerOverP2P ? view.peersOf(track) : []) {
+  for (const { peer, holdings } of allowDownloadFromPeers && !preferServerOverP2P
+    ? view.peersOf(track)
+    : []) {
     const isTrusted = congested || !inVain || !view.isDoubted(peer.id);
-    if (
-      isTrusted &&
-      holdings.held.has(chunk.chunk) &&
-      canDeliverBy(peer, chunk.spanBytes(run), dueMs, nowMs)
-    )
+    if (isTrusted && holdings.held.has(chunk.chunk) && canDeliverBy(peer, chunk.spanBytes(run), dueMs, nowMs))
       return WAIT;
     const etaMs = holdings.fetching.get(chunk.chunk);
     if (etaMs === undefined || nowMs >= etaMs + FETCHING_SLACK_MS) continue;

@@ -82,8 +82,7 @@ function runFor(
   const soon = chunk.deadlineMs - nowMs < UNTRIED_MS;
   const fromMs = nowMs + origin.pace.leadMs + PROBE_MS;
   const isTried = !soon || peer.isTried(nowMs);
-  if (!isScarce(track, chunk))
-    return chunk.mostPressingIdle(isTried ? query : { ...query, fromMs });
+  if (!isScarce(track, chunk)) return chunk.mostPressingIdle(isTried ? query : { ...query, fromMs });
   const room = scarceRoom(track, chunk, peer);
   if (room === 0) return undefined;
   // Who wants the same chunk begins elsewhere in it: then they have different blocks to pass on.

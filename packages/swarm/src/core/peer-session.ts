@@ -227,7 +227,9 @@ export class PeerSession {
     const deadlineMs = Number.isFinite(dueInMs)
       ? Math.max(0, Math.min(NO_DEADLINE_MS - 1, Math.round(dueInMs)))
       : NO_DEADLINE_MS;
-    this.#send({ type: 'request', handle: track.handle, ...plainRun(run), deadlineMs, needsProof });
+    const { handle } = track;
+    const { chunk, first, count } = run;
+    this.#send({ type: 'request', handle, chunk, first, count, deadlineMs, needsProof });
     return this.#flush();
   }
 
@@ -445,7 +447,8 @@ export class PeerSession {
     if (theirs === undefined) return;
     const { held } = theirs;
     const isBeyondTrack = (chunk: number) => chunk >= held.capacity;
-    if (chunks.some(isBeyondTrack) || lost.some(isBeyondTrack)) return this.#blame('a chunk beyond the track');
+    if (chunks.some(isBeyondTrack) || lost.some(isBeyondTrack))
+      return this.#blame('a chunk beyond the track');
     for (const chunk of chunks) held.add(chunk);
     for (const chunk of lost) held.delete(chunk);
     const own = this.#ownOf(theirs);
@@ -467,12 +470,16 @@ export class PeerSession {
     ) {
       return refuse('busy');
     }
+    // Spreading the frame would take longer than all the rest.
+    const { handle, chunk, first, count, needsProof } = frame;
     const request: IncomingRequest = {
-      ...plainRun(frame),
+      chunk,
+      first,
+      count,
       track: own.key,
-      handle: frame.handle,
-      needsProof: frame.needsProof,
-      nextBlock: frame.first,
+      handle,
+      needsProof,
+      nextBlock: first,
       deadlineMs: frame.deadlineMs === NO_DEADLINE_MS ? Number.POSITIVE_INFINITY : nowMs + frame.deadlineMs,
       bytes,
       cancelled: false,

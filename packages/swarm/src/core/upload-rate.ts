@@ -1,6 +1,15 @@
 /** A measurement ends after this long, in milliseconds. */
 const EPOCH_MS = 200;
 const SMOOTHING = 0.5;
+/** Bounds of {@link lookAgainMs}, in milliseconds. */
+const SOONEST_LOOK_MS = 10;
+const LATEST_LOOK_MS = 50;
+
+/** When to look again whether a link has sent what takes it `leastMs` at least: after about half of that. In milliseconds. */
+export function lookAgainMs(leastMs: number): number {
+  const looks = Math.floor(leastMs / 2 / SOONEST_LOOK_MS);
+  return Math.min(LATEST_LOOK_MS, Math.max(1, looks) * SOONEST_LOOK_MS);
+}
 
 /**
  * How fast the own line takes what is given, measured while more is asked for than it takes. Pure: events and the time

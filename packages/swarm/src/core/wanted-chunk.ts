@@ -287,10 +287,7 @@ export class WantedChunk {
 
   /** The first run within `span` of blocks not proven and not asked of `source`, or `undefined`. */
   firstUnasked(span: BlockSpan, source: SourceId): BlockSpan | undefined {
-    return this.#firstRun(
-      span,
-      (block) => !this.isProven(block) && !this.#fliesFrom(source, block),
-    );
+    return this.#firstRun(span, (block) => !this.isProven(block) && !this.#fliesFrom(source, block));
   }
 
   #firstRun(span: BlockSpan, matches: (block: number) => boolean): BlockSpan | undefined {

@@ -286,7 +286,8 @@ export class SimLink implements PeerLink {
       network.sendUrgent(this.#from, this.#to, frame.length, () => this.#other?.receive(frame));
       return;
     }
-    const wrong = giving === 'wrong-bytes' || isWrong(frame.subarray(BLOCK_HEADER_BYTES, BLOCK_HEADER_BYTES + 1));
+    const wrong =
+      giving === 'wrong-bytes' || isWrong(frame.subarray(BLOCK_HEADER_BYTES, BLOCK_HEADER_BYTES + 1));
     this.#flow.send(new BlockPacket(this, frame, wrong));
   }
 
