@@ -198,8 +198,8 @@ export class Uploads {
       if (waitedMs === SLOW_AFTER_MS) this.#passOn(slot);
       if (!peer.isEnded && (slot.state === 'sending' || peer.bufferedBytes > SHALLOW_BYTES)) {
         const leavingBytes = slot.state === 'sending' ? 0 : peer.bufferedBytes - SHALLOW_BYTES;
-        let againMs = lookAgainMs(this.#rate.leastMs(leavingBytes));
-        if (waitedMs < SLOW_AFTER_MS) againMs = Math.min(againMs, SLOW_AFTER_MS - waitedMs);
+        const slowInMs = waitedMs < SLOW_AFTER_MS ? SLOW_AFTER_MS - waitedMs : Number.POSITIVE_INFINITY;
+        const againMs = lookAgainMs(this.#rate.leastMs(leavingBytes), slowInMs);
         waitedMs += againMs;
         this.#parts.timers.after(againMs, look);
         return;

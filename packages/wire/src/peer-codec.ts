@@ -222,7 +222,7 @@ function readFrame(reader: FrameReader): PeerFrame {
   }
 }
 
-/** Frames that name a run of blocks. They come with every few blocks: fields are written one by one, as spreading takes ten times as long. */
+/** Frames that name a run of blocks. They come with every few blocks: fields are written one by one, as spreading takes five times as long. */
 function readRunFrame(type: number, reader: FrameReader): PeerFrame {
   const handle = reader.u32();
   const chunk = reader.u32();

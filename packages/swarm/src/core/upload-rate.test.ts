@@ -36,6 +36,10 @@ describe('a link that is sending', () => {
     [100, 50],
     [1e9, 50],
   ])('which takes it %i ms at least is looked at after %i ms', (leastMs, againMs) => {
-    expect(lookAgainMs(leastMs)).toBe(againMs);
+    expect(lookAgainMs(leastMs, Number.POSITIVE_INFINITY)).toBe(againMs);
+  });
+
+  it('is looked at when it begins to count as slow', () => {
+    expect([lookAgainMs(1e9, 50), lookAgainMs(1e9, 30), lookAgainMs(0, 10)]).toEqual([50, 30, 10]);
   });
 });

@@ -5,10 +5,13 @@ const SMOOTHING = 0.5;
 const SOONEST_LOOK_MS = 10;
 const LATEST_LOOK_MS = 50;
 
-/** When to look again whether a link has sent what takes it `leastMs` at least: after about half of that. In milliseconds. */
-export function lookAgainMs(leastMs: number): number {
+/**
+ * When to look again whether a link has sent what takes it `leastMs` at least: after about half of that, and when it
+ * begins to count as slow, in `slowInMs`. In milliseconds.
+ */
+export function lookAgainMs(leastMs: number, slowInMs: number): number {
   const looks = Math.floor(leastMs / 2 / SOONEST_LOOK_MS);
-  return Math.min(LATEST_LOOK_MS, Math.max(1, looks) * SOONEST_LOOK_MS);
+  return Math.min(slowInMs, LATEST_LOOK_MS, Math.max(1, looks) * SOONEST_LOOK_MS);
 }
 
 /**
