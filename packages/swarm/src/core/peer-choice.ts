@@ -23,7 +23,7 @@ export interface PeerView {
   /** Whether nothing else is wanted, so that tracks may be prefetched. */
   readonly mayPrefetch: boolean;
   /** Whether somebody listens to a chunk soon and few hold it. */
-  isScarce(key: TrackKey, chunk: number): boolean;
+  isScarce(track: TrackDemand, chunk: WantedChunk): boolean;
   /** Blocks of a scarce chunk that may be asked of a peer now. */
   scarceRoom(track: TrackDemand, chunk: WantedChunk, peer: SourceState): number;
 }
@@ -82,8 +82,7 @@ function runFor(
   const soon = chunk.deadlineMs - nowMs < UNTRIED_MS;
   const fromMs = nowMs + origin.pace.leadMs + PROBE_MS;
   const isTried = !soon || peer.isTried(nowMs);
-  if (!isScarce(track.key, chunk.chunk))
-    return chunk.mostPressingIdle(isTried ? query : { ...query, fromMs });
+  if (!isScarce(track, chunk)) return chunk.mostPressingIdle(isTried ? query : { ...query, fromMs });
   const room = scarceRoom(track, chunk, peer);
   if (room === 0) return undefined;
   // Who wants the same chunk begins elsewhere in it: then they have different blocks to pass on.

@@ -474,6 +474,29 @@ describe('being asked', () => {
     ]).toEqual([]);
   });
 
+  it('says which request is due first, whatever came, was served, declined or taken back since', () => {
+    const { a } = linked();
+    const ask = (block: number, dueInMs: number) =>
+      a.receive(request(1, { chunk: 0, first: block, count: 1 }, dueInMs), 0);
+    const dueFirst = () => a.nextRequest?.first;
+    const next = () => a.nextRequest ?? expect.fail('nobody asks');
+    expect(dueFirst()).toBeUndefined();
+    ask(0, 500);
+    ask(1, 500);
+    expect(dueFirst()).toBe(0);
+    ask(2, 400);
+    ask(3, 600);
+    expect(dueFirst()).toBe(2);
+    a.served(next());
+    expect(dueFirst()).toBe(0);
+    a.receive(cancel(1, { chunk: 0, first: 0, count: 1 }), 0);
+    expect(dueFirst()).toBe(1);
+    a.refuse(next(), 'busy');
+    expect(dueFirst()).toBe(3);
+    a.receive(encodePeerFrame({ type: 'shut', handle: 1 }), 0);
+    expect(dueFirst()).toBeUndefined();
+  });
+
   it('keeps what is left of a request when part of it is taken back', () => {
     const { a } = askedFor({ chunk: 0, first: 2, count: 8 });
     const left = askedOf(a.receive(cancel(1, { chunk: 0, first: 4, count: 2 }), 0));

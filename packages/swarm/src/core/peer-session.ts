@@ -100,8 +100,7 @@ interface OwnTrack {
 }
 
 interface TheirTrack {
-  readonly trackId: TrackId;
-  readonly root: RootHash;
+  readonly key: TrackKey;
   readonly held: ChunkSet;
 }
 
@@ -127,6 +126,8 @@ export class PeerSession {
   #blockMemory: Uint8Array | undefined;
   readonly #incoming = new Set<IncomingRequest>();
   #incomingBytes = 0;
+  /** The one of {@link #incoming} that is due first, as far as it was looked for since. */
+  #next: IncomingRequest | undefined;
   // Liveness
   #heardMs: number;
   #ping: { readonly token: number; readonly sentMs: number } | undefined;
@@ -163,6 +164,15 @@ export class PeerSession {
   /** Requests waiting to be served. */
   get incoming(): ReadonlySet<IncomingRequest> {
     return this.#incoming;
+  }
+
+  /** Of the requests waiting to be served the one that is due first, of equals the one that came first. */
+  get nextRequest(): IncomingRequest | undefined {
+    if (this.#next !== undefined) return this.#next;
+    for (const request of this.#incoming) {
+      if (this.#next === undefined || request.deadlineMs < this.#next.deadlineMs) this.#next = request;
+    }
+    return this.#next;
   }
 
   start(): SessionEffect[] {
@@ -228,7 +238,9 @@ export class PeerSession {
     const deadlineMs = Number.isFinite(dueInMs)
       ? Math.max(0, Math.min(NO_DEADLINE_MS - 1, Math.round(dueInMs)))
       : NO_DEADLINE_MS;
-    this.#send({ type: 'request', handle: track.handle, ...plainRun(run), deadlineMs, needsProof, together });
+    const { handle } = track;
+    const { chunk, first, count } = run;
+    this.#send({ type: 'request', handle, chunk, first, count, deadlineMs, needsProof, together });
     return this.#flush();
   }
 
@@ -441,12 +453,12 @@ export class PeerSession {
       this.#send({ type: 'refuse', handle: frame.handle, chunk: 0, first: 0, count: 0, reason });
     if (this.#theirs.size >= LIMITS.maxOpenTracks) return refuse('too-many-tracks');
     const { trackId, root, held } = frame;
-    const theirs = { trackId, root, held };
+    const theirs = { key: trackKey(trackId, root), held };
     this.#theirs.set(frame.handle, theirs);
     const shared = this.#ownOf(theirs);
     if (shared !== undefined) return this.#meet(shared, theirs);
     for (const own of this.#own.values()) if (own.trackId === trackId) return refuse('other-version');
-    this.#effects.push({ type: 'proposed', track: trackKey(trackId, root) });
+    this.#effects.push({ type: 'proposed', track: theirs.key });
   }
 
   /** Tells the shell of a track that both have open. */
@@ -457,12 +469,13 @@ export class PeerSession {
   #acceptHave(handle: TrackHandle, chunks: readonly number[], lost: readonly number[]): void {
     const theirs = this.#theirs.get(handle);
     if (theirs === undefined) return;
-    for (const chunk of [...chunks, ...lost]) {
-      if (chunk >= theirs.held.capacity) return this.#blame('a chunk beyond the track');
-    }
-    for (const chunk of chunks) theirs.held.add(chunk);
-    for (const chunk of lost) theirs.held.delete(chunk);
-    const own = this.#sharedBy(handle);
+    const { held } = theirs;
+    const isBeyondTrack = (chunk: number) => chunk >= held.capacity;
+    if (chunks.some(isBeyondTrack) || lost.some(isBeyondTrack))
+      return this.#blame('a chunk beyond the track');
+    for (const chunk of chunks) held.add(chunk);
+    for (const chunk of lost) held.delete(chunk);
+    const own = this.#ownOf(theirs);
     if (own !== undefined) this.#effects.push({ type: 'have', track: own.key, chunks, lost });
   }
 
@@ -481,19 +494,22 @@ export class PeerSession {
     ) {
       return refuse('busy');
     }
+    // With every few blocks: spreading would take five times as long.
+    const { handle, chunk, first, count, needsProof, together } = frame;
     const request: IncomingRequest = {
-      ...plainRun(frame),
+      chunk,
+      first,
+      count,
       track: own.key,
-      handle: frame.handle,
-      needsProof: frame.needsProof,
-      together: frame.together,
-      nextBlock: frame.first,
+      handle,
+      needsProof,
+      together,
+      nextBlock: first,
       deadlineMs: frame.deadlineMs === NO_DEADLINE_MS ? Number.POSITIVE_INFINITY : nowMs + frame.deadlineMs,
       bytes,
       cancelled: false,
     };
-    this.#incoming.add(request);
-    this.#incomingBytes += bytes;
+    this.#addIncoming(request);
     this.#effects.push({ type: 'asked', request });
   }
 
@@ -533,8 +549,8 @@ export class PeerSession {
   }
 
   /** The track of ours that is the same version as one of theirs: same id, root and chunk count. */
-  #ownOf({ trackId, root, held }: TheirTrack): OwnTrack | undefined {
-    const own = this.#ownByKey.get(trackKey(trackId, root));
+  #ownOf({ key, held }: TheirTrack): OwnTrack | undefined {
+    const own = this.#ownByKey.get(key);
     return own !== undefined && chunkCount(own.geometry) === held.capacity ? own : undefined;
   }
 
@@ -594,8 +610,7 @@ export class PeerSession {
         bytes,
         cancelled: false,
       };
-      this.#incoming.add(left);
-      this.#incomingBytes += bytes;
+      this.#addIncoming(left);
       this.#effects.push({ type: 'asked', request: left });
     }
     this.#passProofOn(request);
@@ -611,8 +626,16 @@ export class PeerSession {
     }
   }
 
+  #addIncoming(request: IncomingRequest): void {
+    this.#incoming.add(request);
+    this.#incomingBytes += request.bytes;
+    if (this.#next !== undefined && request.deadlineMs < this.#next.deadlineMs) this.#next = request;
+  }
+
   #dropIncoming(request: IncomingRequest): void {
-    if (this.#incoming.delete(request)) this.#incomingBytes -= request.bytes;
+    if (!this.#incoming.delete(request)) return;
+    this.#incomingBytes -= request.bytes;
+    if (this.#next === request) this.#next = undefined;
   }
 
   #blame(reason: string): void {
