@@ -41,6 +41,17 @@ it('gives a range in order, wanting one block first, and what is here already as
   expect(Math.max(...lengths)).toBeLessThanOrEqual(262_144);
 });
 
+it.each([0, 5, 1_000_000])(
+  'lets what a player needs to begin, from byte %i on, wait for nothing that comes after it',
+  async (start) => {
+    const track = fakeTrack();
+    const reader = readerOf(track, start, 10_000_000);
+    for (let i = 0; i < 12; i++) await reader.next();
+    const headEnd = Math.ceil((start + 98_304) / 16_384) * 16_384;
+    expect(track.reads.map(({ end }) => end)).toContain(headEnd);
+  },
+);
+
 it('wants no more than a little ahead of what is taken', async () => {
   const track = fakeTrack();
   const { reads } = track;

@@ -129,7 +129,7 @@ export class RangeReader {
       this.#at < rangeEnd &&
       (this.#at === this.#takenTo || this.#at - this.#takenTo < this.#pull.aheadBytes)
     ) {
-      const end = Math.min(rangeEnd, this.#at + this.#nextBytes - (this.#at % LEAST_BYTES));
+      const end = Math.min(rangeEnd, this.#pieceEnd());
       const stop = new AbortController();
       const options = { signal: stop.signal, deadlineMs: this.#pull.dueInMs(this.#at) };
       const arriving = this.#track.read({ start: this.#at, end }, options);
@@ -142,6 +142,13 @@ export class RangeReader {
       this.#pieces.add(piece);
       this.#at = end;
     }
+  }
+
+  /** What a player needs to begin waits for nothing that comes after it. */
+  #pieceEnd(): number {
+    const end = this.#at + this.#nextBytes - (this.#at % LEAST_BYTES);
+    const headEnd = Math.ceil(this.#pull.headEnd / LEAST_BYTES) * LEAST_BYTES;
+    return this.#at < headEnd ? Math.min(end, headEnd) : end;
   }
 
   /** The faster pieces come, the larger the next are: each has its cost. One that was here already says nothing of that. */
