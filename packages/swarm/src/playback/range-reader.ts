@@ -11,8 +11,11 @@ export interface ReadableTrack {
   read(range: ByteRange, options: { signal?: AbortSignal; deadlineMs: number }): Promise<Uint8Array>;
 }
 
-/** The first piece is one block: a player can begin with it. Pieces end where blocks do. */
-const LEAST_BYTES = 16_384;
+/**
+ * The first piece, and where pieces end: browsers take what they play in pieces of so much, counted from the file's
+ * beginning, and can use no part of one.
+ */
+const LEAST_BYTES = 32_768;
 const MOST_BYTES = 262_144;
 /** A piece is what comes within this time: nobody waits for the end of one to hear its beginning. */
 const PIECE_MS = 40;
