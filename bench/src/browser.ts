@@ -1,4 +1,4 @@
-import { createSwarm, openMemoryStore } from '@sonantica/swarm';
+import { fork, type ChildProcess } from 'node:child_process';
 import { startTracker } from '@sonantica/tracker';
 import type { Browser, Page } from 'playwright-core';
 import { measureGoodputWithPage, measureRawWithPage, type PageGoodput } from './browser-goodput.ts';
@@ -46,14 +46,8 @@ export async function browserFigures({ runs, only = '', progress }: BrowserBench
   const shaped = await serveLibrary(SHAPED_BYTES_PER_SECOND);
   const fast = await serveLibrary();
   const tracker = await startTracker({ port: 0 });
-  // One warm peer with everything, that gives as much as is asked for.
-  const peer = createSwarm({
-    tracker: tracker.url,
-    origin: fast.url,
-    aulaId: 'bench',
-    store: openMemoryStore(),
-    contribution: { maxBandwidthMBPerDay: 100_000 },
-  });
+  // A process of its own: as other listeners do, it computes beside the origin and the tracker, not in their place.
+  const peer = fork(besides('warm-peer-main'), [tracker.url, fast.url, 'bench', TRACK_ID]);
   const fresh = <T>(act: (page: Page) => Promise<T>) => onFreshPage(browser, site.url, act);
   const both = (measure: (page: Page, way: Way) => Promise<number>) => alternate(runs, fresh, measure);
   const groups: Record<string, () => Promise<BrowserFigure[]>> = {
@@ -103,7 +97,7 @@ export async function browserFigures({ runs, only = '', progress }: BrowserBench
     },
   };
   try {
-    await peer.open(TRACK_ID).download();
+    await ready(peer);
     const figures: BrowserFigure[] = [];
     for (const [name, measure] of Object.entries(groups)) {
       if (!name.includes(only)) continue;
@@ -113,10 +107,22 @@ export async function browserFigures({ runs, only = '', progress }: BrowserBench
     return figures;
   } finally {
     await browser.close();
-    await peer.close();
+    peer.kill('SIGKILL');
     await tracker.close();
     for (const { close } of [site, shaped, fast]) close();
   }
+}
+
+/** Resolves with a process's first word. Rejects when it ends without one. */
+function ready(child: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    child.once('message', () => resolve());
+    child.once('exit', (code) => reject(new Error(`the warm peer ended with ${code}`)));
+  });
+}
+
+function besides(name: string): URL {
+  return new URL(import.meta.url.endsWith('.ts') ? `../dist/${name}.js` : `./${name}.js`, import.meta.url);
 }
 
 type Fresh = <T>(act: (page: Page) => Promise<T>) => Promise<T>;

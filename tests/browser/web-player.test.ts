@@ -67,7 +67,7 @@ describe.skipIf(skipsBrowser)('the web player', { timeout: 90_000 }, () => {
     const near = nodeListener(stage, { aulaId: 'attic' });
     await near.open(FIRST_LIGHT).download();
     const page = await open(stage, 'aula=attic');
-    await page.getByText('You are in attic, linked to one listener.').waitFor();
+    await page.getByText('You are in “attic”, linked to one listener.').waitFor();
     await page.getByRole('switch', { name: 'Give back' }).uncheck({ force: true });
     await page.getByText('This is not privacy').waitFor();
     await page.getByRole('switch', { name: 'Listen with others' }).uncheck({ force: true });

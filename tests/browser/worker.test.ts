@@ -136,6 +136,54 @@ describe.skipIf(skipsBrowser)('the service worker', { timeout: 60_000 }, () => {
     expect(statuses).toEqual([200, 404, 404]);
   });
 
+  it('gives its URL at once, and has the head asked for while the manifest is under way', async () => {
+    const stage = await setStage();
+    const page = await openListener(stage, browser, { contribution: { p2pEnabled: false } });
+    // From here on a worker answers.
+    await page.evaluate((id) => globalThis.swarm.open(id).url(), LAMPLIGHT);
+    let release = () => undefined as void;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    const asked: string[] = [];
+    await page.route(`**/${FIRST_LIGHT}**`, async (route) => {
+      const { pathname } = new URL(route.request().url());
+      asked.push(`${pathname} ${route.request().headers()['range'] ?? ''}`);
+      if (pathname.endsWith('.manifest.json')) await released;
+      await route.continue();
+    });
+    await page.evaluate(async (id) => {
+      const player = document.querySelector('audio');
+      if (player !== null) player.src = await globalThis.swarm.open(id).url();
+      void player?.play();
+    }, FIRST_LIGHT);
+    await until('the head is asked for', () => asked.includes(`/${FIRST_LIGHT} bytes=0-98303`));
+    release();
+    await page.waitForFunction(() => (document.querySelector('audio')?.currentTime ?? 0) > 0.3);
+    expect(asked.filter((each) => each.includes('manifest'))).toHaveLength(1);
+  });
+
+  it('tells a player what is wrong with a track, as a server does', async () => {
+    const stage = await setStage();
+    const page = await openListener(stage, browser);
+    const told = await page.evaluate(async () => {
+      const track = globalThis.swarm.open('no-such-track');
+      const url = await track.url();
+      const { status } = await fetch(url);
+      const error = await new Promise((resolve) => {
+        const player = document.querySelector('audio');
+        player?.addEventListener('error', () => resolve(player.error?.code), { once: true });
+        if (player !== null) player.src = url;
+      });
+      const why = await track.manifest().then(
+        () => undefined,
+        (reason: unknown) => Reflect.get(Object(reason), 'code'),
+      );
+      track.close();
+      const { status: closed } = await fetch(url);
+      return { status, error, why, closed };
+    });
+    expect(told).toEqual({ status: 404, error: 4, why: 'track-not-found', closed: 404 });
+  });
+
   it('is ended in the middle of a response, and the player plays on', async () => {
     const stage = await setStage();
     const page = await openListener(stage, browser);

@@ -89,11 +89,8 @@ export class Player {
     track.on('chunk', ({ index, tier }) => this.#map.set(index, tier));
     this.#map.reset(1);
     this.show();
+    void this.#mapChunks(track);
     try {
-      const { chunkCount } = await track.manifest();
-      if (this.#track !== track) return;
-      this.#map.reset(chunkCount);
-      this.#map.hold(track.heldChunks);
       const { url, via } = await track.playable();
       if (this.#track !== track) return;
       this.#via = via;
@@ -108,6 +105,18 @@ export class Player {
       if (!isInterruption(error)) this.#failed();
     }
     this.show();
+  }
+
+  /** Shows the track's chunks once their number is known; the player gets ready meanwhile. */
+  async #mapChunks(track: Track): Promise<void> {
+    try {
+      const { chunkCount } = await track.manifest();
+      if (this.#track !== track) return;
+      this.#map.reset(chunkCount);
+      this.#map.hold(track.heldChunks);
+    } catch {
+      if (this.#track === track) this.#failed();
+    }
   }
 
   async toggle(): Promise<void> {

@@ -55,8 +55,8 @@ const english: Text = {
   leave: 'Leave',
   aulaJoined: (name, links) =>
     links === 0
-      ? `You are in ${name}. Nobody else is linked yet.`
-      : `You are in ${name}, linked to ${links === 1 ? 'one listener' : `${links} listeners`}.`,
+      ? `You are in “${name}”. Nobody else is linked yet.`
+      : `You are in “${name}”, linked to ${links === 1 ? 'one listener' : `${links} listeners`}.`,
   aulaNone: 'An Aula is a listening room. Its members are each other’s first source.',
   aulaInvalid: 'Letters, digits, dots and dashes make a name.',
   aulaAlone: 'With the server alone there is no Aula.',
@@ -101,8 +101,8 @@ const spanish: Text = {
   leave: 'Salir',
   aulaJoined: (name, links) =>
     links === 0
-      ? `Estás en ${name}. Aún no hay nadie más enlazado.`
-      : `Estás en ${name}, en enlace con ${links === 1 ? 'un oyente' : `${links} oyentes`}.`,
+      ? `Estás en «${name}». Aún no hay nadie más enlazado.`
+      : `Estás en «${name}», en enlace con ${links === 1 ? 'un oyente' : `${links} oyentes`}.`,
   aulaNone: 'Un Aula es una sala de escucha. Sus miembros son, unos para otros, la primera fuente.',
   aulaInvalid: 'Un nombre se forma con letras, cifras, puntos y guiones.',
   aulaAlone: 'Con el servidor solo no hay Aula.',

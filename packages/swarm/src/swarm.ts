@@ -196,6 +196,8 @@ export class Swarm {
     const host: TrackHost = {
       clock: this.#environment.clock,
       open: (signal, hint) => this.#openVersion(id, signal, hint),
+      // What is kept from before is known then.
+      expectHead: () => void this.#ready.then(() => this.#expectHead(id)).catch(() => undefined),
       read: (version, range, dueInMs, signal) => {
         this.#lastRead = version;
         this.#prefetches?.reads(version, range.start, dueInMs);
@@ -502,6 +504,7 @@ export class Swarm {
       const { serviceWorker, origin = [] } = this.#options;
       return new Playback({
         serviceWorker,
+        pageId: this.#nonce.slice(0, 8),
         originUrl: (trackId) => {
           const [mirror] = isTrackId(trackId) ? mirrorsOf(origin, trackId) : [];
           return mirror === undefined ? undefined : `${mirror}/${trackId}`;
@@ -527,10 +530,8 @@ export class Swarm {
   async #findVersion(trackId: TrackId, signal: AbortSignal, hint: OpenHint): Promise<TrackVersion> {
     await this.#ready;
     this.#mustBeOpen();
-    const held = [...this.#versions.values()].find(({ version }) => version.manifest.trackId === trackId);
-    // Who is linked to others may get the head from them: then it waits for the manifest as everything does.
-    if (hint.head && held === undefined && !(this.#neighbourhood?.peers.length ?? 0))
-      this.#origin.startHead(trackId);
+    if (hint.head) this.#expectHead(trackId);
+    const held = this.#heldOf(trackId);
     let manifest: Manifest;
     try {
       const mirrors = mirrorsOf(this.#options.origin ?? [], trackId);
@@ -551,6 +552,18 @@ export class Swarm {
     if (open === undefined) return this.#adopt(manifest, ChunkSet.none(manifest.chunkCount));
     this.#neighbourhood?.use(open.version);
     return open.version;
+  }
+
+  /** A version of a track that is known here. */
+  #heldOf(trackId: TrackId): OpenVersion | undefined {
+    return [...this.#versions.values()].find(({ version }) => version.manifest.trackId === trackId);
+  }
+
+  /** Asks for the head beside the manifest. Who is linked to others may get it from them: then it waits as everything does. */
+  #expectHead(trackId: TrackId): void {
+    if (this.#closing.signal.aborted) return;
+    const isLinked = (this.#neighbourhood?.peers.length ?? 0) > 0;
+    if (!isLinked && this.#heldOf(trackId) === undefined) this.#origin.startHead(trackId);
   }
 
   async #check(document: unknown, trackId: TrackId | undefined): Promise<Manifest> {

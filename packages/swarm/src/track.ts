@@ -30,6 +30,8 @@ export interface TrackHost {
   readonly clock: Clock;
   /** The verified manifest and what is held of that version. */
   open(signal: AbortSignal, hint: OpenHint): Promise<TrackVersion>;
+  /** The beginning is about to be read: it is asked for beside the manifest where nobody linked could give it. */
+  expectHead(): void;
   /** Bytes, proven, into memory of the caller's own. */
   read(version: TrackVersion, range: ByteRange, dueInMs: number, signal: AbortSignal): Promise<Uint8Array>;
   /** Resolves once every chunk is held and proven. */
@@ -150,11 +152,17 @@ export class Track {
 
   /**
    * A URL for a player, and who answers it: the page's service worker; else, below 50 MB, a Blob fetched whole; else
-   * the origin. Rejects as `manifest` does, or with `origin-unavailable` when none of them can.
+   * the origin. The worker's is given at once: what is wrong with the track, the player hears as of any URL, and
+   * {@link manifest} says. The others reject as `manifest` does, or with `origin-unavailable` when none can answer.
    */
   async playable(): Promise<Playable> {
-    await this.#open();
+    this.#closing.signal.throwIfAborted();
     return this.#host.playable(this);
+  }
+
+  /** A player is about to read the beginning; called by who answers it. */
+  expectHead(): void {
+    if (this.#version === undefined && !this.#closing.signal.aborted) this.#host.expectHead();
   }
 
   /** Resolves once every chunk is verified and stored. */

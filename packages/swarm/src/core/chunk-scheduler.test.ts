@@ -554,6 +554,17 @@ describe('a listener whom the origin alone feeds', () => {
     expect(rig.inFlight(ORIGIN)).toBe(2 + 8);
   });
 
+  it('has two answers’ worth under way, over the end of a chunk too: the line is not idle until the next is asked for', () => {
+    const rig = new Rig({ tracker: 'absent' });
+    for (const chunk of [0, 1]) rig.wantChunk(chunk, 300);
+    rig.pass(60);
+    for (let block = 0; block < 6; block++) {
+      rig.deliver(ORIGIN, 1);
+      rig.pass(13);
+    }
+    expect(rig.inFlight(ORIGIN)).toBe(2 + 8);
+  });
+
   it('waits for nothing that nobody listens to while it listens, and takes it afterwards', () => {
     const rig = new Rig();
     const chunk = chunkRange(SONG, 3);

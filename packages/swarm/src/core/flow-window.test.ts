@@ -21,6 +21,27 @@ describe('the size of a window', () => {
     expect(new FlowWindow(bounds).bytes).toBe(bytes);
   });
 
+  it.each([
+    [19, 96 * KIB],
+    [20, 64 * KIB],
+  ])('begins, on a path of %i ms, with %i bytes: near, what a player needs comes in one go', (ms, bytes) => {
+    const window = new FlowWindow();
+    window.pinged(ms);
+    expect(window.bytes).toBe(bytes);
+    const narrow = new FlowWindow({ maxBytes: 32 * KIB });
+    narrow.pinged(ms);
+    expect(narrow.bytes).toBe(32 * KIB);
+  });
+
+  it('is not made wider by a short ping once its rate is known', () => {
+    const window = new FlowWindow();
+    window.pinged(50);
+    new Link({ bytesPerSecond: 1_250_000, roundTripMs: 50 }).run(window, 1_000);
+    const { bytes } = window;
+    window.pinged(5);
+    expect(window.bytes).toBe(bytes);
+  });
+
   it('never grows over what one link may have outstanding', () => {
     const window = new FlowWindow({ maxBytes: 1e9 });
     const link = new Link({ bytesPerSecond: 1e9, roundTripMs: 100 });

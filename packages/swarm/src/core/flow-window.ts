@@ -18,6 +18,10 @@ const PROBE_AFTER_EPOCHS = 100;
  * its other end (208 KiB on Linux), and the link then stands still until its transport's timer ends. In bytes.
  */
 const NEAR_BYTES = 196_608;
+/** A path whose round trip is shorter than this is near, in milliseconds. */
+const NEAR_PING_MS = 20;
+/** A window on a near path begins with what a player needs before it begins, in bytes: it comes in one go. */
+const NEAR_START_BYTES = 98_304;
 /** What a path holds is exceeded so many times at most. */
 const PATHS = 2;
 
@@ -85,6 +89,8 @@ export class FlowWindow {
   pinged(roundTripMs: number): void {
     // A shorter way than was known: what longer ones waited for, as the making of other links, was no queue on this one.
     if (roundTripMs < this.#minPingMs) this.#pingMs = this.#minPingMs = roundTripMs;
+    if (roundTripMs < NEAR_PING_MS && this.#rate === 0)
+      this.#bytes = Math.max(this.#bytes, Math.min(this.#most, NEAR_START_BYTES));
     this.#pingMs = this.#pingMs === 0 ? roundTripMs : this.#pingMs * 0.75 + roundTripMs * 0.25;
     // The smoothed ping lags: alone it would halve once more after the queue has gone.
     if (Math.min(this.#pingMs, roundTripMs) > this.#longestPingMs) {

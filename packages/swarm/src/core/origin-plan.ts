@@ -104,13 +104,22 @@ export class OriginPlan {
     for (;;) {
       // Where only whole chunks can be proven, a part under way is worth nothing without the rest.
       const completes = !track.originProvesBlocks && chunk.isAskedOf(ORIGIN);
-      if (!completes && this.#state.origin.urgentBytes(nowMs) >= URGENT_AHEAD_BYTES) return;
+      const urgentBytes = this.#state.origin.urgentBytes(nowMs);
+      if (!completes && urgentBytes >= this.#mostUrgentBytes(track, nowMs)) return;
       const choice = urgentChoice(view, track, chunk, nowMs);
       if (choice.type !== 'fetch') return;
+      // What others may give is not asked for further ahead than must be.
+      if (!completes && !choice.whole && urgentBytes >= URGENT_AHEAD_BYTES) return;
       const isUnheard = chunk.dueMs(choice.run.first) === Number.POSITIVE_INFINITY;
       if (isUnheard && track.originProvesBlocks && this.#givesInOrder(track, nowMs)) return;
       this.#askOrigin(track, chunk, choice.run, choice.whole, nowMs);
     }
+  }
+
+  /** How much of what is due soon may be under way: who is fed by the origin alone has two answers' worth, as over plain HTTP. */
+  #mostUrgentBytes(track: TrackDemand, nowMs: number): number {
+    if (!this.#givesInOrder(track, nowMs)) return URGENT_AHEAD_BYTES;
+    return Math.max(URGENT_AHEAD_BYTES, this.#state.origin.pace.aheadBytes);
   }
 
   /** Something to pass on, while nobody is there who could give it. */

@@ -118,11 +118,15 @@ it('is due at the playhead a little before it is heard, and never before a playe
   expect(dueAtPlayhead(2_000, 0, 100)).toBe(500);
 });
 
-it('wants little ahead at first, and more as more is taken', () => {
+it('wants nothing beyond what a player needs to begin until it has that, then a little, and more as more is taken', () => {
   const { demand } = setUp();
   const pull = demand.begin(0, FACTS);
+  expect(pull.aheadBytes).toBe(HEAD);
+  pull.taken(HEAD - 1);
+  expect(pull.aheadBytes).toBe(1);
+  pull.taken(HEAD);
   expect(pull.aheadBytes).toBe(98_304);
-  pull.taken(100_000);
+  pull.taken(HEAD + 100_000);
   expect(pull.aheadBytes).toBe(298_304);
   pull.taken(5_000_000);
   expect(pull.aheadBytes).toBe(1_048_576);

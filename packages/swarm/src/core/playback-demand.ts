@@ -104,13 +104,19 @@ export class Pull {
     this.#lastMs = this.#begunMs;
   }
 
+  /** Where what a player needs to begin ends. */
+  get headEnd(): number {
+    return this.startByte + HEAD_BYTES;
+  }
+
   get takenBytes(): number {
     return this.#takenTo - this.startByte;
   }
 
   /** How far ahead of what the player took is wanted, in bytes. */
   get aheadBytes(): number {
-    return Math.min(MOST_AHEAD_BYTES, FIRST_AHEAD_BYTES + 2 * this.takenBytes);
+    if (this.takenBytes < HEAD_BYTES) return HEAD_BYTES - this.takenBytes;
+    return Math.min(MOST_AHEAD_BYTES, FIRST_AHEAD_BYTES + 2 * (this.takenBytes - HEAD_BYTES));
   }
 
   /** Whether a request that begins at this byte goes on where this one stopped. */
@@ -127,7 +133,7 @@ export class Pull {
 
   /** In how many milliseconds a byte is wanted: 0 for what a player needs to begin, then when it is heard. */
   dueInMs(byte: number): number {
-    const headEnd = this.startByte + HEAD_BYTES;
+    const { headEnd } = this;
     if (byte < headEnd) return 0;
     const placeMs = this.#playhead.placeMs(this.#begunMs);
     if (placeMs !== undefined && this.#isHeardAt(placeMs))

@@ -14,6 +14,7 @@ function fakeSwarm() {
   const signals: AbortSignal[] = [];
   const stalls: string[] = [];
   const track: PlayableTrack & { close(): void } = {
+    expectHead: () => undefined,
     trackId: 'song',
     playhead: new Playhead(systemClock),
     manifest: () =>

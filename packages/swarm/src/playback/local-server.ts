@@ -2,7 +2,7 @@ import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
-import { answerMedia, SAFE_HEADERS } from './media-answer.ts';
+import { answerMedia, beginsAtHead, SAFE_HEADERS } from './media-answer.ts';
 import { mediaFacts, statusOf, type PlayableTrack } from './playable-track.ts';
 import { RangeReader } from './range-reader.ts';
 
@@ -80,20 +80,22 @@ async function serve(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  const ifRange = request.headers['if-range'];
+  const wanted = {
+    method: request.method ?? 'GET',
+    range: request.headers.range,
+    ifRange: typeof ifRange === 'string' ? ifRange : undefined,
+  };
   let track;
   let manifest;
   try {
     track = open(trackId);
+    if (beginsAtHead(wanted)) track.expectHead();
     manifest = await track.manifest();
   } catch (error) {
     return refuse(response, statusOf(error), error instanceof Error ? error.message : String(error));
   }
-  const ifRange = request.headers['if-range'];
-  const answer = answerMedia(mediaFacts(manifest), {
-    method: request.method ?? 'GET',
-    range: request.headers.range,
-    ifRange: typeof ifRange === 'string' ? ifRange : undefined,
-  });
+  const answer = answerMedia(mediaFacts(manifest), wanted);
   response.writeHead(answer.status, answer.headers);
   if (answer.body === undefined) return void response.end();
   const reader = new RangeReader(track, manifest, answer.body);

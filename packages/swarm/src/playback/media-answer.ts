@@ -17,6 +17,11 @@ export interface MediaRequest {
   readonly ifRange?: string | null | undefined;
 }
 
+/** Whether a request is for the beginning of a track, and no one byte of it. */
+export function beginsAtHead({ method, range }: MediaRequest): boolean {
+  return method === 'GET' && (range === null || range === undefined || /^bytes=0-(?!0$)/i.test(range));
+}
+
 /** An answer without its body. */
 export interface MediaAnswer {
   readonly status: number;

@@ -7,6 +7,8 @@ import type { ReadableTrack } from './range-reader.ts';
 export interface PlayableTrack extends ReadableTrack {
   readonly trackId: string;
   manifest(): Promise<Manifest>;
+  /** A player is about to read the beginning. */
+  expectHead(): void;
   blob(): Promise<Blob>;
 }
 

@@ -1,5 +1,5 @@
 import { SwarmError } from '../errors.ts';
-import { answerMedia, refusal, servedType } from './media-answer.ts';
+import { answerMedia, beginsAtHead, refusal, servedType } from './media-answer.ts';
 import { mediaFacts, statusOf, type PlayableTrack } from './playable-track.ts';
 import { streamRange } from './range-reader.ts';
 import { WorkerHost } from './worker-host.ts';
@@ -19,6 +19,8 @@ export interface Playable {
 export interface PlaybackParts {
   /** The service worker to register. Missing: one the page has already, if it is of this library. */
   readonly serviceWorker: string | undefined;
+  /** Tells this page's URLs from any other's. */
+  readonly pageId: string;
   /** Where the origin has a track. */
   originUrl(trackId: string): string | undefined;
 }
@@ -29,7 +31,8 @@ const MOST_BLOB_BYTES = 50_000_000;
 /** Gives tracks to players by URL and by `fetch`. One a swarm. */
 export class Playback {
   readonly #parts: PlaybackParts;
-  readonly #open = new Map<PlayableTrack, { root: string; blobUrl?: string }>();
+  readonly #open = new Map<PlayableTrack, { readonly handle: string; blobUrl?: string }>();
+  #handles = 0;
   #host: WorkerHost | undefined;
   #connecting: Promise<string | undefined> | undefined;
   #connected = false;
@@ -38,15 +41,21 @@ export class Playback {
     this.#parts = parts;
   }
 
-  /** A URL for a player. Valid until the track is closed. Rejects as `manifest` does, or with `origin-unavailable`. */
+  /**
+   * A URL for a player. Valid until the track is closed. Where a worker answers it the manifest is asked for and not
+   * waited for: a player gets ready meanwhile, and hears from the worker what is wrong. Otherwise rejects as `manifest`
+   * does, or with `origin-unavailable`.
+   */
   async playable(track: PlayableTrack): Promise<Playable> {
-    const { root, size, mime } = await track.manifest();
-    const version = root.slice(0, 16);
-    const open = this.#open.get(track) ?? { root };
+    const open = this.#open.get(track) ?? { handle: `${this.#parts.pageId}.${++this.#handles}` };
     this.#open.set(track, open);
+    const arriving = track.manifest();
+    // Whoever waits for it hears of a failure.
+    arriving.catch(() => undefined);
     const prefix = await this.#connect();
     if (prefix !== undefined)
-      return { url: `${prefix}${encodeURIComponent(track.trackId)}?v=${version}`, via: 'worker' };
+      return { url: `${prefix}${encodeURIComponent(track.trackId)}?h=${open.handle}`, via: 'worker' };
+    const { root, size, mime } = await arriving;
     if (size < MOST_BLOB_BYTES) {
       open.blobUrl ??= URL.createObjectURL(new Blob([await track.blob()], { type: servedType(mime) }));
       return { url: open.blobUrl, via: 'blob' };
@@ -54,19 +63,17 @@ export class Playback {
     const origin = this.#parts.originUrl(track.trackId);
     if (origin === undefined)
       throw new SwarmError('origin-unavailable', `no worker answers and no origin has ${track.trackId}`);
-    return { url: `${origin}?v=${version}`, via: 'origin' };
+    return { url: `${origin}?v=${root.slice(0, 16)}`, via: 'origin' };
   }
 
   /** Answers a request for a track as a server would: 200, 206 or 416, the body as it is proven. */
   async fetch(track: PlayableTrack, request: Request): Promise<Response> {
     try {
-      const manifest = await track.manifest();
       const { method, headers, signal } = request;
-      const answer = answerMedia(mediaFacts(manifest), {
-        method,
-        range: headers.get('range'),
-        ifRange: headers.get('if-range'),
-      });
+      const wanted = { method, range: headers.get('range'), ifRange: headers.get('if-range') };
+      if (beginsAtHead(wanted)) track.expectHead();
+      const manifest = await track.manifest();
+      const answer = answerMedia(mediaFacts(manifest), wanted);
       const body = answer.body === undefined ? null : streamRange(track, manifest, answer.body, signal);
       return new Response(body, { status: answer.status, headers: answer.headers });
     } catch (error) {
@@ -93,7 +100,7 @@ export class Playback {
     const container = typeof navigator === 'undefined' ? undefined : navigator.serviceWorker;
     if (container === undefined) return undefined;
     if (this.#connected && container.controller === null) this.#connecting = undefined;
-    this.#host ??= new WorkerHost(container, (trackId, version) => this.#find(trackId, version));
+    this.#host ??= new WorkerHost(container, (trackId, handle) => this.#find(trackId, handle));
     this.#connecting ??= this.#host.connect(this.#parts.serviceWorker);
     const prefix = await this.#connecting;
     this.#connected = prefix !== undefined;
@@ -101,9 +108,9 @@ export class Playback {
     return prefix;
   }
 
-  #find(trackId: string, version: string): PlayableTrack | undefined {
-    for (const [track, { root }] of this.#open)
-      if (track.trackId === trackId && root.startsWith(version)) return track;
+  #find(trackId: string, wanted: string): PlayableTrack | undefined {
+    for (const [track, { handle }] of this.#open)
+      if (track.trackId === trackId && (wanted === '' || wanted === handle)) return track;
     return undefined;
   }
 }

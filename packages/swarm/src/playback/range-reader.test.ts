@@ -25,7 +25,7 @@ function readerOf(track: ReadableTrack, start: number, end: number): RangeReader
   return new RangeReader(track, FACTS, { start, end });
 }
 
-it('gives a range in order, wanting one block first, and what is here already as one', async () => {
+it('gives a range in order, wanting what a browser can use first, and what is here already as one', async () => {
   const track = fakeTrack();
   const reader = readerOf(track, 5, 900_000);
   let at = 5;
@@ -36,10 +36,21 @@ it('gives a range in order, wanting one block first, and what is here already as
     lengths.push(bytes.length);
   }
   expect(at).toBe(900_000);
-  expect(track.reads[0]).toMatchObject({ start: 5, end: 16_384 });
-  expect(lengths[0]).toBeGreaterThan(16_384);
+  expect(track.reads[0]).toMatchObject({ start: 5, end: 32_768 });
+  expect(lengths[0]).toBeGreaterThan(32_768);
   expect(Math.max(...lengths)).toBeLessThanOrEqual(262_144);
 });
+
+it.each([0, 5, 1_000_000])(
+  'lets what a player needs to begin, from byte %i on, wait for nothing that comes after it',
+  async (start) => {
+    const track = fakeTrack();
+    const reader = readerOf(track, start, 10_000_000);
+    for (let i = 0; i < 12; i++) await reader.next();
+    const headEnd = Math.ceil((start + 98_304) / 32_768) * 32_768;
+    expect(track.reads.map(({ end }) => end)).toContain(headEnd);
+  },
+);
 
 it('wants no more than a little ahead of what is taken', async () => {
   const track = fakeTrack();

@@ -11,8 +11,11 @@ export interface ReadableTrack {
   read(range: ByteRange, options: { signal?: AbortSignal; deadlineMs: number }): Promise<Uint8Array>;
 }
 
-/** The first piece is one block: a player can begin with it. Pieces end where blocks do. */
-const LEAST_BYTES = 16_384;
+/**
+ * The first piece, and where pieces end: browsers take what they play in pieces of so much, counted from the file's
+ * beginning, and can use no part of one.
+ */
+const LEAST_BYTES = 32_768;
 const MOST_BYTES = 262_144;
 /** A piece is what comes within this time: nobody waits for the end of one to hear its beginning. */
 const PIECE_MS = 40;
@@ -129,7 +132,7 @@ export class RangeReader {
       this.#at < rangeEnd &&
       (this.#at === this.#takenTo || this.#at - this.#takenTo < this.#pull.aheadBytes)
     ) {
-      const end = Math.min(rangeEnd, this.#at + this.#nextBytes - (this.#at % LEAST_BYTES));
+      const end = Math.min(rangeEnd, this.#pieceEnd());
       const stop = new AbortController();
       const options = { signal: stop.signal, deadlineMs: this.#pull.dueInMs(this.#at) };
       const arriving = this.#track.read({ start: this.#at, end }, options);
@@ -142,6 +145,13 @@ export class RangeReader {
       this.#pieces.add(piece);
       this.#at = end;
     }
+  }
+
+  /** What a player needs to begin waits for nothing that comes after it. */
+  #pieceEnd(): number {
+    const end = this.#at + this.#nextBytes - (this.#at % LEAST_BYTES);
+    const headEnd = Math.ceil(this.#pull.headEnd / LEAST_BYTES) * LEAST_BYTES;
+    return this.#at < headEnd ? Math.min(end, headEnd) : end;
   }
 
   /** The faster pieces come, the larger the next are: each has its cost. One that was here already says nothing of that. */

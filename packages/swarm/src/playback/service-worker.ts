@@ -1,7 +1,8 @@
 import { isTrackId } from '@sonantica/wire';
-import { answerMedia, refusal, type MediaFacts } from './media-answer.ts';
+import { answerMedia, refusal, type MediaFacts, type MediaRequest } from './media-answer.ts';
 import {
   isOf,
+  PIECES_UNASKED,
   WORKER_PROTOCOL,
   type BytesMessage,
   type HereMessage,
@@ -9,10 +10,14 @@ import {
   type PageMessage,
   type PullMessage,
 } from './worker-messages.ts';
-import type { FetchEventLike, WindowClientLike, WorkerScope } from './worker-scope.ts';
+import type { FetchEventLike, WindowClientLike, WorkerClients, WorkerScope } from './worker-scope.ts';
 
 /** How long a page may take to say whether it knows a track, its manifest fetched anew included. */
 const ANSWER_MS = 20_000;
+/** Pieces of an answer that are here or on their way and that nobody has taken. */
+const PIECES_AHEAD = 2;
+/** Pages that are known without asking the browser for them. */
+const MOST_KNOWN = 32;
 /** What asks for media and can do no harm with it. A page, frame or script is never answered. */
 const ANSWERED = new Set(['', 'audio', 'video']);
 
@@ -28,12 +33,15 @@ const ANSWERED = new Set(['', 'audio', 'video']);
  */
 export function installSonantica(scope: WorkerScope): void {
   const prefix = new URL('sonantica/', scope.registration.scope).href;
+  const pages = new Pages(scope.clients);
   scope.addEventListener('fetch', (event) => {
     if (!event.request.url.startsWith(prefix)) return;
-    event.respondWith(answer(scope, event, prefix).catch((error: unknown) => refusal(500, String(error))));
+    event.respondWith(answer(pages, event, prefix).catch((error: unknown) => refusal(500, String(error))));
   });
   scope.addEventListener('message', (event) => {
-    if (!isOf<PageMessage>(event.data, 'hello')) return;
+    if (!isOf<PageMessage>(event.data, 'hello', 'keep')) return;
+    pages.heard(event.source);
+    if (event.data.type === 'keep') return;
     const here: HereMessage = { type: 'here', prefix };
     event.waitUntil(scope.clients.claim().then(() => event.ports[0]?.postMessage(here)));
   });
@@ -46,101 +54,110 @@ export function startSonantica(scope: WorkerScope): void {
   installSonantica(scope);
 }
 
-async function answer(scope: WorkerScope, event: FetchEventLike, prefix: string): Promise<Response> {
-  const { request } = event;
-  if (request.mode === 'navigate' || !ANSWERED.has(request.destination))
-    return refusal(403, 'This is sound, not a page.');
-  const url = new URL(request.url);
-  const trackId = decodeURIComponent(url.href.slice(prefix.length).replace(/[?#].*$/s, ''));
+/** The pages that may have opened a track. Who spoke of late need not be looked for. */
+class Pages {
+  readonly #clients: WorkerClients;
+  readonly #known = new Map<string, WindowClientLike>();
+
+  constructor(clients: WorkerClients) {
+    this.#clients = clients;
+  }
+
+  heard(source: unknown): void {
+    const page = source as WindowClientLike | null;
+    if (page === null || this.#known.has(page.id)) return;
+    if (this.#known.size >= MOST_KNOWN) this.#known.clear();
+    this.#known.set(page.id, page);
+  }
+
+  /** The page that asks, then the others. */
+  async *from(clientId: string): AsyncGenerator<WindowClientLike, void, void> {
+    const asking =
+      this.#known.get(clientId) ?? (clientId === '' ? undefined : await this.#clients.get(clientId));
+    if (asking !== undefined) yield asking;
+    for (const other of await this.#clients.matchAll({ type: 'window' }))
+      if (other.id !== clientId) yield other;
+  }
+}
+
+async function answer(pages: Pages, event: FetchEventLike, prefix: string): Promise<Response> {
+  const { mode, destination, method, headers, url } = event.request;
+  if (mode === 'navigate' || !ANSWERED.has(destination)) return refusal(403, 'This is sound, not a page.');
+  const { href, searchParams } = new URL(url);
+  const trackId = decodeURIComponent(href.slice(prefix.length).replace(/[?#].*$/s, ''));
   if (!isTrackId(trackId)) return refusal(404, 'There is no such track.');
-  const version = url.searchParams.get('v') ?? '';
-  for (const client of await whoMayKnow(scope, event.clientId)) {
-    const page = await openTrack(client, trackId, version);
-    if (page === undefined) continue;
-    if ('status' in page) return refusal(page.status, page.message);
-    return respond(page, request);
+  const open: OpenMessage = {
+    protocol: WORKER_PROTOCOL,
+    type: 'open',
+    trackId,
+    handle: searchParams.get('h') ?? '',
+    request: { method, range: headers.get('range'), ifRange: headers.get('if-range') },
+  };
+  for await (const page of pages.from(event.clientId)) {
+    const response = await ask(page, open);
+    if (response !== undefined) return response;
   }
   return refusal(404, 'No page has opened this track.');
 }
 
-/** The page that asks, then the others. */
-async function whoMayKnow(scope: WorkerScope, clientId: string): Promise<WindowClientLike[]> {
-  const asking = clientId === '' ? undefined : await scope.clients.get(clientId);
-  const all = await scope.clients.matchAll({ type: 'window' });
-  const others = all.filter((client) => client.id !== clientId);
-  return asking === undefined ? others : [asking, ...others];
-}
-
-interface OpenTrack {
-  readonly facts: MediaFacts;
-  readonly port: MessagePort;
-}
-
-/** What a page knows of a track; `undefined` when it knows nothing or does not answer. */
-async function openTrack(
-  client: WindowClientLike,
-  trackId: string,
-  version: string,
-): Promise<OpenTrack | Extract<BytesMessage, { type: 'failed' }> | undefined> {
+/** A page's answer; `undefined` when it knows nothing of the track or says nothing. */
+function ask(page: WindowClientLike, open: OpenMessage): Promise<Response | undefined> {
   const { port1: port, port2 } = new MessageChannel();
-  const open: OpenMessage = { protocol: WORKER_PROTOCOL, type: 'open', trackId, version };
-  client.postMessage(open, [port2]);
-  const message = await nextMessage(port, ANSWER_MS);
-  if (message?.type === 'track') return { facts: message, port };
-  port.close();
-  return message?.type === 'failed' ? message : undefined;
+  page.postMessage(open, [port2]);
+  return new Promise((resolve) => {
+    const done = (response?: Response) => {
+      clearTimeout(timer);
+      if (response === undefined) port.close();
+      resolve(response);
+    };
+    const timer = setTimeout(done, ANSWER_MS);
+    port.onmessage = ({ data }: MessageEvent<BytesMessage>) => {
+      if (data.type === 'track') done(respond(data, port, open.request));
+      else done(data.type === 'failed' ? refusal(data.status, data.message) : undefined);
+    };
+  });
 }
 
-function respond({ facts, port }: OpenTrack, request: FetchEventLike['request']): Response {
-  const answer = answerMedia(facts, {
-    method: request.method,
-    range: request.headers.get('range'),
-    ifRange: request.headers.get('if-range'),
-  });
-  const { status, headers, body } = answer;
+/** Takes over the port: what comes over it from here on is the body. */
+function respond(facts: MediaFacts, port: MessagePort, request: MediaRequest): Response {
+  const { status, headers, body } = answerMedia(facts, request);
   if (body === undefined) {
     port.close();
     return new Response(null, { status, headers });
   }
-  tell(port, { type: 'range', range: body });
-  let pulling: ReadableStreamDefaultController<Uint8Array> | undefined;
-  let pulled: (() => void) | undefined;
-  port.onmessage = ({ data }: MessageEvent<BytesMessage>) => {
-    if (data.type === 'bytes') pulling?.enqueue(data.bytes);
-    else {
-      if (data.type === 'end') pulling?.close();
-      else pulling?.error(new Error(data.type === 'failed' ? data.message : 'the page answered out of turn'));
-      port.close();
-    }
-    pulled?.();
-  };
+  let coming = PIECES_UNASKED;
   const stream = new ReadableStream<Uint8Array>(
     {
-      pull: (controller) => {
-        pulling = controller;
-        tell(port, { type: 'pull' });
-        return new Promise((resolve) => (pulled = resolve));
+      start: (controller) => {
+        port.onmessage = ({ data }: MessageEvent<BytesMessage>) => {
+          if (data.type === 'bytes') {
+            coming--;
+            return controller.enqueue(data.bytes);
+          }
+          if (data.type === 'end') controller.close();
+          else
+            controller.error(
+              new Error(data.type === 'failed' ? data.message : 'the page answered out of turn'),
+            );
+          port.close();
+        };
+      },
+      pull: ({ desiredSize }) => {
+        for (let lacking = (desiredSize ?? 0) - coming; lacking > 0; lacking--) {
+          coming++;
+          tell(port, { type: 'pull' });
+        }
       },
       cancel: () => {
         tell(port, { type: 'cancel' });
         port.close();
       },
     },
-    { highWaterMark: 1 },
+    { highWaterMark: PIECES_AHEAD },
   );
   return new Response(stream, { status, headers });
 }
 
 function tell(port: MessagePort, message: PullMessage): void {
   port.postMessage(message);
-}
-
-function nextMessage(port: MessagePort, withinMs: number): Promise<BytesMessage | undefined> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(undefined), withinMs);
-    port.onmessage = ({ data }: MessageEvent<BytesMessage>) => {
-      clearTimeout(timer);
-      resolve(data);
-    };
-  });
 }

@@ -1,7 +1,9 @@
+import { answerMedia, beginsAtHead, type MediaRequest } from './media-answer.ts';
 import { mediaFacts, statusOf, type PlayableTrack } from './playable-track.ts';
 import { RangeReader } from './range-reader.ts';
 import {
   isOf,
+  PIECES_UNASKED,
   WORKER_PROTOCOL,
   type BytesMessage,
   type HereMessage,
@@ -17,8 +19,8 @@ const KEEP_MS = 10_000;
 /** A response nobody pulls from for this long is let go; the player asks again when it wants more. */
 const IDLE_MS = 300_000;
 
-/** Finds the track that is meant by an id and the first digits of its root, or `undefined` when it is not open here. */
-export type FindTrack = (trackId: string, version: string) => PlayableTrack | undefined;
+/** Finds the track that is meant by an id and the name of a handle, or `undefined` when it is not open here. */
+export type FindTrack = (trackId: string, handle: string) => PlayableTrack | undefined;
 
 /** The page's end of the service worker: gives it the bytes of open tracks. */
 export class WorkerHost {
@@ -85,15 +87,19 @@ export class WorkerHost {
   #opened({ data, ports }: MessageEvent): void {
     const [port] = ports;
     if (port === undefined || !isOf<OpenMessage>(data, 'open')) return;
-    const track = this.#find(data.trackId, data.version);
+    const track = this.#find(data.trackId, data.handle);
     if (track === undefined) say(port, { type: 'unknown' });
-    else void this.#serve(track, port);
+    else void this.#serve(track, data.request, port);
   }
 
-  async #serve(track: PlayableTrack, port: MessagePort): Promise<void> {
+  async #serve(track: PlayableTrack, request: MediaRequest, port: MessagePort): Promise<void> {
     let reader: RangeReader | undefined;
     let idle: ReturnType<typeof setTimeout> | undefined;
+    let asked = PIECES_UNASKED;
+    let sending = false;
+    let ended = false;
     const end = () => {
+      ended = true;
       clearTimeout(idle);
       reader?.cancel();
       if (reader !== undefined) this.#readers.delete(reader);
@@ -101,33 +107,46 @@ export class WorkerHost {
       port.close();
     };
     const fail = (error: unknown) => {
-      say(port, { type: 'failed', status: statusOf(error), message: String(error) });
+      if (!ended) say(port, { type: 'failed', status: statusOf(error), message: String(error) });
       end();
     };
-    try {
-      const manifest = await track.manifest();
-      port.onmessage = ({ data }: MessageEvent<PullMessage>) => {
-        if (data.type === 'cancel') return end();
-        if (data.type === 'range') {
-          reader = new RangeReader(track, manifest, data.range);
-          this.#readers.add(reader);
-          return;
+    /** As many pieces as are asked for, in order. */
+    const send = async () => {
+      if (sending || reader === undefined) return;
+      sending = true;
+      clearTimeout(idle);
+      for (; asked > 0; asked--) {
+        const bytes = await reader.next();
+        if (bytes === undefined) {
+          say(port, { type: 'end' });
+          return end();
         }
-        this.#keepAwake();
-        clearTimeout(idle);
-        reader?.next().then((bytes) => {
-          if (bytes === undefined) {
-            say(port, { type: 'end' });
-            return end();
-          }
-          const own = bytes as Uint8Array<ArrayBuffer>;
-          port.postMessage({ type: 'bytes', bytes: own } satisfies BytesMessage, [own.buffer]);
-          idle = setTimeout(() => fail(new Error('nobody listens')), IDLE_MS);
-        }, fail);
-      };
-      // The worker was ended; what it was answering is asked for again.
-      port.addEventListener('close', end);
-      say(port, { type: 'track', ...mediaFacts(manifest) });
+        const own = bytes as Uint8Array<ArrayBuffer>;
+        port.postMessage({ type: 'bytes', bytes: own } satisfies BytesMessage, [own.buffer]);
+      }
+      sending = false;
+      if (!ended) idle = setTimeout(() => fail(new Error('nobody listens')), IDLE_MS);
+    };
+    port.onmessage = ({ data }: MessageEvent<PullMessage>) => {
+      if (data.type === 'cancel') return end();
+      asked++;
+      this.#keepAwake();
+      send().catch(fail);
+    };
+    // The worker was ended; what it was answering is asked for again.
+    port.addEventListener('close', end);
+    try {
+      if (beginsAtHead(request)) track.expectHead();
+      const manifest = await track.manifest();
+      if (ended) return;
+      const facts = mediaFacts(manifest);
+      say(port, { type: 'track', ...facts });
+      const { body } = answerMedia(facts, request);
+      if (body === undefined) return end();
+      reader = new RangeReader(track, manifest, body);
+      this.#readers.add(reader);
+      this.#keepAwake();
+      await send();
     } catch (error) {
       fail(error);
     }

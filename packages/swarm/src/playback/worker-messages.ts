@@ -1,7 +1,7 @@
-import type { ByteRange } from '@sonantica/wire';
+import type { MediaRequest } from './media-answer.ts';
 
 /** Marks the messages of this library among a page's own; changes when they do. */
-export const WORKER_PROTOCOL = 'sonantica/1';
+export const WORKER_PROTOCOL = 'sonantica/2';
 
 /** Page to worker, with a port: are you there? Without one: stay alive. */
 export interface PageMessage {
@@ -16,16 +16,20 @@ export interface HereMessage {
   readonly prefix: string;
 }
 
-/** Worker to page, with a port: what do you know of this track? */
+/** Worker to page, with a port: a player asks for this. */
 export interface OpenMessage {
   readonly protocol: typeof WORKER_PROTOCOL;
   readonly type: 'open';
   readonly trackId: string;
-  /** The first digits of the root of the version that is meant; empty for the latest. */
-  readonly version: string;
+  /** Which of the track's handles is meant; empty for any. */
+  readonly handle: string;
+  readonly request: MediaRequest;
 }
 
-/** Page to worker over a port: about the track, its bytes, or that there are none. */
+/** Pieces that a page sends before it is asked for any: the first are on their way while the answer is made. */
+export const PIECES_UNASKED = 1;
+
+/** Page to worker over a port: about the track, then the bytes that answer the request, or that there are none. */
 export type BytesMessage =
   | { readonly type: 'track'; readonly size: number; readonly mime: string; readonly root: string }
   | { readonly type: 'unknown' }
@@ -33,11 +37,8 @@ export type BytesMessage =
   | { readonly type: 'end' }
   | { readonly type: 'failed'; readonly status: number; readonly message: string };
 
-/** Worker to page over a port: a range to read in order, the next piece of it, no more of it. */
-export type PullMessage =
-  | { readonly type: 'range'; readonly range: ByteRange }
-  | { readonly type: 'pull' }
-  | { readonly type: 'cancel' };
+/** Worker to page over a port: one more piece, no more of them. */
+export type PullMessage = { readonly type: 'pull' } | { readonly type: 'cancel' };
 
 /** Whether a message is of this library, and of this kind. */
 export function isOf<T extends PageMessage | OpenMessage>(data: unknown, ...types: T['type'][]): data is T {

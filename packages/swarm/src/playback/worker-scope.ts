@@ -39,5 +39,7 @@ export interface FetchEventLike extends ExtendableEventLike {
 /** A page's message. */
 export interface MessageEventLike extends ExtendableEventLike {
   readonly data: unknown;
+  /** Who sent it. */
+  readonly source: unknown;
   readonly ports: readonly MessagePort[];
 }
