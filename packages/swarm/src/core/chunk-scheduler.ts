@@ -3,7 +3,7 @@ import type { ChunkOrder } from './chunk-order.ts';
 import type { Random } from './env.ts';
 import { Flights } from './flights.ts';
 import type { FlowWindowBounds } from './flow-window.ts';
-import { TRIAL_MS, type TrackerState } from './origin-choice.ts';
+import { FELLOW_TRIAL_MS, TRIAL_MS, type TrackerState } from './origin-choice.ts';
 import { elsewhere, granted, isLease } from './origin-claims.ts';
 import { GIVE_UP_AFTER_MS } from './origin-line.ts';
 import { OriginPlan } from './origin-plan.ts';
@@ -422,8 +422,10 @@ export class ChunkScheduler {
           const atMs = chunk.nextDueMs(nowMs + beforeMs) - beforeMs;
           if (atMs < (next ?? untilMs)) next = atMs;
         }
-        const triedMs = chunk.nextWaitedMs(TRIAL_MS, nowMs);
-        if (triedMs < (next ?? untilMs)) next = triedMs;
+        for (const trialMs of [FELLOW_TRIAL_MS, TRIAL_MS]) {
+          const triedMs = chunk.nextWaitedMs(trialMs, nowMs);
+          if (triedMs < (next ?? untilMs)) next = triedMs;
+        }
       }
     }
     return next;

@@ -47,6 +47,7 @@ function choiceAt(bytesPerMs: number, holders: number) {
     policy: { allowDownloadFromPeers: true, preferServerOverP2P: false },
     tracker: 'up',
     pace: paced(bytesPerMs),
+    trialMs: () => 160,
     ownId: 'me',
     isDoubted: () => false,
     waitMs: () => 160,

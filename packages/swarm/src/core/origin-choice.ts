@@ -16,6 +16,8 @@ const PASSED_ON_MS = 300;
 const CONGESTED_PATIENCE_MS = 6_000;
 /** How long a peer that never gave has to begin, while only the origin would be in time, in milliseconds. */
 export const TRIAL_MS = 160;
+/** The same for one that told of a part of the chunk: it is there, and waits for the rest as we do. In milliseconds. */
+export const FELLOW_TRIAL_MS = 100;
 /** Blocks asked for at the last moment at a time. */
 const LAST_BLOCKS = 2;
 /** Least time between two ranks of substitutes without a tracker. */
@@ -36,6 +38,8 @@ export interface OriginView {
   readonly ownId: string;
   /** Whether what is under way from a peer may not come: nothing ever did, or nothing has for a while. */
   isDoubted(source: SourceId): boolean;
+  /** How long a peer that never gave has to begin with a chunk, while only the origin would be in time, in milliseconds. */
+  trialMs(source: SourceId, track: TrackDemand, chunk: WantedChunk): number;
   /** How long what was asked of a peer is waited for before it should have been here, in milliseconds. */
   waitMs(source: SourceId): number;
   /** Linked peers that take part in the track. */
@@ -71,7 +75,8 @@ export function urgentChoice(
   // A slow origin is not asked for what is on its way, however long it takes.
   const last = congested ? undefined : lastChance(view, chunk, nowMs);
   if (last !== undefined) return { type: 'fetch', run: last, whole };
-  const isInVain = ({ source, firstMs }: Flight) => view.isDoubted(source) && nowMs - firstMs >= TRIAL_MS;
+  const isInVain = ({ source, firstMs }: Flight) =>
+    view.isDoubted(source) && nowMs - firstMs >= view.trialMs(source, track, chunk);
   const doubted = congested ? undefined : { doubted: isInVain };
   const run = whole
     ? chunk.mostPressingIdle(doubted)
