@@ -30,6 +30,7 @@ import {
 } from './scenario.ts';
 import { documentsOf } from './sim-library.ts';
 import { factsOf, sampleOf, type Member } from './sim-member.ts';
+import { stepByStep } from './step-by-step.ts';
 import { reportOf } from './summary.ts';
 
 export type { Watcher } from './record.ts';
@@ -44,11 +45,6 @@ const FAULTY_UPLOAD_MB = 3;
 const FAULTY_DOWN_KBPS: Span = { least: 1_000, most: 8_000 };
 /** Between a leaver and who comes in its place, in milliseconds. */
 const REPLACED_AFTER_MS = 1_000;
-
-/** Lets every promise that can settle do so. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
 
 /** Runs a scenario with random faults and answers the promises that it broke, one line each. */
 export async function brokenPromises(scenario: Scenario): Promise<string[]> {
@@ -202,14 +198,16 @@ class Simulation {
     const lastMs = spreadMs + (churnPerMin > 0 ? 2 * playMs : 5 * playMs + 300_000);
     const { sample, stop } = this.#watcher;
     let sampleAtMs = sample === undefined ? Number.POSITIVE_INFINITY : SAMPLE_EVERY_MS;
-    while (this.#clock.nowMs() < lastMs && stop?.aborted !== true && !this.#isDone()) {
+    await stepByStep(() => {
+      if (this.#clock.nowMs() >= sampleAtMs) {
+        sampleAtMs += SAMPLE_EVERY_MS;
+        this.#sample();
+      }
+      if (this.#clock.nowMs() >= lastMs || stop?.aborted === true || this.#isDone()) return 'over';
       this.#network.isQuiet = false;
-      if (!this.#clock.step()) break;
-      if (!this.#network.isQuiet) await turn();
-      if (this.#clock.nowMs() < sampleAtMs) continue;
-      sampleAtMs += SAMPLE_EVERY_MS;
-      this.#sample();
-    }
+      if (!this.#clock.step()) return 'over';
+      return this.#network.isQuiet ? 'quiet' : 'stirred';
+    });
     for (const { listening } of this.#members) listening?.leave();
     if (sample !== undefined) this.#sample();
     return this.#record();

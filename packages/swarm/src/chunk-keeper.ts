@@ -138,12 +138,15 @@ export class ChunkKeeper {
     this.#queue(() => this.#write(version, chunk, bytes));
   }
 
-  /** A held chunk, proven, in memory that nobody changes; `undefined` when it is lost: then `onLost` was told. */
-  load(version: TrackVersion, chunk: number): Promise<Uint8Array | undefined> {
+  /**
+   * A held chunk, proven, in memory that nobody changes: at once where it is in memory. `undefined` when it is lost: then
+   * `onLost` was told.
+   */
+  load(version: TrackVersion, chunk: number): Uint8Array | Promise<Uint8Array | undefined> {
     const cached = this.#cache.get(version.key, chunk);
     const stored = this.#tracks.get(version.key);
     if (stored !== undefined) stored.usedAtMs = this.#parts.clock.wallMs();
-    if (cached !== undefined) return Promise.resolve(cached);
+    if (cached !== undefined) return cached;
     const id = `${version.key}/${chunk}`;
     const under = this.#loading.get(id);
     if (under !== undefined) return under;

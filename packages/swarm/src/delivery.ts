@@ -302,7 +302,7 @@ export class Delivery implements SourceSink, TrackVersionHandler {
     this.#handler.chunk(version, chunk, bytes.length, source);
   }
 
-  async load(version: TrackVersion, chunk: number): Promise<Uint8Array | undefined> {
+  load(version: TrackVersion, chunk: number): Uint8Array | undefined | Promise<Uint8Array | undefined> {
     return this.#keeper.load(version, chunk);
   }
 

@@ -435,6 +435,7 @@ export class Neighbourhood implements PeerSourceHandler {
 
   #word(peer: PeerSource): { tier: PeerTier; atMs: number } | undefined {
     let latest = this.#words.get(peer.peerId as PeerId);
+    if (this.#aliases.size === 0) return latest;
     for (const [alias, known] of this.#aliases) {
       const word = known === peer.peerId ? this.#words.get(alias) : undefined;
       if (word !== undefined && (latest === undefined || word.atMs > latest.atMs)) latest = word;

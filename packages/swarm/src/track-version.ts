@@ -26,7 +26,7 @@ export interface TrackVersionHandler {
   /** Every block of a chunk is proven. The bytes are the handler's; nobody changes them. */
   complete(version: TrackVersion, chunk: number, bytes: Uint8Array, source: SourceId): void;
   /** A complete chunk from memory or store, proven; `undefined` when it is lost or damaged. */
-  load(version: TrackVersion, chunk: number): Promise<Uint8Array | undefined>;
+  load(version: TrackVersion, chunk: number): Uint8Array | undefined | Promise<Uint8Array | undefined>;
 }
 
 interface Waiter {
@@ -56,7 +56,7 @@ export class TrackVersion {
   readonly held: ChunkSet;
   readonly #verifier: Verifier;
   readonly #handler: TrackVersionHandler;
-  readonly #memory: ((bytes: number) => Uint8Array) | undefined;
+  readonly #memory: (bytes: number) => Uint8Array;
   readonly #assemblies = new Map<number, ChunkAssembly>();
   readonly #waiters = new Set<Waiter>();
 
@@ -65,7 +65,7 @@ export class TrackVersion {
     held: ChunkSet,
     verifier: Verifier,
     handler: TrackVersionHandler,
-    memory?: (bytes: number) => Uint8Array,
+    memory: (bytes: number) => Uint8Array = (bytes) => new Uint8Array(bytes),
   ) {
     this.key = trackKey(manifest.trackId, manifest.root);
     this.manifest = manifest;
@@ -92,8 +92,8 @@ export class TrackVersion {
   }
 
   /** The packed leaf hashes of a chunk that is held; computes them if need be. */
-  async leavesOf(chunk: number, bytes: Uint8Array): Promise<Uint8Array | undefined> {
-    return this.#verifier.leavesOf(chunk) ?? (await this.#verifier.proveChunk(chunk, bytes));
+  leavesOf(chunk: number, bytes: Uint8Array): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+    return this.#verifier.leavesOf(chunk) ?? this.#verifier.proveChunk(chunk, bytes);
   }
 
   /** Whether `bytes` are the chunk; whoever loads one from a store asks. */
@@ -163,7 +163,7 @@ export class TrackVersion {
     signal.addEventListener('abort', give, { once: true });
     try {
       if (end - first === 1) return await this.#readChunk(range, first, read, signal);
-      const bytes = new Uint8Array(range.end - range.start);
+      const bytes = this.#memory(range.end - range.start);
       const parts: Promise<void>[] = [];
       for (let chunk = first; chunk < end; chunk++) {
         const at = Math.max(0, chunk * this.manifest.chunkSize - range.start);
@@ -185,7 +185,7 @@ export class TrackVersion {
       signal.throwIfAborted();
       if (this.held.has(chunk)) {
         const loaded = await this.#handler.load(this, chunk);
-        if (loaded !== undefined) return loaded.slice(part.start, part.end);
+        if (loaded !== undefined) return this.#copyOf(loaded, part);
         continue;
       }
       const { first, end } = this.#blocksOf(range, chunk);
@@ -196,8 +196,14 @@ export class TrackVersion {
           : await new Promise<Uint8Array>((resolve, reject) => {
               this.#waiters.add({ chunk, first, end, read, resolve, reject });
             });
-      return bytes.slice(part.start, part.end);
+      return this.#copyOf(bytes, part);
     }
+  }
+
+  #copyOf(bytes: Uint8Array, { start, end }: ByteRange): Uint8Array {
+    const copy = this.#memory(end - start);
+    copy.set(bytes.subarray(start, end));
+    return copy;
   }
 
   #giveUp(read: object, signal: AbortSignal): void {

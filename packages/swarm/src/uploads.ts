@@ -2,7 +2,7 @@ import { blockLength, LIMITS, type RefuseReason } from '@sonantica/wire';
 import type { Clock, Timers } from './core/env.ts';
 import type { IncomingRequest } from './core/peer-session.ts';
 import type { TrackKey } from './core/track-key.ts';
-import { UploadRate } from './core/upload-rate.ts';
+import { lookAgainMs, UploadRate } from './core/upload-rate.ts';
 import { nextAsker, UPLOAD_SLOTS, type Asker } from './core/upload-slots.ts';
 import type { PeerSource } from './sources/peer-source.ts';
 import type { TrackVersion } from './track-version.ts';
@@ -11,8 +11,6 @@ import type { TrackVersion } from './track-version.ts';
 const TURN_BYTES = 4 * LIMITS.blockBytes;
 /** A link is given more when no more than this still waits in it, while others wait: what waits there cannot be overtaken. */
 const SHALLOW_BYTES = LIMITS.blockBytes;
-/** How often a link with more in it is looked at, in milliseconds. */
-const LOOK_EVERY_MS = 10;
 /** A link that takes this long to take its turn's bytes keeps nobody else waiting, in milliseconds. */
 const SLOW_AFTER_MS = 1_000;
 
@@ -35,8 +33,8 @@ export interface UploadsParts {
   readonly timers: Timers;
   readonly budget: UploadBudget;
   version(track: TrackKey): TrackVersion | undefined;
-  /** A held chunk, proven. */
-  load(version: TrackVersion, chunk: number): Promise<Uint8Array | undefined>;
+  /** A held chunk, proven: at once where it is in memory. */
+  load(version: TrackVersion, chunk: number): Uint8Array | undefined | Promise<Uint8Array | undefined>;
   /** Whether the listener's choices let this peer be served now. */
   mayServe(peer: PeerSource): boolean;
   tierOf(peer: PeerSource): 'aula' | 'global';
@@ -49,8 +47,12 @@ export interface UploadsParts {
 /** What is remembered of who asks. */
 interface AskerRecord extends Asker {
   readonly peer: PeerSource;
+  dueMs: number;
+  tier: 'aula' | 'global';
+  gaveBytes: number;
   servedMs: number;
   urgentBytes: number;
+  bytesPerMs: number;
 }
 
 /** A place of one who is given to. */
@@ -151,20 +153,16 @@ export class Uploads {
     }
   }
 
+  /** What is remembered of a peer, and how things stand with it now. */
   #recordOf(peer: PeerSource, nowMs: number): AskerRecord {
     const request = peer.nextRequest;
-    const known = this.#records.get(peer);
-    const record: AskerRecord = {
-      peer,
-      dueMs: request?.deadlineMs ?? Number.POSITIVE_INFINITY,
-      tier: this.#parts.tierOf(peer),
-      gaveBytes: this.#parts.gaveBytes(peer),
-      servedMs: known?.servedMs ?? Number.NEGATIVE_INFINITY,
-      urgentBytes: known?.urgentBytes ?? 0,
-      sinceMs: known?.sinceMs ?? nowMs,
-      bytesPerMs: this.#bytesPerMs(request),
-    };
+    const { tierOf, gaveBytes } = this.#parts;
+    const record = this.#records.get(peer) ?? newRecord(peer, nowMs);
     this.#records.set(peer, record);
+    record.dueMs = request?.deadlineMs ?? Number.POSITIVE_INFINITY;
+    record.tier = tierOf(peer);
+    record.gaveBytes = gaveBytes(peer);
+    record.bytesPerMs = this.#bytesPerMs(request);
     return record;
   }
 
@@ -190,20 +188,27 @@ export class Uploads {
     if (record !== undefined) record.servedMs = this.#parts.clock.nowMs();
     slot.state = 'leaving';
     // Whoever served it before waits for the link already.
-    if (before === 'sending') await this.#leave(peer, slot);
+    if (before === 'sending') this.#leave(peer, slot);
   }
 
   /** Keeps the slot until what was handed to the link has nearly left it; a slow one counts no longer than it should. */
-  async #leave(peer: PeerSource, slot: Slot): Promise<void> {
+  #leave(peer: PeerSource, slot: Slot): void {
     let waitedMs = 0;
-    while (!peer.isEnded && (slot.state === 'sending' || peer.bufferedBytes > SHALLOW_BYTES)) {
-      await new Promise<void>((resolve) => void this.#parts.timers.after(LOOK_EVERY_MS, resolve));
-      waitedMs += LOOK_EVERY_MS;
+    const look = () => {
       if (waitedMs === SLOW_AFTER_MS) this.#passOn(slot);
-    }
-    this.#slots.delete(peer);
-    if (peer.nextRequest !== undefined && !peer.isEnded) this.#asking.add(peer);
-    this.#fill();
+      if (!peer.isEnded && (slot.state === 'sending' || peer.bufferedBytes > SHALLOW_BYTES)) {
+        const leavingBytes = slot.state === 'sending' ? 0 : peer.bufferedBytes - SHALLOW_BYTES;
+        let againMs = lookAgainMs(this.#rate.leastMs(leavingBytes));
+        if (waitedMs < SLOW_AFTER_MS) againMs = Math.min(againMs, SLOW_AFTER_MS - waitedMs);
+        waitedMs += againMs;
+        this.#parts.timers.after(againMs, look);
+        return;
+      }
+      this.#slots.delete(peer);
+      if (peer.nextRequest !== undefined && !peer.isEnded) this.#asking.add(peer);
+      this.#fill();
+    };
+    look();
   }
 
   get #othersWait(): boolean {
@@ -220,16 +225,18 @@ export class Uploads {
     const version = this.#parts.version(request.track);
     if (!this.#parts.mayServe(peer)) return 'not-sharing';
     if (version === undefined) return 'not-held';
-    const part = version.held.has(request.chunk) ? undefined : version.part(request.chunk);
-    const bytes =
-      part?.bytes ??
-      (version.held.has(request.chunk) ? await this.#parts.load(version, request.chunk) : undefined);
+    const isHeld = version.held.has(request.chunk);
+    const part = isHeld ? undefined : version.part(request.chunk);
+    const loaded = isHeld ? this.#parts.load(version, request.chunk) : part?.bytes;
+    const bytes = loaded instanceof Promise ? await loaded : loaded;
     if (bytes === undefined) return 'not-held';
     if (request.needsProof) {
-      const leaves = await version.leavesOf(request.chunk, bytes);
+      const proof = version.leavesOf(request.chunk, bytes);
+      const leaves = proof instanceof Promise ? await proof : proof;
       if (leaves === undefined) return 'not-held';
       if (request.cancelled || peer.isEnded) return undefined;
-      if (!(await budget.reserve(leaves.length))) return 'over-budget';
+      const reserved = budget.reserve(leaves.length);
+      if (!(reserved instanceof Promise ? await reserved : reserved)) return 'over-budget';
       if (request.cancelled || peer.isEnded) return undefined;
       peer.sendProof(request, leaves);
       this.#parts.sent(peer, request.track, leaves.length);
@@ -272,4 +279,17 @@ export class Uploads {
       });
     });
   }
+}
+
+function newRecord(peer: PeerSource, sinceMs: number): AskerRecord {
+  return {
+    peer,
+    sinceMs,
+    dueMs: Number.POSITIVE_INFINITY,
+    tier: 'global',
+    gaveBytes: 0,
+    servedMs: Number.NEGATIVE_INFINITY,
+    urgentBytes: 0,
+    bytesPerMs: USUAL_BYTES_PER_MS,
+  };
 }

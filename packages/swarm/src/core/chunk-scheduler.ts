@@ -214,8 +214,8 @@ export class ChunkScheduler {
     this.#state.holdingsChanges++;
     for (const chunk of chunks) {
       if (chunk < holdings.held.capacity) holdings.held.add(chunk);
-      holdings.fetching.delete(chunk);
-      holdings.parts.delete(chunk);
+      if (holdings.fetching.size > 0) holdings.fetching.delete(chunk);
+      if (holdings.parts.size > 0) holdings.parts.delete(chunk);
     }
     for (const chunk of lost) {
       holdings.held.delete(chunk);
@@ -237,7 +237,9 @@ export class ChunkScheduler {
 
   /** Whether somebody listens to a chunk soon and few of the peers that take part in its track hold it. */
   isScarce(key: TrackKey, chunk: number): boolean {
-    return this.#state.isScarce(key, chunk);
+    const track = this.#state.tracks.get(key);
+    const wanted = track?.chunk(chunk);
+    return track !== undefined && wanted !== undefined && this.#state.isScarce(track, wanted);
   }
 
   /** Whether a peer takes part in a track and does not hold a chunk of it. */

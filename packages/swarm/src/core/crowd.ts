@@ -30,9 +30,11 @@ export function isScarceAmong(
   offered: readonly ChunkSet[],
   chunk: number,
 ): boolean {
-  const all = linked.length * 2 < offered.length ? offered.map((held) => held.has(chunk)) : linked;
-  const holders = all.filter(Boolean).length;
-  const others = all.length - holders;
+  const byWord = linked.length * 2 < offered.length;
+  let holders = 0;
+  if (byWord) for (const held of offered) holders += held.has(chunk) ? 1 : 0;
+  else for (const holds of linked) holders += holds ? 1 : 0;
+  const others = (byWord ? offered : linked).length - holders;
   return others > 0 && holders * SCARCE_BELOW < others;
 }
 

@@ -35,13 +35,14 @@ function choiceAt(bytesPerMs: number, holders: number) {
   }
   const peers = Array.from({ length: holders }, (_, at) => {
     const peer = new SourceState(`p${at}`, 'aula', {}, -10_000);
-    peer.tracks.set(KEY, { held: ChunkSet.all(16), fetching: new Map(), parts: new Map() });
+    const holdings = { held: ChunkSet.all(16), fetching: new Map(), parts: new Map() };
+    peer.tracks.set(KEY, holdings);
     for (let block = 1; block <= 4; block++) {
       peer.window.requested(LIMITS.blockBytes, (block - 5) * 1_000);
       peer.window.delivered(LIMITS.blockBytes, 0, (block - 4) * 1_000);
       peer.gave(LIMITS.blockBytes, (block - 4) * 1_000);
     }
-    return peer;
+    return { peer, holdings };
   });
   const view: OriginView = {
     policy: { allowDownloadFromPeers: true, preferServerOverP2P: false },

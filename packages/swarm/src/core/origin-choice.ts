@@ -1,7 +1,7 @@
 import { fetcherRank, isLease, originStep } from './origin-claims.ts';
 import type { OriginPace } from './origin-pace.ts';
 import { canDeliverBy } from './source-ranking.ts';
-import { ORIGIN, type SourceId, type SourceState } from './source-state.ts';
+import { ORIGIN, type PeerHoldings, type SourceId, type SourceState } from './source-state.ts';
 import type { TrackDemand } from './track-demand.ts';
 import type { BlockSpan, Flight, WantedChunk } from './wanted-chunk.ts';
 
@@ -29,6 +29,12 @@ const FIRST_CLAIM_MS = 300;
 /** Where nobody else listens, what is due is asked for together with what is due this many lead times from now: a request costs a round trip. */
 const LEADS_AT_ONCE = 2;
 
+/** A linked peer that takes part in a track, and what it holds of it. */
+export interface TrackPeer {
+  readonly peer: SourceState;
+  readonly holdings: PeerHoldings;
+}
+
 /** What the choice of the origin depends on beside the chunk. */
 export interface OriginView {
   readonly policy: { readonly allowDownloadFromPeers: boolean; readonly preferServerOverP2P: boolean };
@@ -43,7 +49,7 @@ export interface OriginView {
   /** How long what was asked of a peer is waited for before it should have been here, in milliseconds. */
   waitMs(source: SourceId): number;
   /** Linked peers that take part in the track. */
-  peersOf(track: TrackDemand): readonly SourceState[];
+  peersOf(track: TrackDemand): readonly TrackPeer[];
 }
 
 /**
@@ -87,15 +93,13 @@ export function urgentChoice(
   const { allowDownloadFromPeers, preferServerOverP2P } = view.policy;
   // Who never gave may be waited for once, and not for long.
   const inVain = chunk.flightsOf(run.first).some(isInVain);
-  for (const peer of allowDownloadFromPeers && !preferServerOverP2P ? view.peersOf(track) : []) {
+  for (const { peer, holdings } of allowDownloadFromPeers && !preferServerOverP2P
+    ? view.peersOf(track)
+    : []) {
     const isTrusted = congested || !inVain || !view.isDoubted(peer.id);
-    if (
-      isTrusted &&
-      peer.holds(track.key, chunk.chunk) &&
-      canDeliverBy(peer, chunk.spanBytes(run), dueMs, nowMs)
-    )
+    if (isTrusted && holdings.held.has(chunk.chunk) && canDeliverBy(peer, chunk.spanBytes(run), dueMs, nowMs))
       return WAIT;
-    const etaMs = peer.tracks.get(track.key)?.fetching.get(chunk.chunk);
+    const etaMs = holdings.fetching.get(chunk.chunk);
     if (etaMs === undefined || nowMs >= etaMs + FETCHING_SLACK_MS) continue;
     const patience = congested ? CONGESTED_PATIENCE_MS : 0;
     if (Math.max(etaMs, nowMs) + PASSED_ON_MS <= dueMs + patience) return WAIT;
@@ -129,10 +133,9 @@ export function patientChoice(
   const dueMs = chunk.deadlineMs + (isSlow ? CONGESTED_PATIENCE_MS : 0);
   const bytes =
     dueMs === Number.POSITIVE_INFINITY ? 0 : chunk.spanBytes(chunk.mostPressingIdle() ?? chunk.wanted);
-  for (const peer of view.peersOf(track)) {
-    const holdings = peer.tracks.get(track.key);
-    if (holdings?.held.has(chunk.chunk) === true && givesInTime(peer, bytes, dueMs, nowMs)) return WAIT;
-    const etaMs = holdings?.fetching.get(chunk.chunk);
+  for (const { peer, holdings } of view.peersOf(track)) {
+    if (holdings.held.has(chunk.chunk) && givesInTime(peer, bytes, dueMs, nowMs)) return WAIT;
+    const etaMs = holdings.fetching.get(chunk.chunk);
     if (etaMs !== undefined && nowMs < etaMs + FETCHING_SLACK_MS) return WAIT;
   }
   if (waitedLong(chunk, nowMs)) return PATIENT;
@@ -145,8 +148,8 @@ export function patientChoice(
 /** Whether several hold a chunk who give: a crowd passes it on, and a slow origin would only be asked for it again. */
 function isPassedOn({ peersOf }: OriginView, track: TrackDemand, chunk: WantedChunk, nowMs: number): boolean {
   let holders = 0;
-  for (const peer of peersOf(track))
-    if (peer.holds(track.key, chunk.chunk) && peer.outlook(nowMs) === 'gives' && ++holders > 1) return true;
+  for (const { peer, holdings } of peersOf(track))
+    if (holdings.held.has(chunk.chunk) && peer.outlook(nowMs) === 'gives' && ++holders > 1) return true;
   return false;
 }
 
@@ -179,7 +182,7 @@ function electedChoice(
   chunk: WantedChunk,
   nowMs: number,
 ): PatientChoice {
-  const others = peersOf(track).map((peer) => peer.id);
+  const others = peersOf(track).map(({ peer }) => peer.id);
   const rank = fetcherRank(ownId, others, `${track.key}/${chunk.chunk}`);
   if (rank === 0) return PATIENT;
   if (chunk.claim.state !== 'asked') chunk.claim = { state: 'asked', sinceMs: nowMs };

@@ -1,9 +1,16 @@
 import { LIMITS } from '@sonantica/wire';
 import { shareOf } from './crowd.ts';
 import type { Flights } from './flights.ts';
-import { FELLOW_TRIAL_MS, TRIAL_MS, patientChoice, urgentChoice, type OriginView } from './origin-choice.ts';
+import {
+  FELLOW_TRIAL_MS,
+  TRIAL_MS,
+  patientChoice,
+  urgentChoice,
+  type OriginView,
+  type TrackPeer,
+} from './origin-choice.ts';
 import { claimsLeft, isLease, originStep } from './origin-claims.ts';
-import { ORIGIN, type SourceState } from './source-state.ts';
+import { ORIGIN } from './source-state.ts';
 import type { SwarmState } from './swarm-state.ts';
 import type { TrackDemand } from './track-demand.ts';
 import type { TrackKey } from './track-key.ts';
@@ -79,13 +86,13 @@ export class OriginPlan {
   }
 
   #originView(nowMs: number): OriginView {
-    const peersOf = new Map<TrackKey, SourceState[]>();
+    const peersOf = new Map<TrackKey, TrackPeer[]>();
     for (const peer of this.#state.peers.values()) {
       if (peer.health.banned) continue;
-      for (const key of peer.tracks.keys()) {
+      for (const [key, holdings] of peer.tracks) {
         const peers = peersOf.get(key);
-        if (peers === undefined) peersOf.set(key, [peer]);
-        else peers.push(peer);
+        if (peers === undefined) peersOf.set(key, [{ peer, holdings }]);
+        else peers.push({ peer, holdings });
       }
     }
     return {
@@ -122,7 +129,7 @@ export class OriginPlan {
     if (chunk.isShareDrawn || this.#state.hasPeers(track.key)) return;
     const share = shareOf(track, chunk, this.#state.origin.pace, nowMs);
     if (share === undefined || this.#state.origin.urgentBytes(nowMs) > 0) return;
-    if (!this.#state.isScarce(track.key, chunk.chunk)) return;
+    if (!this.#state.isScarce(track, chunk)) return;
     chunk.isShareDrawn = true;
     if (share !== 'none') this.#askOrigin(track, chunk, share, false, nowMs);
   }

@@ -27,7 +27,7 @@ export interface PeerView {
   /** Whether nothing else is wanted, so that tracks may be prefetched. */
   readonly mayPrefetch: boolean;
   /** Whether somebody listens to a chunk soon and few hold it. */
-  isScarce(key: TrackKey, chunk: number): boolean;
+  isScarce(track: TrackDemand, chunk: WantedChunk): boolean;
   /** Blocks of a scarce chunk that may be asked of a peer now. */
   scarceRoom(track: TrackDemand, chunk: WantedChunk, peer: SourceState): number;
 }
@@ -79,9 +79,12 @@ function runFor(
   chunk: WantedChunk,
   nowMs: number,
 ): BlockSpan | undefined {
-  const scarce = isScarce(track.key, chunk.chunk);
-  const isSlow = origin.pace.isCongested(track.consumptionBytesPerMs);
-  const hurries = scarce && !isSlow && chunk.deadlineMs - nowMs < CROWD_HURRY_MS;
+  const scarce = isScarce(track, chunk);
+  // Where the origin is slow all is late, and asking twice would only fill the lines.
+  const hurries =
+    scarce &&
+    chunk.deadlineMs - nowMs < CROWD_HURRY_MS &&
+    !origin.pace.isCongested(track.consumptionBytesPerMs);
   if (!chunk.hasIdle && !hurries) return undefined;
   const part = peer.holds(track.key, chunk.chunk) ? undefined : peer.partOf(track.key, chunk.chunk);
   const query: IdleQuery = { among: part };

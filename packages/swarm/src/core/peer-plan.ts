@@ -70,7 +70,7 @@ export class PeerPlan {
       }
       peer.outstandingBytes += bytes;
       peer.window.requested(peer.outstandingBytes, nowMs);
-      if (spread || this.#state.isScarce(track.key, chunk.chunk)) return true;
+      if (spread || this.#state.isScarce(track, chunk)) return true;
     }
     return false;
   }
@@ -96,7 +96,7 @@ export class PeerPlan {
       peers: this.#state.peers,
       origin: this.#state.origin,
       mayPrefetch: this.#state.mayPrefetch,
-      isScarce: (key, chunk) => this.#state.isScarce(key, chunk),
+      isScarce: (track, chunk) => this.#state.isScarce(track, chunk),
       scarceRoom: (track, chunk, peer) => this.#state.scarceRoom(track, chunk, peer),
     };
   }

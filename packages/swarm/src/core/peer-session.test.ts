@@ -614,6 +614,8 @@ describe('rubbish', () => {
         for (const asked of session.incoming) bytes += asked.bytes;
         expect(bytes, `seed ${seed}`).toBeLessThanOrEqual(LIMITS.maxOutstandingBytes);
         expect(session.incoming.size, `seed ${seed}`).toBeLessThanOrEqual(256);
+        const [dueFirst] = [...session.incoming].sort((x, y) => x.deadlineMs - y.deadlineMs);
+        expect(session.nextRequest, `seed ${seed}`).toBe(dueFirst);
         expect(session.sharedTracks.length, `seed ${seed}`).toBeLessThanOrEqual(LIMITS.maxOpenTracks);
         if (effects.some((effect) => effect.type === 'close')) break;
       }

@@ -95,8 +95,7 @@ interface OwnTrack {
 }
 
 interface TheirTrack {
-  readonly trackId: TrackId;
-  readonly root: RootHash;
+  readonly key: TrackKey;
   readonly held: ChunkSet;
 }
 
@@ -122,6 +121,8 @@ export class PeerSession {
   #blockMemory: Uint8Array | undefined;
   readonly #incoming = new Set<IncomingRequest>();
   #incomingBytes = 0;
+  /** The one of {@link #incoming} that is due first, as far as it was looked for since. */
+  #next: IncomingRequest | undefined;
   // Liveness
   #heardMs: number;
   #ping: { readonly token: number; readonly sentMs: number } | undefined;
@@ -158,6 +159,15 @@ export class PeerSession {
   /** Requests waiting to be served. */
   get incoming(): ReadonlySet<IncomingRequest> {
     return this.#incoming;
+  }
+
+  /** Of the requests waiting to be served the one that is due first, of equals the one that came first. */
+  get nextRequest(): IncomingRequest | undefined {
+    if (this.#next !== undefined) return this.#next;
+    for (const request of this.#incoming) {
+      if (this.#next === undefined || request.deadlineMs < this.#next.deadlineMs) this.#next = request;
+    }
+    return this.#next;
   }
 
   start(): SessionEffect[] {
@@ -217,7 +227,9 @@ export class PeerSession {
     const deadlineMs = Number.isFinite(dueInMs)
       ? Math.max(0, Math.min(NO_DEADLINE_MS - 1, Math.round(dueInMs)))
       : NO_DEADLINE_MS;
-    this.#send({ type: 'request', handle: track.handle, ...plainRun(run), deadlineMs, needsProof });
+    const { handle } = track;
+    const { chunk, first, count } = run;
+    this.#send({ type: 'request', handle, chunk, first, count, deadlineMs, needsProof });
     return this.#flush();
   }
 
@@ -417,12 +429,12 @@ export class PeerSession {
       this.#send({ type: 'refuse', handle: frame.handle, chunk: 0, first: 0, count: 0, reason });
     if (this.#theirs.size >= LIMITS.maxOpenTracks) return refuse('too-many-tracks');
     const { trackId, root, held } = frame;
-    const theirs = { trackId, root, held };
+    const theirs = { key: trackKey(trackId, root), held };
     this.#theirs.set(frame.handle, theirs);
     const shared = this.#ownOf(theirs);
     if (shared !== undefined) return this.#meet(shared, theirs);
     for (const own of this.#own.values()) if (own.trackId === trackId) return refuse('other-version');
-    this.#effects.push({ type: 'proposed', track: trackKey(trackId, root) });
+    this.#effects.push({ type: 'proposed', track: theirs.key });
   }
 
   /** Tells the shell of a track that both have open. */
@@ -433,12 +445,13 @@ export class PeerSession {
   #acceptHave(handle: TrackHandle, chunks: readonly number[], lost: readonly number[]): void {
     const theirs = this.#theirs.get(handle);
     if (theirs === undefined) return;
-    for (const chunk of [...chunks, ...lost]) {
-      if (chunk >= theirs.held.capacity) return this.#blame('a chunk beyond the track');
-    }
-    for (const chunk of chunks) theirs.held.add(chunk);
-    for (const chunk of lost) theirs.held.delete(chunk);
-    const own = this.#sharedBy(handle);
+    const { held } = theirs;
+    const isBeyondTrack = (chunk: number) => chunk >= held.capacity;
+    if (chunks.some(isBeyondTrack) || lost.some(isBeyondTrack))
+      return this.#blame('a chunk beyond the track');
+    for (const chunk of chunks) held.add(chunk);
+    for (const chunk of lost) held.delete(chunk);
+    const own = this.#ownOf(theirs);
     if (own !== undefined) this.#effects.push({ type: 'have', track: own.key, chunks, lost });
   }
 
@@ -457,18 +470,21 @@ export class PeerSession {
     ) {
       return refuse('busy');
     }
+    // Spreading the frame would take longer than all the rest.
+    const { handle, chunk, first, count, needsProof } = frame;
     const request: IncomingRequest = {
-      ...plainRun(frame),
+      chunk,
+      first,
+      count,
       track: own.key,
-      handle: frame.handle,
-      needsProof: frame.needsProof,
-      nextBlock: frame.first,
+      handle,
+      needsProof,
+      nextBlock: first,
       deadlineMs: frame.deadlineMs === NO_DEADLINE_MS ? Number.POSITIVE_INFINITY : nowMs + frame.deadlineMs,
       bytes,
       cancelled: false,
     };
-    this.#incoming.add(request);
-    this.#incomingBytes += bytes;
+    this.#addIncoming(request);
     this.#effects.push({ type: 'asked', request });
   }
 
@@ -508,8 +524,8 @@ export class PeerSession {
   }
 
   /** The track of ours that is the same version as one of theirs: same id, root and chunk count. */
-  #ownOf({ trackId, root, held }: TheirTrack): OwnTrack | undefined {
-    const own = this.#ownByKey.get(trackKey(trackId, root));
+  #ownOf({ key, held }: TheirTrack): OwnTrack | undefined {
+    const own = this.#ownByKey.get(key);
     return own !== undefined && chunkCount(own.geometry) === held.capacity ? own : undefined;
   }
 
@@ -569,8 +585,7 @@ export class PeerSession {
         bytes,
         cancelled: false,
       };
-      this.#incoming.add(left);
-      this.#incomingBytes += bytes;
+      this.#addIncoming(left);
       this.#effects.push({ type: 'asked', request: left });
     }
     this.#passProofOn(request);
@@ -586,8 +601,16 @@ export class PeerSession {
     }
   }
 
+  #addIncoming(request: IncomingRequest): void {
+    this.#incoming.add(request);
+    this.#incomingBytes += request.bytes;
+    if (this.#next !== undefined && request.deadlineMs < this.#next.deadlineMs) this.#next = request;
+  }
+
   #dropIncoming(request: IncomingRequest): void {
-    if (this.#incoming.delete(request)) this.#incomingBytes -= request.bytes;
+    if (!this.#incoming.delete(request)) return;
+    this.#incomingBytes -= request.bytes;
+    if (this.#next === request) this.#next = undefined;
   }
 
   #blame(reason: string): void {

@@ -46,16 +46,16 @@ export class SwarmState {
   }
 
   /** Whether somebody listens to a chunk soon and few of the peers that take part in its track hold it. */
-  isScarce(key: TrackKey, chunk: number): boolean {
-    const wanted = this.tracks.get(key)?.chunk(chunk);
-    if (wanted === undefined || wanted.deadlineMs === Number.POSITIVE_INFINITY) return false;
+  isScarce(track: TrackDemand, wanted: WantedChunk): boolean {
+    if (wanted.deadlineMs === Number.POSITIVE_INFINITY) return false;
     if (wanted.scarcity?.asOf === this.holdingsChanges) return wanted.scarcity.isScarce;
+    const { chunk } = wanted;
     const linked: boolean[] = [];
     for (const peer of this.peers.values()) {
-      const held = peer.tracks.get(key)?.held;
+      const held = peer.tracks.get(track.key)?.held;
       if (held !== undefined) linked.push(held.has(chunk));
     }
-    const isScarce = isScarceAmong(linked, this.tracks.get(key)?.offered ?? [], chunk);
+    const isScarce = isScarceAmong(linked, track.offered, chunk);
     wanted.scarcity = { asOf: this.holdingsChanges, isScarce };
     return isScarce;
   }

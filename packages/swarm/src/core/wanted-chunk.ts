@@ -26,6 +26,8 @@ export interface BlockSpan {
   readonly end: number;
 }
 
+const NONE: readonly Flight[] = [];
+
 /** Which idle blocks are looked for. */
 export interface IdleQuery {
   readonly fromMs?: number;
@@ -50,8 +52,12 @@ export class WantedChunk {
   readonly #proven: Uint8Array;
   /** By when each block is wanted; infinite where nobody waits. */
   readonly #dueMs: Float64Array;
-  readonly #flights = new Map<number, Flight[]>();
-  readonly #firstAskedMs = new Map<number, number>();
+  /** What is under way of each block; nothing of any before the first is asked for. */
+  #flights: Flight[][] = [];
+  /** When each block was first asked of anybody; not a number where it was not. */
+  #firstAskedMs: Float64Array | undefined;
+  /** Blocks that are under way. */
+  #flyingCount = 0;
   #provenCount = 0;
   /** Blocks neither proven nor under way. */
   #idleCount: number;
@@ -138,7 +144,7 @@ export class WantedChunk {
   }
 
   get hasFlights(): boolean {
-    return this.#flights.size > 0;
+    return this.#flyingCount > 0;
   }
 
   isProven(block: number): boolean {
@@ -151,7 +157,7 @@ export class WantedChunk {
 
   /** Whether a block is neither proven nor under way. */
   isIdle(block: number): boolean {
-    return !this.isProven(block) && !this.#flights.has(block);
+    return !this.isProven(block) && !this.#isFlying(block);
   }
 
   /** Bytes of a run of blocks. */
@@ -163,7 +169,7 @@ export class WantedChunk {
 
   prove(block: number): void {
     if (this.#proven[block] === 1) return;
-    if (!this.#flights.has(block)) this.#idleCount--;
+    if (!this.#isFlying(block)) this.#idleCount--;
     this.#proven[block] = 1;
     this.#provenCount++;
     if (this.dueMs(block) > this.#deadlineMs) return;
@@ -176,62 +182,77 @@ export class WantedChunk {
   /** Blocks under way from a source. */
   askedOf(source: SourceId): number {
     let count = 0;
-    for (const flights of this.#flights.values())
-      if (flights.some((flight) => flight.source === source)) count++;
+    for (let block = 0; block < this.#flights.length; block++) if (this.#fliesFrom(source, block)) count++;
     return count;
   }
 
   /** Nobody waits for what was asked for; whoever does later begins to wait then. */
   waitAnew(): void {
-    this.#firstAskedMs.clear();
+    this.#firstAskedMs?.fill(Number.NaN);
   }
 
   /** When the next of the blocks under way will have been waited for so long, after `nowMs`; infinite when none. */
   nextWaitedMs(waitMs: number, nowMs: number): number {
     let next = Number.POSITIVE_INFINITY;
-    for (const block of this.#flights.keys()) {
-      const atMs = (this.#firstAskedMs.get(block) ?? nowMs) + waitMs;
+    for (let block = 0; block < this.#flights.length; block++) {
+      if (!this.#isFlying(block)) continue;
+      const atMs = (this.#askedMs(block) ?? nowMs) + waitMs;
       if (atMs > nowMs && atMs < next) next = atMs;
     }
     return next;
   }
 
   flightsOf(block: number): readonly Flight[] {
-    return this.#flights.get(block) ?? [];
+    return this.#flights[block] ?? NONE;
   }
 
   /** Whether a source was asked for any of it, or for one block. */
   isAskedOf(source: SourceId, block?: number): boolean {
-    if (block !== undefined) return this.flightsOf(block).some((flight) => flight.source === source);
-    for (const flights of this.#flights.values()) {
-      if (flights.some((flight) => flight.source === source)) return true;
-    }
+    if (block !== undefined) return this.#fliesFrom(source, block);
+    if (this.#flyingCount === 0) return false;
+    for (let each = 0; each < this.blocks; each++) if (this.#fliesFrom(source, each)) return true;
     return false;
   }
 
   takeOff(block: number, source: SourceId, sinceMs: number): void {
-    const firstMs = this.#firstAskedMs.get(block) ?? sinceMs;
-    this.#firstAskedMs.set(block, firstMs);
-    const flight = { source, sinceMs, firstMs };
-    const flights = this.#flights.get(block);
-    if (flights !== undefined) {
-      flights.push(flight);
-      return;
-    }
-    this.#flights.set(block, [flight]);
+    if (this.#flights.length === 0) this.#flights = Array.from({ length: this.blocks }, () => []);
+    this.#firstAskedMs ??= new Float64Array(this.blocks).fill(Number.NaN);
+    const firstMs = this.#askedMs(block) ?? sinceMs;
+    this.#firstAskedMs[block] = firstMs;
+    this.#flights[block]?.push({ source, sinceMs, firstMs });
+    if (this.#flights[block]?.length !== 1) return;
+    this.#flyingCount++;
     if (!this.isProven(block)) this.#idleCount--;
   }
 
   /** Ends a flight; answers whether there was one. */
   land(block: number, source: SourceId): boolean {
-    const flights = this.#flights.get(block);
+    const flights = this.#flights[block];
     const at = flights?.findIndex((flight) => flight.source === source) ?? -1;
     if (flights === undefined || at < 0) return false;
-    flights.splice(at, 1);
-    if (flights.length > 0) return true;
-    this.#flights.delete(block);
+    if (flights.length > 1) {
+      flights.splice(at, 1);
+      return true;
+    }
+    flights.pop();
+    this.#flyingCount--;
     if (!this.isProven(block)) this.#idleCount++;
     return true;
+  }
+
+  #isFlying(block: number): boolean {
+    return (this.#flights[block]?.length ?? 0) > 0;
+  }
+
+  #fliesFrom(source: SourceId, block: number): boolean {
+    const flights = this.#flights[block] ?? NONE;
+    for (let at = 0; at < flights.length; at++) if (flights[at]?.source === source) return true;
+    return false;
+  }
+
+  #askedMs(block: number): number | undefined {
+    const askedMs = this.#firstAskedMs?.[block];
+    return askedMs === undefined || Number.isNaN(askedMs) ? undefined : askedMs;
   }
 
   /**
@@ -244,10 +265,8 @@ export class WantedChunk {
     | undefined {
     if (this.#idleCount === 0 && doubted === undefined) return undefined;
     let first: number | undefined;
-    const isIdle = (block: number) => {
-      const flights = this.#flights.get(block);
-      return flights === undefined || (doubted !== undefined && flights.every(doubted));
-    };
+    const isIdle = (block: number) =>
+      !this.#isFlying(block) || (doubted !== undefined && this.flightsOf(block).every(doubted));
     const isMeant = (block: number) =>
       this.#proven[block] === 0 &&
       (among === undefined || among[block] === 1) &&
@@ -286,7 +305,7 @@ export class WantedChunk {
       (block) =>
         !this.isProven(block) &&
         (among === undefined || among[block] === 1) &&
-        !this.flightsOf(block).some((flight) => flight.source === source),
+        !this.#fliesFrom(source, block),
     );
   }
 

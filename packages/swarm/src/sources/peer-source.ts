@@ -106,11 +106,7 @@ export class PeerSource implements Source {
 
   /** The peer's request that is due first, or `undefined`. */
   get nextRequest(): IncomingRequest | undefined {
-    let next: IncomingRequest | undefined;
-    for (const request of this.#session.incoming) {
-      if (next === undefined || request.deadlineMs < next.deadlineMs) next = request;
-    }
-    return next;
+    return this.#session.nextRequest;
   }
 
   /** Whether blocks may be sent now. */

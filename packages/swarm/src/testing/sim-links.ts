@@ -4,7 +4,7 @@ import { SwarmError } from '../errors.ts';
 import type { LinkConnector } from '../links/link-connector.ts';
 import type { Lane, PeerLink, PeerLinkHandler } from '../links/peer-link.ts';
 import type { RtcConnectorOptions } from '../links/rtc-connector.ts';
-import type { SimFlow, SimNetwork, SimNode } from './sim-network.ts';
+import type { Packet, SimFlow, SimNetwork, SimNode } from './sim-network.ts';
 import { isWrong, makeWrong } from './sim-proof.ts';
 
 /** Bytes waiting at which a link says that it is full: the same as over WebRTC. */
@@ -291,23 +291,23 @@ export class SimLink implements PeerLink {
       network.sendUrgent(this.#from, this.#to, frame.length, () => this.#other?.receive(frame));
       return;
     }
-    // The bytes of a right block are zeros everywhere: only its header travels, and what makes it wrong.
-    const { length } = frame;
-    const header = frame.slice(0, BLOCK_HEADER_BYTES);
-    const wrong = giving === 'wrong-bytes' || isWrong(frame.subarray(BLOCK_HEADER_BYTES));
-    const blockBytes = length - BLOCK_HEADER_BYTES;
-    this.#flow.send({
-      bytes: length,
-      sent: () => {
-        meter.blockSent(this.#from, this.#to, blockBytes);
-        meter.control(this.#from, this.#to, BLOCK_HEADER_BYTES);
-        this.#drainIfRoom();
-      },
-      arrived: () => {
-        meter.blockArrived(this.#from, this.#to, blockBytes);
-        this.#other?.receive(wrong ? wrongBlock(header, length) : rightBlock(header, length));
-      },
-    });
+    const wrong =
+      giving === 'wrong-bytes' || isWrong(frame.subarray(BLOCK_HEADER_BYTES, BLOCK_HEADER_BYTES + 1));
+    this.#flow.send(new BlockPacket(this, frame, wrong));
+  }
+
+  /** A block left this end. */
+  blockLeft(blockBytes: number): void {
+    const { meter } = this.#links;
+    meter.blockSent(this.#from, this.#to, blockBytes);
+    meter.control(this.#from, this.#to, BLOCK_HEADER_BYTES);
+    this.#drainIfRoom();
+  }
+
+  /** A block is at the other end. */
+  blockArrived(frame: Uint8Array): void {
+    this.#links.meter.blockArrived(this.#from, this.#to, frame.length - BLOCK_HEADER_BYTES);
+    this.#other?.receive(frame);
   }
 
   receive(frame: Uint8Array): void {
@@ -351,13 +351,37 @@ export class SimLink implements PeerLink {
   }
 }
 
+/** A block on its way. The bytes of a right one are zeros everywhere: only its header travels, and what makes it wrong. */
+class BlockPacket implements Packet {
+  readonly bytes: number;
+  readonly #link: SimLink;
+  readonly #header: Uint8Array;
+  readonly #wrong: boolean;
+
+  constructor(link: SimLink, frame: Uint8Array, wrong: boolean) {
+    this.bytes = frame.length;
+    this.#link = link;
+    this.#header = frame.slice(0, BLOCK_HEADER_BYTES);
+    this.#wrong = wrong;
+  }
+
+  sent(): void {
+    this.#link.blockLeft(this.bytes - BLOCK_HEADER_BYTES);
+  }
+
+  arrived(): void {
+    const frame = this.#wrong ? wrongBlock : rightBlock;
+    this.#link.blockArrived(frame(this.#header, this.bytes));
+  }
+}
+
 /** Right blocks are read at once and copied nowhere: one buffer serves all. */
 const scratch = new Uint8Array(BLOCK_HEADER_BYTES + LIMITS.blockBytes);
 
 function rightBlock(header: Uint8Array, length: number): Uint8Array {
   // The header is parsed before `receive` returns; views of the rest are zeros for ever.
-  scratch.set(header);
-  return scratch.subarray(0, length);
+  for (let at = 0; at < BLOCK_HEADER_BYTES; at++) scratch[at] = header[at] ?? 0;
+  return length === scratch.length ? scratch : scratch.subarray(0, length);
 }
 
 function wrongBlock(header: Uint8Array, length: number): Uint8Array {

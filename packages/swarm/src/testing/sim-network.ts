@@ -4,12 +4,19 @@ import type { VirtualClock } from './virtual-clock.ts';
 const LEAST_IN_NETWORK_BYTES = 131_072;
 
 /** What travels at once: at most one block and its header. */
-interface Packet {
+export interface Packet {
   readonly bytes: number;
   /** Called when the last byte left the sender's line. */
-  readonly sent?: (() => void) | undefined;
+  sent?(): void;
   /** Called when the last byte left the receiver's line. */
-  readonly arrived: () => void;
+  arrived(): void;
+}
+
+/** What a line passes. */
+interface Passing {
+  readonly bytes: number;
+  /** Called when the last byte left the line. */
+  passed(): void;
 }
 
 /** One end of the network: a listener, the origin or the tracker. Rates in bytes a millisecond; may be infinite. */
@@ -96,7 +103,7 @@ class Fifo<T> {
 /** What a line serves in turn: one packet of each at a time. */
 interface Queue {
   /** The next packet that may go now. */
-  next(): Packet | undefined;
+  next(): Passing | undefined;
 }
 
 /**
@@ -106,10 +113,10 @@ interface Queue {
 class Line {
   readonly #clock: VirtualClock;
   readonly #bytesPerMs: number;
-  readonly #urgent = new Fifo<Packet>();
+  readonly #urgent = new Fifo<Passing>();
   readonly #turns = new Fifo<Queue>();
   readonly #waiting = new Set<Queue>();
-  #busy = false;
+  #passing: Passing | undefined;
 
   constructor(clock: VirtualClock, bytesPerMs: number) {
     this.#clock = clock;
@@ -120,7 +127,7 @@ class Line {
     return this.#bytesPerMs;
   }
 
-  pass(packet: Packet): void {
+  pass(packet: Passing): void {
     this.#urgent.push(packet);
     this.#go();
   }
@@ -134,18 +141,19 @@ class Line {
   }
 
   #go(): void {
-    if (this.#busy) return;
-    const packet = this.#urgent.shift() ?? this.#nextInTurn();
-    if (packet === undefined) return;
-    this.#busy = true;
-    this.#clock.schedule(packet.bytes / this.#bytesPerMs, () => {
-      this.#busy = false;
-      packet.arrived();
-      this.#go();
-    });
+    if (this.#passing !== undefined) return;
+    this.#passing = this.#urgent.shift() ?? this.#nextInTurn();
+    if (this.#passing !== undefined) this.#clock.post(this.#passing.bytes / this.#bytesPerMs, this.#passed);
   }
 
-  #nextInTurn(): Packet | undefined {
+  readonly #passed = () => {
+    const packet = this.#passing;
+    this.#passing = undefined;
+    packet?.passed();
+    this.#go();
+  };
+
+  #nextInTurn(): Passing | undefined {
     for (;;) {
       const queue = this.#turns.shift();
       if (queue === undefined) return undefined;
@@ -204,40 +212,106 @@ export class SimFlow implements Queue {
     this.#queuedBytes = 0;
   }
 
-  next(): Packet | undefined {
+  next(): Passing | undefined {
     const packet = this.#queue.peek();
     if (packet === undefined || this.#inNetworkBytes + packet.bytes > this.#windowBytes) return undefined;
     this.#queue.shift();
     this.#inNetworkBytes += packet.bytes;
-    return {
-      bytes: packet.bytes,
-      arrived: () => {
-        this.#network.isQuiet = true;
-        this.#queuedBytes = Math.max(0, this.#queuedBytes - packet.bytes);
-        packet.sent?.();
-        this.#network.clock.schedule(this.#delayMs + (this.#isOrdered ? 0 : this.#network.jitterMs()), () => {
-          this.#network.isQuiet = true;
-          this.#arriving.push(packet);
-          this.#to.down.serve(this.#tail);
-        });
-      },
-    };
+    return new Leaving(this, packet);
+  }
+
+  /** The last byte of a packet left the sender. */
+  left(packet: Packet): void {
+    const network = this.#network;
+    network.isQuiet = true;
+    this.#queuedBytes = Math.max(0, this.#queuedBytes - packet.bytes);
+    packet.sent?.();
+    network.clock.post(this.#delayMs + (this.#isOrdered ? 0 : network.jitterMs()), () => {
+      network.isQuiet = true;
+      this.#arriving.push(packet);
+      this.#to.down.serve(this.#tail);
+    });
+  }
+
+  /** The last byte of a packet is there. */
+  arrived(packet: Packet): void {
+    this.#inNetworkBytes -= packet.bytes;
+    if (this.#queue.length > 0) this.#from.up.serve(this);
+    if (this.#network.reaches(this.#from, this.#to)) packet.arrived();
   }
 
   readonly #tail: Queue = {
     next: () => {
       const packet = this.#arriving.shift();
-      if (packet === undefined) return undefined;
-      return {
-        bytes: packet.bytes,
-        arrived: () => {
-          this.#inNetworkBytes -= packet.bytes;
-          if (this.#queue.length > 0) this.#from.up.serve(this);
-          if (this.#network.reaches(this.#from, this.#to)) packet.arrived();
-        },
-      };
+      return packet && new Arriving(this, packet);
     },
   };
+}
+
+/** A packet of a flow on the sender's line. */
+class Leaving implements Passing {
+  readonly bytes: number;
+  readonly #flow: SimFlow;
+  readonly #packet: Packet;
+
+  constructor(flow: SimFlow, packet: Packet) {
+    this.bytes = packet.bytes;
+    this.#flow = flow;
+    this.#packet = packet;
+  }
+
+  passed(): void {
+    this.#flow.left(this.#packet);
+  }
+}
+
+/** A packet of a flow on the receiver's line. */
+class Arriving implements Passing {
+  readonly bytes: number;
+  readonly #flow: SimFlow;
+  readonly #packet: Packet;
+
+  constructor(flow: SimFlow, packet: Packet) {
+    this.bytes = packet.bytes;
+    this.#flow = flow;
+    this.#packet = packet;
+  }
+
+  passed(): void {
+    this.#flow.arrived(this.#packet);
+  }
+}
+
+/** Something small on its way: on the sender's line first, then on the receiver's. */
+class Urgent implements Passing {
+  readonly bytes: number;
+  readonly #network: SimNetwork;
+  readonly #from: SimNode;
+  readonly #to: SimNode;
+  readonly #arrived: () => void;
+  #hasLeft = false;
+
+  constructor(network: SimNetwork, from: SimNode, to: SimNode, bytes: number, arrived: () => void) {
+    this.#network = network;
+    this.#from = from;
+    this.#to = to;
+    this.bytes = bytes;
+    this.#arrived = arrived;
+  }
+
+  passed(): void {
+    const network = this.#network;
+    if (this.#hasLeft) {
+      if (network.reaches(this.#from, this.#to)) this.#arrived();
+      return;
+    }
+    this.#hasLeft = true;
+    network.isQuiet = true;
+    network.clock.post(network.rttMs(this.#from, this.#to) / 2, () => {
+      network.isQuiet = true;
+      this.#to.down.pass(this);
+    });
+  }
 }
 
 /** Lines and distances between nodes, in virtual time. */
@@ -274,21 +348,6 @@ export class SimNetwork {
   /** Sends something small ahead of all flows. Nothing is told of what does not arrive. */
   sendUrgent(from: SimNode, to: SimNode, bytes: number, arrived: () => void): void {
     if (from.isDown) return;
-    const delayMs = this.rttMs(from, to) / 2;
-    from.up.pass({
-      bytes,
-      arrived: () => {
-        this.isQuiet = true;
-        this.clock.schedule(delayMs, () => {
-          this.isQuiet = true;
-          to.down.pass({
-            bytes,
-            arrived: () => {
-              if (this.reaches(from, to)) arrived();
-            },
-          });
-        });
-      },
-    });
+    from.up.pass(new Urgent(this, from, to, bytes, arrived));
   }
 }

@@ -28,6 +28,16 @@ describe('what was scheduled', () => {
     expect(log).toEqual(['a@10', 'b@10', 'c@20', 'd@20']);
   });
 
+  it('runs in the same order where it cannot be cancelled', () => {
+    const { clock, log, note } = recording();
+    clock.post(20, note('b'));
+    clock.schedule(20, note('c'));
+    clock.post(-1, note('a'));
+    clock.post(20, note('d'));
+    clock.advance(20);
+    expect(log).toEqual(['a@0', 'b@20', 'c@20', 'd@20']);
+  });
+
   it('runs when its time is reached and not before', () => {
     const { clock, log, note } = recording();
     clock.schedule(10, note('a'));

@@ -3,10 +3,8 @@ import type { Clock } from '../core/env.ts';
 /** Takes back something that was scheduled. Harmless once it ran. */
 export type Cancel = () => void;
 
+/** What is to run; nothing when it was taken back. */
 interface Entry {
-  readonly atMs: number;
-  /** Breaks ties: what was scheduled first runs first. */
-  readonly order: number;
   run: (() => void) | undefined;
 }
 
@@ -15,6 +13,9 @@ const DEFAULT_WALL_MS = Date.UTC(2026, 0, 1);
 
 /** Cancelled entries are swept out of the heap once there are this many and they are the majority. */
 const SWEEP_FROM = 1024;
+/** Children of a place in the heap: four lie side by side, and the heap is half as deep as with two. */
+const CHILDREN = 4;
+const FIRST_ROOM = 1024;
 
 /**
  * Time that moves only when a test or a simulator moves it. What was scheduled runs in order of its time,
@@ -26,7 +27,10 @@ export class VirtualClock implements Clock {
   #wallOffsetMs: number;
   #order = 0;
   #cancelled = 0;
-  #heap: Entry[] = [];
+  /** A heap in three arrays: when each entry runs, what breaks ties (what was scheduled first runs first), and the entry. */
+  #times = new Float64Array(FIRST_ROOM);
+  #orders = new Float64Array(FIRST_ROOM);
+  #entries: Entry[] = [];
 
   constructor(wallMs: number = DEFAULT_WALL_MS) {
     this.#wallOffsetMs = wallMs;
@@ -47,13 +51,13 @@ export class VirtualClock implements Clock {
 
   /** Number of things waiting to run. */
   get pending(): number {
-    return this.#heap.length - this.#cancelled;
+    return this.#entries.length - this.#cancelled;
   }
 
   /** When the next thing runs, in the time of {@link nowMs}, or `undefined` when nothing waits. */
   get nextAtMs(): number | undefined {
     this.#dropCancelled();
-    return this.#heap[0]?.atMs;
+    return this.#entries.length === 0 ? undefined : this.#times[0];
   }
 
   /** Runs `run` in `delayMs` from now; negative delays count as 0. */
@@ -63,23 +67,28 @@ export class VirtualClock implements Clock {
 
   /** Runs `run` at a moment of {@link nowMs}; one that has passed counts as now. Never runs at once. */
   scheduleAt(atMs: number, run: () => void): Cancel {
-    if (Number.isNaN(atMs)) throw new RangeError('a time is a number');
-    const entry: Entry = { atMs: Math.max(atMs, this.#nowMs), order: this.#order++, run };
-    this.#push(entry);
+    const entry: Entry = { run };
+    this.#push(atMs, entry);
     return () => {
       if (entry.run === undefined) return;
       entry.run = undefined;
       this.#cancelled++;
-      if (this.#cancelled >= SWEEP_FROM && this.#cancelled * 2 > this.#heap.length) this.#sweep();
+      if (this.#cancelled >= SWEEP_FROM && this.#cancelled * 2 > this.#entries.length) this.#sweep();
     };
+  }
+
+  /** As {@link schedule}, for what is never taken back. */
+  post(delayMs: number, run: () => void): void {
+    this.#push(this.#nowMs + delayMs, { run });
   }
 
   /** Runs the next thing, moving the time to it. Answers whether there was one. */
   step(): boolean {
     this.#dropCancelled();
+    const atMs = this.#times[0] ?? this.#nowMs;
     const entry = this.#pop();
     if (entry === undefined) return false;
-    this.#nowMs = entry.atMs;
+    this.#nowMs = atMs;
     const { run } = entry;
     entry.run = undefined;
     run?.();
@@ -112,56 +121,91 @@ export class VirtualClock implements Clock {
   }
 
   #dropCancelled(): void {
-    while (this.#heap.length > 0 && this.#heap[0]?.run === undefined) {
+    while (this.#entries.length > 0 && this.#entries[0]?.run === undefined) {
       this.#pop();
       this.#cancelled--;
     }
   }
 
   #sweep(): void {
-    const live = this.#heap.filter((entry) => entry.run !== undefined);
-    live.sort((a, b) => (runsBefore(a, b) ? -1 : 1));
-    this.#heap = live;
+    const [times, orders, entries] = [this.#times.slice(), this.#orders.slice(), this.#entries];
+    const at = (index: number) => times[index] ?? 0;
+    const live = [...entries.keys()].filter((index) => entries[index]?.run !== undefined);
+    live.sort((a, b) => at(a) - at(b) || (orders[a] ?? 0) - (orders[b] ?? 0));
+    // What is sorted is a heap.
+    this.#entries = [];
+    for (const index of live) {
+      const entry = entries[index];
+      if (entry !== undefined) this.#put(this.#entries.length, at(index), orders[index] ?? 0, entry);
+    }
     this.#cancelled = 0;
   }
 
-  #push(entry: Entry): void {
-    const heap = this.#heap;
-    let at = heap.length;
-    heap.push(entry);
-    while (at > 0) {
-      const above = (at - 1) >> 1;
-      const parent = heap[above];
-      if (parent === undefined || runsBefore(parent, entry)) break;
-      heap[at] = parent;
-      at = above;
+  #put(place: number, atMs: number, order: number, entry: Entry): void {
+    this.#times[place] = atMs;
+    this.#orders[place] = order;
+    this.#entries[place] = entry;
+  }
+
+  #push(when: number, entry: Entry): void {
+    if (Number.isNaN(when)) throw new RangeError('a time is a number');
+    const atMs = Math.max(when, this.#nowMs);
+    let place = this.#entries.length;
+    if (place === this.#times.length) {
+      this.#times = twiceAsLong(this.#times);
+      this.#orders = twiceAsLong(this.#orders);
     }
-    heap[at] = entry;
+    const [times, orders, entries] = [this.#times, this.#orders, this.#entries];
+    entries.push(entry);
+    while (place > 0) {
+      const above = (place - 1) >> 2;
+      const aboveMs = times[above] ?? 0;
+      // What was scheduled before comes first where times are equal.
+      if (aboveMs <= atMs) break;
+      times[place] = aboveMs;
+      orders[place] = orders[above] ?? 0;
+      entries[place] = entries[above] ?? entry;
+      place = above;
+    }
+    this.#put(place, atMs, this.#order++, entry);
   }
 
   #pop(): Entry | undefined {
-    const heap = this.#heap;
-    const top = heap[0];
-    const last = heap.pop();
-    if (top === undefined || last === undefined || heap.length === 0) return top;
-    let at = 0;
+    const [times, orders, entries] = [this.#times, this.#orders, this.#entries];
+    const top = entries[0];
+    const last = entries.pop();
+    const length = entries.length;
+    if (top === undefined || last === undefined || length === 0) return top;
+    const lastMs = times[length] ?? 0;
+    const lastOrder = orders[length] ?? 0;
+    let place = 0;
     for (;;) {
-      const left = heap[at * 2 + 1];
-      const right = heap[at * 2 + 2];
-      if (left === undefined) break;
-      const rightFirst = right !== undefined && runsBefore(right, left);
-      const least = rightFirst ? right : left;
-      if (runsBefore(last, least)) break;
-      heap[at] = least;
-      at = at * 2 + (rightFirst ? 2 : 1);
+      const first = place * CHILDREN + 1;
+      if (first >= length) break;
+      let least = first;
+      let leastMs = times[first] ?? 0;
+      for (let child = first + 1; child < Math.min(first + CHILDREN, length); child++) {
+        const childMs = times[child] ?? 0;
+        if (childMs > leastMs || (childMs === leastMs && (orders[child] ?? 0) > (orders[least] ?? 0)))
+          continue;
+        least = child;
+        leastMs = childMs;
+      }
+      if (lastMs < leastMs || (lastMs === leastMs && lastOrder < (orders[least] ?? 0))) break;
+      times[place] = leastMs;
+      orders[place] = orders[least] ?? 0;
+      entries[place] = entries[least] ?? last;
+      place = least;
     }
-    heap[at] = last;
+    this.#put(place, lastMs, lastOrder, last);
     return top;
   }
 }
 
-function runsBefore(a: Entry, b: Entry): boolean {
-  return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
+function twiceAsLong(numbers: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> {
+  const longer = new Float64Array(2 * numbers.length);
+  longer.set(numbers);
+  return longer;
 }
 
 /** A message through a channel arrives after every promise that can settle has settled. */
