@@ -760,6 +760,24 @@ describe('what only somebody holds who gives nothing', () => {
     expect(rig.askedChunks(ORIGIN)).toEqual([3]);
   });
 
+  it('is left to others though it is due, where the origin is slow', () => {
+    const isFetched = (blockMs: number) => {
+      const rig = new Rig({ tracker: 'up' });
+      rig.wantChunk(0, NEVER);
+      rig.claimed([0]);
+      for (let block = 0; block < 8; block++) {
+        rig.pass(blockMs);
+        rig.deliver(ORIGIN, 1);
+      }
+      rig.wantChunk(3, 2_900);
+      rig.wantChunk(4, 3_700);
+      rig.claimed([], [], 30_000, [3]);
+      return rig.askedChunks(ORIGIN).includes(3);
+    };
+    expect(isFetched(10)).toBe(true);
+    expect(isFetched(200)).toBe(false);
+  });
+
   it('is fetched where nobody gives', () => {
     for (const dueInMs of [20_000, NEVER]) expect(heldInVain(dueInMs, 4_000).inFlight(ORIGIN)).toBe(8);
   });

@@ -13,7 +13,7 @@ const FETCHING_SLACK_MS = 1_500;
 /** What a chunk that a peer has just fetched takes to be told of, asked for and passed on, in milliseconds. */
 const PASSED_ON_MS = 300;
 /** How long past its deadline a block is left to a peer that says it is fetching it, while the origin is slow, in milliseconds. */
-const CONGESTED_PATIENCE_MS = 6_000;
+export const CONGESTED_PATIENCE_MS = 6_000;
 /** How long a peer that never gave has to begin, while only the origin would be in time, in milliseconds. */
 export const TRIAL_MS = 160;
 /** The same for one that told of a part of the chunk: it is there, and waits for the rest as we do. In milliseconds. */
@@ -107,6 +107,7 @@ export function urgentChoice(
   // A slow origin gets slower for everybody when all ask it for the same: who was told to wait for another waits.
   const elsewhere = chunk.claim.state === 'elsewhere' && !waitedLong(chunk, nowMs);
   if (congested && !whole && elsewhere && nowMs < dueMs + CONGESTED_PATIENCE_MS) return WAIT;
+  if (congested && !whole && isPassedOn(view, track, chunk, nowMs, run.first)) return WAIT;
   return { type: 'fetch', run, whole };
 }
 
@@ -145,11 +146,25 @@ export function patientChoice(
   return step === 'fetch' ? PATIENT : { type: step };
 }
 
-/** Whether several hold a chunk who give: a crowd passes it on, and a slow origin would only be asked for it again. */
-function isPassedOn({ peersOf }: OriginView, track: TrackDemand, chunk: WantedChunk, nowMs: number): boolean {
+/**
+ * Whether several hold a chunk, or one block of it, who give: a crowd passes it on, and a slow origin would only be asked
+ * for it again.
+ */
+function isPassedOn(
+  { peersOf }: OriginView,
+  track: TrackDemand,
+  { chunk }: WantedChunk,
+  nowMs: number,
+  block?: number,
+): boolean {
   let holders = 0;
   for (const { peer, holdings } of peersOf(track))
-    if (holdings.held.has(chunk.chunk) && peer.outlook(nowMs) === 'gives' && ++holders > 1) return true;
+    if (
+      (holdings.held.has(chunk) || (block !== undefined && holdings.parts.get(chunk)?.[block] === 1)) &&
+      peer.outlook(nowMs) === 'gives' &&
+      ++holders > 1
+    )
+      return true;
   return false;
 }
 
