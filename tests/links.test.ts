@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { CHUNK, VirtualRoom } from './support/virtual-room.ts';
 
+const BLOCK = 16_384;
+
 describe('links', () => {
   it('to members are made when an Aula is joined, before anything is played', async () => {
     const room = await VirtualRoom.open({ tracks: { song: CHUNK } });
@@ -80,6 +82,23 @@ describe('links', () => {
     const said = room.frames.filter(({ from }) => from === 'listener').map(({ message }) => message.type);
     expect(said.indexOf('ping')).toBeGreaterThan(-1);
     expect(said.indexOf('ping')).toBeLessThan(said.indexOf('request'));
+  });
+
+  it('begin with what there is of a chunk that all wait for', async () => {
+    const room = await VirtualRoom.open({ tracks: { song: 8 * CHUNK } });
+    for (let i = 0; i < 6; i++) {
+      const track = room.listener(`listener-${i}`, { aulaId: 'aula' }).swarm.open('song');
+      for (let at = 0; at < CHUNK; at += BLOCK)
+        void track.read({ start: at, end: at + BLOCK }, { deadlineMs: at / 175 });
+    }
+    await room.pass(900);
+    const opened = new Set<string>();
+    let early = 0;
+    for (const { from, to, message } of room.frames) {
+      if (message.type === 'open') opened.add(`${from} to ${to}`);
+      if (message.type === 'part' && !opened.has(`${to} to ${from}`)) early++;
+    }
+    expect(early).toBeGreaterThan(0);
   });
 
   it('without use give way to who holds what is wanted', async () => {

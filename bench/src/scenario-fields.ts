@@ -23,6 +23,7 @@ export const SCENARIO_FIELDS = {
   slow: from(0, 1),
   dead: from(0, 1),
   connectSuccess: from(0, 1),
+  linksPerS: from(0.1, 1e6),
   trackerDiesS: from(0, 1e6),
   originDiesS: from(0, 1e6),
   policy: v.picklist(POLICIES, `Expected one of ${POLICIES.join(', ')}.`),

@@ -36,6 +36,8 @@ export interface Scenario {
   readonly dead: number;
   /** The share of pairs that can connect. */
   readonly connectSuccess: number;
+  /** Links that come up in a second, of all listeners together, as where all run on one machine; `undefined` for any number. */
+  readonly linksPerS: number | undefined;
   readonly trackerDiesS: number | undefined;
   readonly originDiesS: number | undefined;
   readonly policy: Policy;
@@ -69,6 +71,7 @@ export const DEFAULT_SCENARIO: Scenario = {
   slow: 0,
   dead: 0,
   connectSuccess: 1,
+  linksPerS: undefined,
   trackerDiesS: undefined,
   originDiesS: undefined,
   policy: 'swarm',

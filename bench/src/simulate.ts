@@ -132,6 +132,7 @@ class Simulation {
       pairs.set(pair, known);
       return known;
     };
+    this.#links.perSecond = scenario.linksPerS ?? Number.POSITIVE_INFINITY;
     const originNode = network.node({
       name: 'origin',
       upBytesPerMs: bytesPerMs(originUpKbps),

@@ -32,6 +32,11 @@ const FLAGS: readonly (readonly [flag: string, field: ScenarioField, what: strin
   ['--slow <share>', 'slow', 'share of peers that claim everything and send at 10 kbit/s'],
   ['--dead <share>', 'dead', 'share of peers that claim everything and answer no request'],
   ['--connect-success <share>', 'connectSuccess', 'share of pairs that can connect; `sim` alone'],
+  [
+    '--links-per-s <n>',
+    'linksPerS',
+    'links that come up in a second, of all listeners together; `sim` alone',
+  ],
   ['--tracker-dies-s <n>', 'trackerDiesS', 'when the tracker dies'],
   ['--origin-dies-s <n>', 'originDiesS', 'when the origin dies'],
   ['--tracks <n>', 'tracks', 'tracks there are to play'],

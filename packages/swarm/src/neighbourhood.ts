@@ -502,7 +502,11 @@ export class Neighbourhood implements PeerSourceHandler {
       0,
       LIMITS.maxOpenTracks,
     );
-    for (const version of told.reverse()) peer.open(version.manifest, version.held);
+    for (const version of told.reverse()) {
+      peer.open(version.manifest, version.held);
+      // At once, half a round trip sooner than when it says what it has itself.
+      this.#tellParts(peer, version);
+    }
   }
 
   proposed(peer: PeerSource, track: TrackKey): void {
@@ -512,8 +516,15 @@ export class Neighbourhood implements PeerSourceHandler {
 
   opened(peer: PeerSource, track: TrackKey, held: ChunkSet): void {
     this.#parts.delivery.peerOpened(peer, track, held);
-    for (const run of this.#versions.get(track)?.parts() ?? [])
-      if (this.#parts.delivery.isScarce(track, run.chunk) && !held.has(run.chunk)) peer.tellPart(track, run);
+    const version = this.#versions.get(track);
+    if (version !== undefined) this.#tellParts(peer, version, held);
+  }
+
+  /** Tells what there is here of chunks that few have whole. */
+  #tellParts(peer: PeerSource, version: TrackVersion, held?: ChunkSet): void {
+    for (const run of version.parts())
+      if (this.#parts.delivery.isScarce(version.key, run.chunk) && held?.has(run.chunk) !== true)
+        peer.tellPart(version.key, run);
   }
 
   shut(peer: PeerSource, track: TrackKey): void {

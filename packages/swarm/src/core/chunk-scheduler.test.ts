@@ -672,6 +672,19 @@ describe('parts of a chunk', () => {
     expect(rig.fetches('p').at(-1)).toMatchObject({ chunk: 0, first: 6, count: 1 });
   });
 
+  it('alone are asked at the last of who holds them, whatever else is late', () => {
+    const rig = new Rig();
+    rig.peer('a', 'aula', [0]);
+    rig.wantChunk(0, 900);
+    rig.pass(200);
+    rig.peer('p', 'aula', []);
+    rig.run(rig.scheduler.peerHasPart('p', KEY, RUN, rig.now));
+    rig.pass(100);
+    const blocks = rig.fetches('p').flatMap(({ first, count }) => [first, first + count - 1]);
+    expect(blocks.length).toBeGreaterThan(0);
+    for (const block of blocks) expect([2, 3]).toContain(block);
+  });
+
   it('are asked no more of who refuses them, or lost the chunk', () => {
     for (const end of ['refusal', 'loss']) {
       const rig = new Rig();
@@ -758,6 +771,24 @@ describe('what only somebody holds who gives nothing', () => {
     expect(rig.askedChunks(ORIGIN)).toEqual([3]);
   });
 
+  it('is left to others though it is due, where the origin is slow', () => {
+    const isFetched = (blockMs: number) => {
+      const rig = new Rig({ tracker: 'up' });
+      rig.wantChunk(0, NEVER);
+      rig.claimed([0]);
+      for (let block = 0; block < 8; block++) {
+        rig.pass(blockMs);
+        rig.deliver(ORIGIN, 1);
+      }
+      rig.wantChunk(3, 2_900);
+      rig.wantChunk(4, 3_700);
+      rig.claimed([], [], 30_000, [3]);
+      return rig.askedChunks(ORIGIN).includes(3);
+    };
+    expect(isFetched(10)).toBe(true);
+    expect(isFetched(200)).toBe(false);
+  });
+
   it('is fetched where nobody gives', () => {
     for (const dueInMs of [20_000, NEVER]) expect(heldInVain(dueInMs, 4_000).inFlight(ORIGIN)).toBe(8);
   });
@@ -777,12 +808,25 @@ describe('where a crowd waits for what one of them fetches', () => {
   it('each takes one block of its own choice from the origin, once', () => {
     const firsts = new Set<number | undefined>();
     for (let seed = 1; seed <= 12; seed++) {
-      const rig = waiting({ seed });
+      const rig = waiting({ seed, listeners: 20 });
       rig.pass(100);
       expect(rig.fetches(ORIGIN)).toMatchObject([{ chunk: 0, count: 1 }]);
       firsts.add(rig.fetches(ORIGIN)[0]?.first);
     }
     expect(firsts.size).toBeGreaterThan(3);
+  });
+
+  it('what it takes is left until a read that is late has come: the rest is then due later', () => {
+    const rig = waiting({ listeners: 20, dueInMs: 9_000 });
+    const late = rig.want({ start: 0, end: BLOCK }, -1);
+    rig.wantChunk(0, 800);
+    const shares = () => rig.fetches(ORIGIN).filter(({ first }) => first > 0);
+    rig.pass(50);
+    expect(shares()).toEqual([]);
+    rig.deliver(ORIGIN, 1);
+    expect(shares()).toEqual([]);
+    rig.unwant(late);
+    expect(shares()).toMatchObject([{ chunk: 0, count: 1 }]);
   });
 
   it('nobody does who has time, or company that holds it', () => {
@@ -815,9 +859,71 @@ describe('where a crowd waits for what one of them fetches', () => {
     }
   });
 
-  it('the larger the crowd, the earlier: it takes as many more doublings to reach all', () => {
-    expect(waiting({ dueInMs: 1_500 }).fetches(ORIGIN)).toEqual([]);
-    expect(waiting({ dueInMs: 1_500, listeners: 200 }).fetches(ORIGIN)).toHaveLength(1);
+  it('the more time there is to pass it on, the fewer do, and nobody where one is enough', () => {
+    const takers = (dueInMs: number, listeners: number) => {
+      let count = 0;
+      for (let seed = 1; seed <= 60; seed++)
+        count += waiting({ seed, dueInMs, listeners }).fetches(ORIGIN).length;
+      return count;
+    };
+    expect(takers(800, 200)).toBe(60);
+    expect(takers(1_500, 200)).toBeLessThan(30);
+    expect(takers(1_500, 200)).toBeGreaterThan(2);
+    expect(takers(1_500, 20)).toBe(0);
+  });
+
+  it('who told of a part is asked until the origin has to be, and has less time to begin', () => {
+    const fellow = (dueInMs: number, isFellow = true) => {
+      const rig = new Rig({ tracker: 'up' });
+      for (const id of ['b', 'c', 'd', 'e']) rig.peer(id, 'aula', [], WINDOW, 0);
+      rig.peer('a', 'aula', isFellow ? [] : [0], WINDOW, 0);
+      if (isFellow) rig.run(rig.scheduler.peerHasPart('a', KEY, { chunk: 0, first: 0, count: 1 }, rig.now));
+      rig.want({ start: 0, end: BLOCK }, dueInMs);
+      return rig;
+    };
+    const asksFor = (rig: Rig, source: SourceId) => rig.fetches(source).some(({ first }) => first === 0);
+    expect(asksFor(fellow(290), 'a')).toBe(true);
+    expect(asksFor(fellow(290, false), 'a')).toBe(false);
+    const rig = fellow(320);
+    rig.pass(90);
+    expect(asksFor(rig, ORIGIN)).toBe(false);
+    rig.pass(10);
+    expect(asksFor(rig, ORIGIN)).toBe(true);
+  });
+
+  it('what does not come of one is asked of another that has it too, while it is due soon', () => {
+    const late = (dueInMs: number) => {
+      const rig = new Rig({ tracker: 'up' });
+      for (const id of ['b', 'c', 'd', 'e']) rig.peer(id, 'aula', [], WINDOW, 0);
+      for (const id of ['b', 'c'])
+        rig.run(rig.scheduler.peerHasPart(id, KEY, { chunk: 0, first: 3, count: 1 }, rig.now));
+      rig.want({ start: 3 * BLOCK, end: 4 * BLOCK }, dueInMs);
+      return rig;
+    };
+    const rig = late(600);
+    const asked = () => rig.inFlight('b') + rig.inFlight('c');
+    expect(asked()).toBe(1);
+    rig.pass(110);
+    expect(asked()).toBe(1);
+    rig.pass(10);
+    expect(asked()).toBe(2);
+    const patient = late(1_500);
+    patient.pass(300);
+    expect(patient.inFlight('b') + patient.inFlight('c')).toBe(1);
+  });
+
+  it('who has it whole is asked for what the others do not offer', () => {
+    for (let seed = 1; seed <= 12; seed++) {
+      const rig = new Rig({ tracker: 'up', seed });
+      for (const id of ['b', 'c', 'd', 'e']) rig.peer(id, 'aula', []);
+      for (const first of [0, 5])
+        rig.run(
+          rig.scheduler.peerHasPart('b', KEY, { chunk: 0, first, count: first === 0 ? 4 : 3 }, rig.now),
+        );
+      rig.peer('a', 'aula', [0]);
+      rig.wantChunk(0, 9_000);
+      expect(rig.fetches('a')[0]?.first).toBe(4);
+    }
   });
 
   it('who has it whole is asked for one block, and for two once it gave', () => {

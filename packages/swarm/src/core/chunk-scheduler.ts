@@ -3,7 +3,7 @@ import type { ChunkOrder } from './chunk-order.ts';
 import type { Random } from './env.ts';
 import { Flights } from './flights.ts';
 import type { FlowWindowBounds } from './flow-window.ts';
-import { TRIAL_MS, type TrackerState } from './origin-choice.ts';
+import { CONGESTED_PATIENCE_MS, FELLOW_TRIAL_MS, TRIAL_MS, type TrackerState } from './origin-choice.ts';
 import { elsewhere, granted, isLease } from './origin-claims.ts';
 import { GIVE_UP_AFTER_MS } from './origin-line.ts';
 import { OriginPlan } from './origin-plan.ts';
@@ -356,8 +356,11 @@ export class ChunkScheduler {
     track.hasClaimed = true;
     // While others give, it may come from them.
     const othersGive = this.#state.othersGive(nowMs);
+    // Where the origin is slow all are late: each would be granted what one holds who is only busy.
+    const isSlow = this.#state.origin.pace.isCongested(track.consumptionBytesPerMs);
+    const urgentMs = isSlow ? -CONGESTED_PATIENCE_MS : URGENT_MS;
     const inVain = heldInVain.filter(
-      (index) => !othersGive || (track.chunk(index)?.deadlineMs ?? 0) < nowMs + URGENT_MS,
+      (index) => !othersGive || (track.chunk(index)?.deadlineMs ?? 0) < nowMs + urgentMs,
     );
     for (const index of [...grantedChunks, ...inVain]) {
       const chunk = track.chunk(index);
@@ -429,8 +432,10 @@ export class ChunkScheduler {
           const atMs = chunk.nextDueMs(nowMs + beforeMs) - beforeMs;
           if (atMs < (next ?? untilMs)) next = atMs;
         }
-        const triedMs = chunk.nextWaitedMs(TRIAL_MS, nowMs);
-        if (triedMs < (next ?? untilMs)) next = triedMs;
+        for (const trialMs of [FELLOW_TRIAL_MS, TRIAL_MS]) {
+          const triedMs = chunk.nextWaitedMs(trialMs, nowMs);
+          if (triedMs < (next ?? untilMs)) next = triedMs;
+        }
       }
     }
     return next;

@@ -1,7 +1,7 @@
 import { chunkCount, ChunkSet, LIMITS } from '@sonantica/wire';
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../testing/seeded-random.ts';
-import { patientChoice, type OriginView } from './origin-choice.ts';
+import { patientChoice, urgentChoice, type OriginView } from './origin-choice.ts';
 import { OriginPace } from './origin-pace.ts';
 import { SourceState } from './source-state.ts';
 import { TrackDemand } from './track-demand.ts';
@@ -25,8 +25,38 @@ describe('what peers hold who cannot give it by its deadline', () => {
   });
 });
 
+describe('what is late, and what peers have in part', () => {
+  const late = (bytesPerMs: number, holders: number, block = 0) => {
+    const { view, track, chunk } = waiting(bytesPerMs, holders);
+    for (const { holdings } of view.peersOf(track)) {
+      holdings.held.delete(0);
+      holdings.parts.set(
+        0,
+        Uint8Array.from({ length: 16 }, (_, at) => (at === block ? 1 : 0)),
+      );
+    }
+    return urgentChoice(view, track, chunk, DUE_MS + 7_000).type;
+  };
+
+  it('is left to several of them where the origin is slow', () => {
+    expect(late(64, 2)).toBe('wait');
+  });
+
+  it('is asked of the origin where one has it, or nobody has this part, or the origin is fast', () => {
+    expect(late(64, 1)).toBe('fetch');
+    expect(late(64, 2, 3)).toBe('fetch');
+    expect(late(1_000, 2)).toBe('fetch');
+  });
+});
+
 /** What is chosen for a chunk due in four seconds, of an origin with such a rate; its holders give 16 KiB a second each. */
 function choiceAt(bytesPerMs: number, holders: number) {
+  const { view, track, chunk } = waiting(bytesPerMs, holders);
+  return patientChoice(view, track, chunk, 0);
+}
+
+/** A chunk due in four seconds that some hold. */
+function waiting(bytesPerMs: number, holders: number) {
   const track = new TrackDemand(KEY, SONG, ChunkSet.none(chunkCount(SONG)), seededRandom(1));
   // Somebody listens at 131 bytes a millisecond.
   for (const chunk of [0, 1]) {
@@ -48,6 +78,7 @@ function choiceAt(bytesPerMs: number, holders: number) {
     policy: { allowDownloadFromPeers: true, preferServerOverP2P: false },
     tracker: 'up',
     pace: paced(bytesPerMs),
+    trialMs: () => 160,
     ownId: 'me',
     isDoubted: () => false,
     waitMs: () => 160,
@@ -55,7 +86,7 @@ function choiceAt(bytesPerMs: number, holders: number) {
   };
   const [chunk] = track.inOrder();
   if (chunk === undefined) throw new Error('nothing is wanted');
-  return patientChoice(view, track, chunk, 0);
+  return { view, track, chunk };
 }
 
 function paced(bytesPerMs: number): OriginPace {

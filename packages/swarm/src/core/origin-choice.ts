@@ -13,9 +13,11 @@ const FETCHING_SLACK_MS = 1_500;
 /** What a chunk that a peer has just fetched takes to be told of, asked for and passed on, in milliseconds. */
 const PASSED_ON_MS = 300;
 /** How long past its deadline a block is left to a peer that says it is fetching it, while the origin is slow, in milliseconds. */
-const CONGESTED_PATIENCE_MS = 6_000;
+export const CONGESTED_PATIENCE_MS = 6_000;
 /** How long a peer that never gave has to begin, while only the origin would be in time, in milliseconds. */
 export const TRIAL_MS = 160;
+/** The same for one that told of a part of the chunk: it is there, and waits for the rest as we do. In milliseconds. */
+export const FELLOW_TRIAL_MS = 100;
 /** Blocks asked for at the last moment at a time. */
 const LAST_BLOCKS = 2;
 /** Least time between two ranks of substitutes without a tracker. */
@@ -42,6 +44,8 @@ export interface OriginView {
   readonly ownId: string;
   /** Whether what is under way from a peer may not come: nothing ever did, or nothing has for a while. */
   isDoubted(source: SourceId): boolean;
+  /** How long a peer that never gave has to begin with a chunk, while only the origin would be in time, in milliseconds. */
+  trialMs(source: SourceId, track: TrackDemand, chunk: WantedChunk): number;
   /** How long what was asked of a peer is waited for before it should have been here, in milliseconds. */
   waitMs(source: SourceId): number;
   /** Linked peers that take part in the track. */
@@ -77,7 +81,8 @@ export function urgentChoice(
   // A slow origin is not asked for what is on its way, however long it takes.
   const last = congested ? undefined : lastChance(view, chunk, nowMs);
   if (last !== undefined) return { type: 'fetch', run: last, whole };
-  const isInVain = ({ source, firstMs }: Flight) => view.isDoubted(source) && nowMs - firstMs >= TRIAL_MS;
+  const isInVain = ({ source, firstMs }: Flight) =>
+    view.isDoubted(source) && nowMs - firstMs >= view.trialMs(source, track, chunk);
   const doubted = congested ? undefined : { doubted: isInVain };
   const run = whole
     ? chunk.mostPressingIdle(doubted)
@@ -102,6 +107,7 @@ export function urgentChoice(
   // A slow origin gets slower for everybody when all ask it for the same: who was told to wait for another waits.
   const elsewhere = chunk.claim.state === 'elsewhere' && !waitedLong(chunk, nowMs);
   if (congested && !whole && elsewhere && nowMs < dueMs + CONGESTED_PATIENCE_MS) return WAIT;
+  if (congested && !whole && isPassedOn(view, track, chunk, nowMs, run.first)) return WAIT;
   return { type: 'fetch', run, whole };
 }
 
@@ -140,11 +146,25 @@ export function patientChoice(
   return step === 'fetch' ? PATIENT : { type: step };
 }
 
-/** Whether several hold a chunk who give: a crowd passes it on, and a slow origin would only be asked for it again. */
-function isPassedOn({ peersOf }: OriginView, track: TrackDemand, chunk: WantedChunk, nowMs: number): boolean {
+/**
+ * Whether several hold a chunk, or one block of it, who give: a crowd passes it on, and a slow origin would only be asked
+ * for it again.
+ */
+function isPassedOn(
+  { peersOf }: OriginView,
+  track: TrackDemand,
+  { chunk }: WantedChunk,
+  nowMs: number,
+  block?: number,
+): boolean {
   let holders = 0;
   for (const { peer, holdings } of peersOf(track))
-    if (holdings.held.has(chunk.chunk) && peer.outlook(nowMs) === 'gives' && ++holders > 1) return true;
+    if (
+      (holdings.held.has(chunk) || (block !== undefined && holdings.parts.get(chunk)?.[block] === 1)) &&
+      peer.outlook(nowMs) === 'gives' &&
+      ++holders > 1
+    )
+      return true;
   return false;
 }
 

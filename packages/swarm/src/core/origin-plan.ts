@@ -1,7 +1,14 @@
 import { LIMITS } from '@sonantica/wire';
 import { shareOf } from './crowd.ts';
 import type { Flights } from './flights.ts';
-import { TRIAL_MS, patientChoice, urgentChoice, type OriginView, type TrackPeer } from './origin-choice.ts';
+import {
+  FELLOW_TRIAL_MS,
+  TRIAL_MS,
+  patientChoice,
+  urgentChoice,
+  type OriginView,
+  type TrackPeer,
+} from './origin-choice.ts';
 import { claimsLeft, isLease, originStep } from './origin-claims.ts';
 import { ORIGIN } from './source-state.ts';
 import type { SwarmState } from './swarm-state.ts';
@@ -94,6 +101,10 @@ export class OriginPlan {
       pace: this.#state.origin.pace,
       ownId: this.#state.ownId,
       waitMs: (source) => Math.max(TRIAL_MS, 1.5 * (this.#state.peers.get(source)?.window.pingMs ?? 0)),
+      trialMs: (source, track, chunk) =>
+        this.#state.peers.get(source)?.partOf(track.key, chunk.chunk) === undefined
+          ? TRIAL_MS
+          : FELLOW_TRIAL_MS,
       isDoubted: (source) => this.#state.peers.get(source)?.isDoubted(nowMs) ?? false,
       peersOf: (track) => peersOf.get(track.key) ?? [],
     };
@@ -124,11 +135,12 @@ export class OriginPlan {
 
   /** Something to pass on, while nobody is there who could give it. */
   #takeShare(track: TrackDemand, chunk: WantedChunk, nowMs: number): void {
+    if (chunk.isShareDrawn || this.#state.hasPeers(track.key)) return;
     const share = shareOf(track, chunk, this.#state.origin.pace, nowMs);
     if (share === undefined || this.#state.origin.urgentBytes(nowMs) > 0) return;
-    if (this.#state.hasPeers(track.key) || !this.#state.isScarce(track, chunk)) return;
-    chunk.hasShare = true;
-    this.#askOrigin(track, chunk, share, false, nowMs);
+    if (!this.#state.isScarce(track, chunk)) return;
+    chunk.isShareDrawn = true;
+    if (share !== 'none') this.#askOrigin(track, chunk, share, false, nowMs);
   }
 
   /** The rest of a chunk that is this listener's to fetch, while nobody waits for anything of the origin. */

@@ -1,9 +1,10 @@
+import { offersOf } from './crowd.ts';
 import type { OriginLine } from './origin-line.ts';
 import { canDeliverBy, UNTRIED_MS } from './source-ranking.ts';
-import type { SourceId, SourceState } from './source-state.ts';
+import { ORIGIN, type SourceId, type SourceState } from './source-state.ts';
 import type { TrackDemand } from './track-demand.ts';
 import type { TrackKey } from './track-key.ts';
-import type { BlockSpan, IdleQuery, WantedChunk } from './wanted-chunk.ts';
+import type { BlockSpan, Flight, IdleQuery, WantedChunk } from './wanted-chunk.ts';
 
 /** Below this much time to the deadline nobody is waited for, in milliseconds. */
 export const URGENT_MS = 3_000;
@@ -13,6 +14,9 @@ const PROBE_MS = 50;
 const ENDGAME_MS = 1_000;
 /** A source is not late before it had this long, in milliseconds. */
 const LATE_AFTER_MS = 250;
+/** Of a scarce chunk that is due within this time, what did not come for so long is asked of another that has it too, in milliseconds. */
+const CROWD_HURRY_MS = 700;
+const CROWD_LATE_AFTER_MS = 120;
 
 /** What the choice for a peer depends on beside the peer. */
 export interface PeerView {
@@ -69,27 +73,39 @@ export function peerChoice(view: PeerView, peer: SourceState, nowMs: number): Pe
  * origin could step in, is not staked on it.
  */
 function runFor(
-  { origin, isScarce, scarceRoom }: PeerView,
+  { origin, peers, isScarce, scarceRoom }: PeerView,
   peer: SourceState,
   track: TrackDemand,
   chunk: WantedChunk,
   nowMs: number,
 ): BlockSpan | undefined {
-  if (!chunk.hasIdle) return undefined;
-  const query: IdleQuery = peer.holds(track.key, chunk.chunk)
-    ? {}
-    : { among: peer.partOf(track.key, chunk.chunk) };
+  const scarce = isScarce(track, chunk);
+  // Where the origin is slow all is late, and asking twice would only fill the lines.
+  const hurries =
+    scarce &&
+    chunk.deadlineMs - nowMs < CROWD_HURRY_MS &&
+    !origin.pace.isCongested(track.consumptionBytesPerMs);
+  if (!chunk.hasIdle && !hurries) return undefined;
+  const part = peer.holds(track.key, chunk.chunk) ? undefined : peer.partOf(track.key, chunk.chunk);
+  const query: IdleQuery = { among: part };
   const soon = chunk.deadlineMs - nowMs < UNTRIED_MS;
-  const fromMs = nowMs + origin.pace.leadMs + PROBE_MS;
+  // Who told of a part is there, and gets on as we do: it has as long as the origin leaves it.
+  const fromMs = nowMs + origin.pace.leadMs + (part === undefined ? PROBE_MS : 0);
   const isTried = !soon || peer.isTried(nowMs);
-  if (!isScarce(track, chunk)) return chunk.mostPressingIdle(isTried ? query : { ...query, fromMs });
+  if (!scarce) return chunk.mostPressingIdle(isTried ? query : { ...query, fromMs });
   const room = scarceRoom(track, chunk, peer);
   if (room === 0) return undefined;
   // Who wants the same chunk begins elsewhere in it: then they have different blocks to pass on.
   const rotatedBy = track.startIn(chunk);
+  const spread: IdleQuery = { ...query, rotatedBy, fewestOf: offersOf(peers.values(), track.key, chunk) };
+  const isLate = ({ source, sinceMs }: Flight) =>
+    source !== ORIGIN && source !== peer.id && nowMs - sinceMs >= CROWD_LATE_AFTER_MS;
   const run =
-    chunk.mostPressingIdle(soon ? { ...query, fromMs, rotatedBy } : { ...query, rotatedBy }) ??
-    (isTried ? chunk.mostPressingIdle(query) : undefined);
+    chunk.mostPressingIdle(soon ? { ...spread, fromMs } : spread) ??
+    (isTried ? chunk.mostPressingIdle(query) : undefined) ??
+    (hurries
+      ? chunk.mostPressingIdle({ ...query, rotatedBy, ...(isTried ? {} : { fromMs }), doubted: isLate })
+      : undefined);
   return run && { first: run.first, end: Math.min(run.end, run.first + room) };
 }
 
@@ -102,7 +118,8 @@ function lateRun(
   nowMs: number,
 ): PeerChoice | undefined {
   if (chunk.deadlineMs - nowMs > ENDGAME_MS) return undefined;
-  const run = chunk.firstUnasked(chunk.wanted, peer.id);
+  const part = peer.holds(track.key, chunk.chunk) ? undefined : peer.partOf(track.key, chunk.chunk);
+  const run = chunk.firstUnasked(chunk.wanted, peer.id, part);
   if (run === undefined) return undefined;
   const flights = chunk.flightsOf(run.first);
   const isOverdue =

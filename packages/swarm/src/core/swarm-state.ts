@@ -87,7 +87,7 @@ export class SwarmState {
 
   /** Whether others fetch a chunk too, and pass on what they have of it. */
   isShared(track: TrackDemand, chunk: WantedChunk): boolean {
-    if (chunk.hasShare) return true;
+    if (chunk.isShareDrawn) return true;
     for (const peer of this.peers.values())
       if (peer.partOf(track.key, chunk.chunk) !== undefined) return true;
     return false;

@@ -26,6 +26,8 @@ interface Demand {
 const MOST_CHUNKS = 512;
 /** A reader that got its bytes later than this has not waited for them, in milliseconds. */
 const LONGEST_SLIP_MS = 5_000;
+/** Spreads numbers that follow each other over all of 32 bits (Fibonacci hashing). */
+const GOLDEN = 0x9e3779b1;
 
 /**
  * What is wanted of one version of a track and how far it has come. Readers share: two demands for the
@@ -90,6 +92,11 @@ export class TrackDemand {
     return this.#start + (this.#ranks[chunk.chunk] ?? 0);
   }
 
+  /** A number of this listener's own, from 0 to 1: what it does about a chunk where chance decides. */
+  chanceOf(chunk: WantedChunk): number {
+    return (Math.imul(this.startIn(chunk) + 1, GOLDEN) >>> 0) / 2 ** 32;
+  }
+
   demand(
     id: DemandId,
     range: ByteRange,
@@ -121,6 +128,12 @@ export class TrackDemand {
   /** Whether somebody waits for what a demand wants. */
   hasDeadline(id: DemandId): boolean {
     return (this.#demands.get(id)?.deadlineMs ?? Number.POSITIVE_INFINITY) !== Number.POSITIVE_INFINITY;
+  }
+
+  /** Whether somebody waits for what was due before now: what is wanted behind it will be due later than it says. */
+  isLate(nowMs: number): boolean {
+    for (const { deadlineMs } of this.#demands.values()) if (deadlineMs < nowMs) return true;
+    return false;
   }
 
   /** The demands that need a chunk. */

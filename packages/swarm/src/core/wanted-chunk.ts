@@ -36,6 +36,8 @@ export interface IdleQuery {
   readonly among?: Uint8Array | undefined;
   /** Begins with this one of them, counted round, whichever is due first. */
   readonly rotatedBy?: number;
+  /** Only those of which there are fewest here. */
+  readonly fewestOf?: Uint8Array;
   readonly doubted?: (flight: Flight) => boolean;
 }
 
@@ -64,8 +66,8 @@ export class WantedChunk {
   elsewhereSinceMs: number | undefined;
   /** Whether few hold it, as of so many changes in who holds what. */
   scarcity: { readonly asOf: number; readonly isScarce: boolean } | undefined;
-  /** Whether a block of it was taken from the origin to be passed on, before anybody was there to pass anything. */
-  hasShare = false;
+  /** Whether it was decided if a block of it is taken from the origin to be passed on, before anybody is there to pass anything. */
+  isShareDrawn = false;
   /** Since when nobody wants it any more, while it may be this listener's lease. */
   leftMs: number | undefined;
   /** Where it may come from when it is wanted ahead of any use; `undefined` when somebody has use for it. */
@@ -151,6 +153,11 @@ export class WantedChunk {
 
   blockBytes(block: number): number {
     return blockLength(this.#geometry, this.chunk, block);
+  }
+
+  /** Whether a block is neither proven nor under way. */
+  isIdle(block: number): boolean {
+    return !this.isProven(block) && !this.#isFlying(block);
   }
 
   /** Bytes of a run of blocks. */
@@ -253,17 +260,23 @@ export class WantedChunk {
    * blocks due from `fromMs` on and before `beforeMs`, where given; what is under way in `doubted` flights alone counts
    * as if it were not.
    */
-  mostPressingIdle({ fromMs, beforeMs, among, rotatedBy, doubted }: IdleQuery = {}): BlockSpan | undefined {
+  mostPressingIdle({ fromMs, beforeMs, among, rotatedBy, fewestOf, doubted }: IdleQuery = {}):
+    | BlockSpan
+    | undefined {
     if (this.#idleCount === 0 && doubted === undefined) return undefined;
     let first: number | undefined;
     const isIdle = (block: number) =>
       !this.#isFlying(block) || (doubted !== undefined && this.flightsOf(block).every(doubted));
-    const matches = (block: number) =>
+    const isMeant = (block: number) =>
       this.#proven[block] === 0 &&
       (among === undefined || among[block] === 1) &&
       (fromMs === undefined || this.dueMs(block) >= fromMs) &&
       (beforeMs === undefined || this.dueMs(block) < beforeMs) &&
       isIdle(block);
+    let fewest = Number.POSITIVE_INFINITY;
+    for (let block = 0; fewestOf !== undefined && block < this.blocks; block++)
+      if (isMeant(block)) fewest = Math.min(fewest, fewestOf[block] ?? 0);
+    const matches = (block: number) => isMeant(block) && (fewestOf?.[block] ?? 0) <= fewest;
     let matching = 0;
     for (let block = 0; block < this.blocks; block++) {
       if (!matches(block)) continue;
@@ -282,12 +295,18 @@ export class WantedChunk {
 
   /** The first run within `span` of blocks neither proven nor under way, or `undefined`. */
   firstIdle(span: BlockSpan): BlockSpan | undefined {
-    return this.#firstRun(span, (block) => !this.isProven(block) && !this.#isFlying(block));
+    return this.#firstRun(span, (block) => this.isIdle(block));
   }
 
-  /** The first run within `span` of blocks not proven and not asked of `source`, or `undefined`. */
-  firstUnasked(span: BlockSpan, source: SourceId): BlockSpan | undefined {
-    return this.#firstRun(span, (block) => !this.isProven(block) && !this.#fliesFrom(source, block));
+  /** The first run within `span` of blocks not proven and not asked of `source`, of those that are 1 in `among`; or `undefined`. */
+  firstUnasked(span: BlockSpan, source: SourceId, among?: Uint8Array): BlockSpan | undefined {
+    return this.#firstRun(
+      span,
+      (block) =>
+        !this.isProven(block) &&
+        (among === undefined || among[block] === 1) &&
+        !this.#fliesFrom(source, block),
+    );
   }
 
   #firstRun(span: BlockSpan, matches: (block: number) => boolean): BlockSpan | undefined {

@@ -56,8 +56,11 @@ export class SimLinks {
   readonly meter: LinkMeter;
   /** Whether a connection between these two can be made at all. */
   canConnect: (a: SimNode, b: SimNode) => boolean = () => true;
+  /** Links that come up in a second, one after another: those of one machine wait for its processor. */
+  perSecond = Number.POSITIVE_INFINITY;
   readonly #attempts = new Map<number, Attempt>();
   #nextId = 1;
+  #freeFromMs = 0;
 
   constructor(network: SimNetwork, meter: LinkMeter) {
     this.network = network;
@@ -96,7 +99,9 @@ export class SimLinks {
     const [a, b] = [offer.own.node, answer.own.node];
     if (!this.canConnect(a, b)) return;
     const rttMs = network.rttMs(a, b);
-    network.clock.schedule(CONNECT_ROUND_TRIPS * rttMs, () => {
+    const now = network.clock.nowMs();
+    this.#freeFromMs = Math.max(now, this.#freeFromMs) + 1000 / this.perSecond;
+    network.clock.schedule(this.#freeFromMs - now + CONNECT_ROUND_TRIPS * rttMs, () => {
       if (offer.over || answer.over || !network.reaches(a, b)) return;
       const [near, far] = SimLink.pair(this, offer, answer);
       offer.own.opened(offer, near);
