@@ -1,5 +1,6 @@
+import { constants, setPriority } from 'node:os';
 import { percentile, round } from './report.ts';
-import { joinFrom, start, withProcesses, type TrackerBenchSettings } from './tracker-bench.ts';
+import { joinFrom, start, WARM_UP_JOINS, withProcesses, type TrackerBenchSettings } from './tracker-bench.ts';
 
 /** How fast announcements are answered while others join. */
 export interface LatencyReport {
@@ -8,6 +9,8 @@ export interface LatencyReport {
   readonly probes: number;
   readonly p50: number;
   readonly p99: number;
+  /** How late the probing process itself was, 99th percentile: what it adds. */
+  readonly proberLateP99: number;
 }
 
 /** Sockets that probe, and how often each announces: well within its rate. */
@@ -17,16 +20,18 @@ const PROBE_FOR_MS = 5_000;
 
 /**
  * Announcements of bystanders while peers join at a fixed rate, however slow the answers are. The probes come
- * from a process of their own, so that what is measured is the tracker's delay and not the load's.
+ * from a process of their own, and the load's gives way to it, so that what is measured is the tracker's delay and
+ * not the load's.
  */
 export function measureLatency(settings: TrackerBenchSettings, joinsPerS: number): Promise<LatencyReport> {
   return withProcesses(2, async (server, [load, prober]) => {
     if (load === undefined || prober === undefined) throw new Error('no load');
+    if (load.pid !== undefined) setPriority(load.pid, constants.priority.PRIORITY_LOW);
     const url = await start(server, 'sonantica', undefined);
     const { swarms, offers, candidates } = settings;
-    await joinFrom([load], 'sonantica', url, { ...settings, peers: 2_000 });
+    await joinFrom([load], 'sonantica', url, { ...settings, peers: WARM_UP_JOINS });
     await load.ask({ type: 'disconnect' }, 'disconnected');
-    const [joined, { announceMs }] = await Promise.all([
+    const [joined, { announceMs, lateP99Ms }] = await Promise.all([
       load.ask(
         {
           type: 'join',
@@ -49,6 +54,7 @@ export function measureLatency(settings: TrackerBenchSettings, joinsPerS: number
       probes: announceMs.length,
       p50: round(percentile(announceMs, 0.5), 2),
       p99: round(percentile(announceMs, 0.99), 2),
+      proberLateP99: round(lateP99Ms, 2),
     };
   });
 }

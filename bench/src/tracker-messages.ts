@@ -88,7 +88,8 @@ export type ToLoad =
 export type FromLoad =
   | Joined
   | { readonly type: 'idling'; readonly peers: number }
-  | { readonly type: 'probed'; readonly announceMs: readonly number[] }
+  /** `lateP99Ms`: how late that process itself was. */
+  | { readonly type: 'probed'; readonly announceMs: readonly number[]; readonly lateP99Ms: number }
   | { readonly type: 'churned'; readonly swarms: number }
   | ({ readonly type: 'arrived' } & Arrived)
   | { readonly type: 'counted'; readonly open: number }

@@ -1,9 +1,12 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { encodeClientMessage } from '@sonantica/wire';
 import { announcementOf, sonanticaDialect } from './tracker-dialect-sonantica.ts';
 import { pause, type Load } from './tracker-load.ts';
 
 /** Peers the prober asks for. */
 const WANT = 20;
+/** How often the process looks whether it is late, in milliseconds. */
+const DELAY_EVERY_MS = 5;
 
 /**
  * Announces again and again from a few sockets, and answers how long each answer took, in milliseconds, counted
@@ -13,10 +16,12 @@ const WANT = 20;
 export async function probe(
   load: Load,
   settings: { url: string; count: number; swarms: number; everyMs: number; forMs: number },
-): Promise<number[]> {
+): Promise<{ announceMs: number[]; lateP99Ms: number }> {
   const { url, count, swarms, everyMs, forMs } = settings;
   const tookMs: number[] = [];
   const startMs = performance.now();
+  const late = monitorEventLoopDelay({ resolution: DELAY_EVERY_MS });
+  late.enable();
   const timers: NodeJS.Timeout[] = [];
   for (let index = 0; index < count; index++) {
     const dueMs: number[] = [];
@@ -42,5 +47,6 @@ export async function probe(
   }
   await pause(forMs + everyMs);
   for (const timer of timers) clearTimeout(timer);
-  return tookMs;
+  late.disable();
+  return { announceMs: tookMs, lateP99Ms: Math.max(0, late.percentile(99) / 1e6 - DELAY_EVERY_MS) };
 }

@@ -49,9 +49,11 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
   readonly id: number;
   readonly from: ClientAddress;
   session: TrackerSession | undefined = undefined;
-  pingAtMs: number;
+  pingAtMs = 0;
   /** When the unanswered ping was sent. */
   pingedMs: number | undefined = undefined;
+  /** Whether anything was said to it yet. */
+  wasSpokenTo = false;
   turn = -1;
   heardInTurn = 0;
   waiting: Heard[] | undefined = undefined;
@@ -65,24 +67,18 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
   #isOpen = true;
   #isToBeFlushed = false;
 
-  constructor(
-    owner: ConnectionOwner,
-    stream: ConnectionStream,
-    id: number,
-    from: ClientAddress,
-    pingAtMs: number,
-  ) {
+  constructor(owner: ConnectionOwner, stream: ConnectionStream, id: number, from: ClientAddress) {
     this.#owner = owner;
     this.#stream = stream;
     this.#reader = new FrameReader(owner.maxMessageBytes);
     this.id = id;
     this.from = from;
-    this.pingAtMs = pingAtMs;
     stream[CONNECTION] = this;
     stream.on('data', onData);
     stream.on('end', onEnd);
     stream.on('error', onError);
     stream.on('close', onClose);
+    stream.resume();
   }
 
   get address(): string | undefined {

@@ -1,5 +1,4 @@
-import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
 import { LIMITS, TRACKER_CLOSE, TRACKER_SUBPROTOCOL } from '@sonantica/wire';
 import type { ClientAddress } from './client-address.ts';
 import { Door, type Arrival } from './door.ts';
@@ -7,7 +6,7 @@ import { BINARY, Connection, type ConnectionOwner, type Heard } from './connecti
 import type { AddressLimits } from './address-limits.ts';
 import type { RefusalReason } from './core/refusal.ts';
 import type { Tracker } from './core/tracker.ts';
-import { handshakeAnswer } from './handshake.ts';
+import { handshakeAnswer, type UpgradeRequest } from './handshake.ts';
 import type { RefusalLog } from './log.ts';
 import { Outboxes } from './outboxes.ts';
 import { refuseHandshake } from './refuse-upgrade.ts';
@@ -44,8 +43,6 @@ export interface WsAdapterContext {
   readonly tookSeconds: (seconds: number) => void;
 }
 
-/** A new connection is pinged this soon: its round trip is wanted, but not while it still joins. */
-const FIRST_PING_MS = 2_000;
 /** Messages of one socket handled in one turn of the event loop. An ordinary burst is through in a few. */
 const MESSAGES_PER_TURN = 2;
 /** Messages of one socket that wait before it is no longer read from: offers with candidates to a few peers. */
@@ -58,8 +55,8 @@ const DRAIN_STEP_MS = 2;
 const CLOSE_GRACE_MS = 1_000;
 /** A client has this long to answer that it is told to go. */
 const CLOSE_WITHIN_MS = 10_000;
-/** Sockets that may have something unsent. Together they wait for about a millisecond. */
-const MAY_BE_UNSENT = 32;
+/** Sockets that may have something unsent: to write to so many takes about a millisecond. */
+const MAY_BE_UNSENT = 64;
 
 /**
  * Puts a tracker on WebSockets: `upgrade` takes an HTTP server's upgrade requests, and refuses whom it may not
@@ -72,8 +69,6 @@ export class WsAdapter implements ConnectionOwner {
   readonly #options: WsAdapterOptions;
   /** In the order of their next ping. */
   readonly #connections = new Set<Connection>();
-  /** Connections whose first ping is still to come, oldest first. */
-  readonly #fresh = new Set<Connection>();
   /** Connections on their way out with the time when they are dropped, oldest first. */
   readonly #closing = new Map<Connection, number>();
   readonly #outboxes = new Outboxes(MAY_BE_UNSENT, (run) => void setImmediate(run));
@@ -103,7 +98,7 @@ export class WsAdapter implements ConnectionOwner {
   }
 
   get connectionCount(): number {
-    return this.#connections.size + this.#fresh.size;
+    return this.#connections.size;
   }
 
   /** Set by whoever measures memory: no new sockets. */
@@ -112,7 +107,7 @@ export class WsAdapter implements ConnectionOwner {
   }
 
   /** Takes over an upgrade request: opens a connection, or answers why not. */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  upgrade(request: UpgradeRequest, socket: Socket, head: Buffer): void {
     this.#door.upgrade(request, socket, head);
   }
 
@@ -124,8 +119,7 @@ export class WsAdapter implements ConnectionOwner {
       connection.terminate();
     }
     if (this.#options.pingIntervalMs === 0) return;
-    this.#pingDue(this.#fresh, nowMs);
-    this.#pingDue(this.#connections, nowMs);
+    this.#pingDue(nowMs);
   }
 
   /**
@@ -135,7 +129,7 @@ export class WsAdapter implements ConnectionOwner {
   async close(drainMs: number): Promise<void> {
     this.#door.isStopping = true;
     for (const connection of this.#closing.keys()) connection.terminate();
-    const leaving = [...this.#fresh, ...this.#connections];
+    const leaving = [...this.#connections];
     const stepMs = Math.min(DRAIN_STEP_MS, drainMs / Math.max(1, leaving.length));
     const startMs = this.#context.nowMs();
     let told = 0;
@@ -146,7 +140,7 @@ export class WsAdapter implements ConnectionOwner {
     }
     const graceUntilMs = this.#context.nowMs() + CLOSE_GRACE_MS;
     while (this.connectionCount > 0 && this.#context.nowMs() < graceUntilMs) await pause(10);
-    for (const connection of [...this.#fresh, ...this.#connections]) connection.terminate();
+    for (const connection of this.#connections) connection.terminate();
   }
 
   heard(connection: Connection, heard: Heard): void {
@@ -161,6 +155,10 @@ export class WsAdapter implements ConnectionOwner {
 
   speaks(connection: Connection): void {
     this.#outboxes.add(connection);
+    if (connection.wasSpokenTo) return;
+    // With the welcome, and in the same packet.
+    connection.wasSpokenTo = true;
+    if (this.#options.pingIntervalMs > 0) this.#ping(connection, this.#context.nowMs());
   }
 
   closing(connection: Connection): void {
@@ -171,7 +169,6 @@ export class WsAdapter implements ConnectionOwner {
     this.#closing.delete(connection);
     if (connection.session === undefined) return;
     this.#connections.delete(connection);
-    this.#fresh.delete(connection);
     this.#turns.forget(connection);
     this.#context.limits.disconnected(connection.from.key);
     connection.session.closed();
@@ -192,13 +189,12 @@ export class WsAdapter implements ConnectionOwner {
   }
 
   #admit({ request, socket, head, from }: Arrival): void {
-    const { limits, tracker, nowMs } = this.#context;
+    const { limits, tracker } = this.#context;
     const handshake = handshakeAnswer(request);
     if ('status' in handshake) return refuseHandshake(socket, handshake.status);
     if (!socket.readable || !socket.writable) return void socket.destroy();
     socket.write(handshake.answer, 'latin1');
-    const pingAtMs = Math.floor(nowMs()) + FIRST_PING_MS;
-    const connection = new Connection(this, socket, this.#nextId++, from, pingAtMs);
+    const connection = new Connection(this, socket, this.#nextId++, from);
     if (!handshake.speaksOurs) {
       this.#turnedAway('unknown-version', from);
       return connection.close(TRACKER_CLOSE.unknownVersion, `speak ${TRACKER_SUBPROTOCOL}`);
@@ -208,7 +204,8 @@ export class WsAdapter implements ConnectionOwner {
       return connection.close(TRACKER_CLOSE.tooFast, 'too many connections');
     }
     connection.session = tracker.connect(connection);
-    this.#fresh.add(connection);
+    connection.pingAtMs = this.#context.nowMs() + this.#options.pingIntervalMs;
+    this.#connections.add(connection);
     if (head.length > 0) connection.read(head);
   }
 
@@ -221,21 +218,21 @@ export class WsAdapter implements ConnectionOwner {
     this.#context.tookSeconds((performance.now() - startMs) / 1_000);
   }
 
-  #pingDue(connections: Set<Connection>, nowMs: number): void {
-    for (const connection of connections) {
+  #pingDue(nowMs: number): void {
+    for (const connection of this.#connections) {
       if (connection.pingAtMs > nowMs) return;
-      connections.delete(connection);
-      if (connection.pingedMs !== undefined) {
-        this.#connections.add(connection);
-        connection.pingAtMs = nowMs + this.#options.pingIntervalMs;
-        connection.terminate();
-        continue;
-      }
-      connection.pingedMs = nowMs;
-      connection.pingAtMs = nowMs + this.#options.pingIntervalMs;
-      this.#connections.add(connection);
-      connection.ping();
+      if (connection.pingedMs !== undefined) connection.terminate();
+      this.#ping(connection, nowMs);
     }
+  }
+
+  #ping(connection: Connection, nowMs: number): void {
+    connection.pingedMs = nowMs;
+    connection.pingAtMs = nowMs + this.#options.pingIntervalMs;
+    // To the end of the row.
+    this.#connections.delete(connection);
+    this.#connections.add(connection);
+    connection.ping();
   }
 }
 
