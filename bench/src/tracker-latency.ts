@@ -1,5 +1,6 @@
 import { constants, setPriority } from 'node:os';
 import { percentile, round } from './report.ts';
+import { pause } from './tracker-load.ts';
 import { joinFrom, start, WARM_UP_JOINS, withProcesses, type TrackerBenchSettings } from './tracker-bench.ts';
 
 /** How fast announcements are answered while others join. */
@@ -13,9 +14,15 @@ export interface LatencyReport {
   readonly proberLateP99: number;
 }
 
+/** Joins of one load process: each takes a file descriptor. */
+const MAX_JOINS = 15_000;
 /** Sockets that probe, and how often each announces: well within its rate. */
 const PROBES = 100;
 const PROBE_EVERY_MS = 1_000;
+/** A server's closing of sockets is over after this, in milliseconds. */
+const SETTLE_MS = 1_000;
+/** Until the probing process has warmed up, and the tracker is done with those that left. */
+const PROBE_AFTER_MS = 2_000;
 const PROBE_FOR_MS = 5_000;
 
 /**
@@ -31,6 +38,7 @@ export function measureLatency(settings: TrackerBenchSettings, joinsPerS: number
     const { swarms, offers, candidates } = settings;
     await joinFrom([load], 'sonantica', url, { ...settings, peers: WARM_UP_JOINS });
     await load.ask({ type: 'disconnect' }, 'disconnected');
+    await pause(SETTLE_MS);
     const [joined, { announceMs, lateP99Ms }] = await Promise.all([
       load.ask(
         {
@@ -38,14 +46,22 @@ export function measureLatency(settings: TrackerBenchSettings, joinsPerS: number
           subject: 'sonantica',
           url,
           first: 0,
-          count: Math.min(15_000, Math.round((joinsPerS * (PROBE_FOR_MS + 1_000)) / 1_000)),
+          count: Math.min(MAX_JOINS, Math.round((joinsPerS * (PROBE_AFTER_MS + PROBE_FOR_MS)) / 1_000)),
           shape: { swarms, offers, candidates },
           pace: { perS: joinsPerS },
         },
         'joined',
       ),
       prober.ask(
-        { type: 'probe', url, count: PROBES, swarms, everyMs: PROBE_EVERY_MS, forMs: PROBE_FOR_MS },
+        {
+          type: 'probe',
+          url,
+          count: PROBES,
+          swarms,
+          everyMs: PROBE_EVERY_MS,
+          afterMs: PROBE_AFTER_MS,
+          forMs: PROBE_FOR_MS,
+        },
         'probed',
       ),
     ]);

@@ -68,6 +68,8 @@ export type ToLoad =
       readonly count: number;
       readonly swarms: number;
       readonly everyMs: number;
+      /** Counted from then on, for so long. */
+      readonly afterMs: number;
       readonly forMs: number;
     }
   /** Peers that announce a swarm each of their own, many times, then leave them all. */
