@@ -1,7 +1,7 @@
 import { constants, setPriority } from 'node:os';
 import { percentile, round } from './report.ts';
 import { pause } from './tracker-load.ts';
-import { joinFrom, start, WARM_UP_JOINS, withProcesses, type TrackerBenchSettings } from './tracker-bench.ts';
+import { start, warmUp, withProcesses, type TrackerBenchSettings } from './tracker-bench.ts';
 
 /** How fast announcements are answered while others join. */
 export interface LatencyReport {
@@ -36,8 +36,7 @@ export function measureLatency(settings: TrackerBenchSettings, joinsPerS: number
     if (load.pid !== undefined) setPriority(load.pid, constants.priority.PRIORITY_LOW);
     const url = await start(server, 'sonantica', undefined);
     const { swarms, offers, candidates } = settings;
-    await joinFrom([load], 'sonantica', url, { ...settings, peers: WARM_UP_JOINS });
-    await load.ask({ type: 'disconnect' }, 'disconnected');
+    await warmUp([load], 'sonantica', url, settings);
     await pause(SETTLE_MS);
     const [joined, { announceMs, lateP99Ms }] = await Promise.all([
       load.ask(
