@@ -10,6 +10,7 @@ import type {
   ToLoad,
   ToServer,
 } from './tracker-messages.ts';
+import { giveOwnCore } from './tracker-cores.ts';
 import { pause } from './tracker-load.ts';
 
 /** What is joined, and by how many. */
@@ -44,12 +45,16 @@ export type ServerProcess = BenchChild<ToServer, FromServer>;
 /** Peers in a process of their own. */
 export type LoadProcess = BenchChild<ToLoad, FromLoad>;
 
-/** Joins with which a fresh server is warmed up, before anything is counted. */
+/**
+ * Joins with which a fresh server is warmed up, and how often, before anything is counted. After 3,000 a tenth of what
+ * was counted was V8's compiler still.
+ */
 const WARM_UP_JOINS = 3_000;
+const WARM_UP_ROUNDS = 3;
 /** A server's closing of sockets is over after this, in milliseconds. */
 const SETTLE_MS = 300;
 
-/** Starts processes, hands them over, and ends them whatever happens. */
+/** Starts processes, the server's on a core of its own, hands them over, and ends them whatever happens. */
 export async function withProcesses<Result>(
   loads: number,
   run: (server: ServerProcess, loads: readonly LoadProcess[]) => Promise<Result>,
@@ -57,10 +62,15 @@ export async function withProcesses<Result>(
   const server: ServerProcess = new BenchChild('tracker-server-main', ['--expose-gc']);
   const processes = startLoads(loads);
   try {
+    if (server.pid !== undefined) giveOwnCore(server.pid, pidsOf(processes));
     return await run(server, processes);
   } finally {
     await Promise.all([server, ...processes].map((child) => child.kill()));
   }
+}
+
+function pidsOf(processes: readonly LoadProcess[]): number[] {
+  return processes.flatMap(({ pid }) => pid ?? []);
 }
 
 /** Starts so many processes that load a tracker. Whoever started them ends them. */
@@ -85,9 +95,7 @@ export function measureJoins(
 ): Promise<JoinReport> {
   return withProcesses(settings.loads, async (server, loads) => {
     const url = await start(server, subject, rival);
-    await joinFrom(loads.slice(0, 1), subject, url, { ...settings, peers: WARM_UP_JOINS });
-    for (const load of loads) await load.ask({ type: 'disconnect' }, 'disconnected');
-    await pause(SETTLE_MS);
+    await warmUp(loads.slice(0, 1), subject, url, settings);
     const idle = await sample(server, true);
     const before = await sample(server, false);
     const joined = await joinFrom(loads, subject, url, settings);
@@ -99,6 +107,20 @@ export function measureJoins(
       kbPerPeer: round((after.heapBytes - idle.heapBytes) / 1_000 / joined.joins, 2),
     };
   });
+}
+
+/** Lets peers join and leave until a fresh server has compiled what it will. */
+export async function warmUp(
+  loads: readonly LoadProcess[],
+  subject: SubjectName,
+  url: string,
+  settings: TrackerBenchSettings,
+): Promise<void> {
+  for (let round = 0; round < WARM_UP_ROUNDS; round++) {
+    await joinFrom(loads, subject, url, { ...settings, peers: WARM_UP_JOINS });
+    for (const load of loads) await load.ask({ type: 'disconnect' }, 'disconnected');
+    await pause(SETTLE_MS);
+  }
 }
 
 /** Loads a tracker of ours that runs elsewhere. Nothing is known of its processor and memory. */

@@ -21,6 +21,11 @@ export class BenchChild<To extends object, From extends { readonly type: string 
     this.#ended = new Promise((resolve) => this.#process.once('close', () => resolve()));
   }
 
+  /** `undefined` when it could not be started. */
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
   /** Tells something and waits for the answer. Rejects when the process fails, ends or takes longer: a minute. */
   ask<Type extends From['type']>(
     message: To,

@@ -150,7 +150,7 @@ async function latency() {
   const measured = await measureLatency(DEFAULT_TRACKER_BENCH, half);
   return {
     bar: 'p99 at most 10 ms',
-    figure: `p99 ${measured.p99} ms, p50 ${measured.p50} ms, beside ${measured.joinsPerS} joins/s`,
+    figure: `p99 ${measured.p99} ms, p50 ${measured.p50} ms, beside ${measured.joinsPerS} joins/s (the probing process itself: p99 ${measured.proberLateP99} ms late)`,
     passed: measured.p99 <= 10,
     measured,
   };

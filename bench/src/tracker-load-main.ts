@@ -17,7 +17,7 @@ answer<ToLoad, FromLoad>(async (message) => {
       await load.idle(message.subject, message.url, message.count);
       return { type: 'idling', peers: message.count };
     case 'probe':
-      return { type: 'probed', announceMs: await probe(load, message) };
+      return { type: 'probed', ...(await probe(load, message)) };
     case 'churn':
       return { type: 'churned', swarms: await churn(load, message) };
     case 'arrive':

@@ -68,6 +68,8 @@ export type ToLoad =
       readonly count: number;
       readonly swarms: number;
       readonly everyMs: number;
+      /** Counted from then on, for so long. */
+      readonly afterMs: number;
       readonly forMs: number;
     }
   /** Peers that announce a swarm each of their own, many times, then leave them all. */
@@ -88,7 +90,8 @@ export type ToLoad =
 export type FromLoad =
   | Joined
   | { readonly type: 'idling'; readonly peers: number }
-  | { readonly type: 'probed'; readonly announceMs: readonly number[] }
+  /** `lateP99Ms`: how late that process itself was. */
+  | { readonly type: 'probed'; readonly announceMs: readonly number[]; readonly lateP99Ms: number }
   | { readonly type: 'churned'; readonly swarms: number }
   | ({ readonly type: 'arrived' } & Arrived)
   | { readonly type: 'counted'; readonly open: number }

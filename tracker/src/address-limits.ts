@@ -40,7 +40,7 @@ export class AddressLimits {
   }
 
   /** Whether an address, or one that does not count, may open a socket now. Counts the attempt. */
-  async mayConnect(key: string | undefined): Promise<Allowance> {
+  mayConnect(key: string | undefined): Allowance | Promise<Allowance> {
     const isFull = this.#isFull(key);
     if (isFull || key === undefined || this.#connectionRate === undefined) {
       return isFull ? { allowed: false, retryAfterSeconds: RETRY_WHEN_FULL_SECONDS } : ALLOWED;

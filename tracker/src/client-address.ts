@@ -1,6 +1,11 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 import ipaddr from 'ipaddr.js';
-import proxyAddr from 'proxy-addr';
+
+/** What of a request says where it comes from. */
+export interface AddressedRequest {
+  readonly headers: IncomingHttpHeaders;
+  readonly socket: { readonly remoteAddress?: string | undefined };
+}
 
 /** Where a request comes from. */
 export interface ClientAddress {
@@ -18,11 +23,20 @@ export interface ClientAddress {
  * saw, so the last `trustProxy` entries were written by them, and all before by anybody. What is no address
  * there is passed over for the proxy's own.
  */
-export function clientAddress(request: IncomingMessage, trustProxy: number): ClientAddress {
-  const remote = known(request.socket.remoteAddress);
+export function clientAddress({ headers, socket }: AddressedRequest, trustProxy: number): ClientAddress {
+  const remote = known(socket.remoteAddress);
   if (trustProxy === 0) return remote.isLoopback ? remote.uncounted : remote.counted;
-  const forwarded = known(proxyAddr(request, (_address, hop) => hop < trustProxy));
-  return forwarded.counted.key === undefined ? remote.counted : forwarded.counted;
+  const { counted } = known(forwardedFor(headers['x-forwarded-for'], trustProxy) ?? socket.remoteAddress);
+  return counted.key === undefined ? remote.counted : counted;
+}
+
+/** The entry that the outermost of `hops` proxies wrote, or the first where they wrote fewer. */
+function forwardedFor(header: string | string[] | undefined, hops: number): string | undefined {
+  const entries = String(header ?? '')
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '');
+  return entries[Math.max(0, entries.length - hops)];
 }
 
 interface Parsed {

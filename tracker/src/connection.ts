@@ -1,63 +1,31 @@
 import type { Duplex } from 'node:stream';
 import { TRACKER_CLOSE } from '@sonantica/wire';
-import { WebSocket } from 'ws';
+import type { ClientAddress } from './client-address.ts';
 import type { TrackerSocket } from './core/env.ts';
 import type { RefusalReason } from './core/refusal.ts';
 import type { TrackerSession } from './core/session.ts';
-import type { ClientAddress } from './client-address.ts';
-import { textFrame } from './text-frame.ts';
+import { FrameReader, TOO_BIG, type FrameSink } from './frame-reader.ts';
+import { closeFrame, PING_FRAME, pongFrame, textFrame } from './frames.ts';
 import type { TurnTaker } from './turns.ts';
 
-/** RFC 6455: the message is too big. The contract's own code says it instead. */
-const WS_TOO_BIG = 1009;
-
-/** A socket that knows its connection, and closes with the contract's code where `ws` closes by itself. */
-export class TrackerWebSocket extends WebSocket {
-  connection: Connection | undefined = undefined;
-
-  override close(code?: number, data?: string | Buffer): void {
-    if (code === WS_TOO_BIG) {
-      this.connection?.ended('too-large');
-      super.close(TRACKER_CLOSE.tooLarge, 'message too large');
-    } else super.close(code, data);
-  }
-
-  /** Hands its events to the connection without listeners, of which each socket would keep a table of its own. */
-  override emit(event: string | symbol, ...values: unknown[]): boolean {
-    const { connection } = this;
-    if (connection === undefined) return super.emit(event, ...values);
-    switch (event) {
-      case 'message': {
-        const [data, isBinary] = values;
-        connection.owner.heard(connection, isBinary === true || !Buffer.isBuffer(data) ? 'binary' : data);
-        return true;
-      }
-      case 'pong':
-        connection.owner.answered(connection);
-        return true;
-      case 'close':
-        connection.owner.gone(connection);
-        return true;
-      case 'error':
-        // `ws` closes the connection itself; unheard, the error would end the process.
-        return true;
-      default:
-        return super.emit(event, ...values);
-    }
-  }
-}
-
-/** What a socket said: text, or what is not text. */
-export type Heard = Buffer | 'binary';
+/** Stands for a message that is not text. */
+export const BINARY = Symbol('binary');
+/** What a socket said. */
+export type Heard = string | typeof BINARY;
 
 /** What a connection needs of the adapter it belongs to. */
 export interface ConnectionOwner {
   /** Bytes that may wait for a slow reader. */
   readonly maxBufferedBytes: number;
+  readonly maxMessageBytes: number;
   /** It said something. */
   heard(connection: Connection, heard: Heard): void;
   /** It answered a ping. */
   answered(connection: Connection): void;
+  /** It has something to say: {@link Connection.flush} is to be called in this turn of the event loop. */
+  speaks(connection: Connection): void;
+  /** It is being closed, and has to be dropped when that takes long. */
+  closing(connection: Connection): void;
   /** It closed. */
   gone(connection: Connection): void;
   /** Something was refused by the core, which counted it. */
@@ -66,39 +34,51 @@ export interface ConnectionOwner {
   ended(connection: Connection, reason: RefusalReason): void;
 }
 
+const CONNECTION = Symbol('connection');
+
+/** A TCP or TLS socket that knows its connection: listeners are shared by all. */
+export interface ConnectionStream extends Duplex {
+  [CONNECTION]?: Connection;
+}
+
 /**
- * One admitted WebSocket: what the core sees of it, and what the adapter remembers. There are many, so it is
- * one object without closures.
+ * One WebSocket: what the core sees of it, and what the adapter remembers. There are many, so it is one object
+ * without closures. What it says in one turn of the event loop leaves in one write.
  */
-export class Connection implements TrackerSocket, TurnTaker<Heard> {
-  readonly ws: TrackerWebSocket;
+export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
   readonly id: number;
   readonly from: ClientAddress;
   session: TrackerSession | undefined = undefined;
-  pingAtMs: number;
+  pingAtMs = 0;
   /** When the unanswered ping was sent. */
   pingedMs: number | undefined = undefined;
+  /** Whether anything was said to it yet. */
+  wasSpokenTo = false;
   turn = -1;
   heardInTurn = 0;
   waiting: Heard[] | undefined = undefined;
-  readonly owner: ConnectionOwner;
-  /** Beneath `ws`. */
-  readonly #stream: Duplex;
+  readonly #owner: ConnectionOwner;
+  readonly #stream: ConnectionStream;
+  readonly #reader: FrameReader;
+  /** Frames to be sent, a character a byte. */
+  #unsent = '';
+  /** What the last ping that was not yet answered carried. */
+  #pinged: string | undefined = undefined;
+  #isOpen = true;
+  #isToBeFlushed = false;
 
-  constructor(
-    owner: ConnectionOwner,
-    ws: TrackerWebSocket,
-    stream: Duplex,
-    id: number,
-    from: ClientAddress,
-    pingAtMs: number,
-  ) {
-    this.owner = owner;
-    this.ws = ws;
+  constructor(owner: ConnectionOwner, stream: ConnectionStream, id: number, from: ClientAddress) {
+    this.#owner = owner;
     this.#stream = stream;
+    this.#reader = new FrameReader(owner.maxMessageBytes);
     this.id = id;
     this.from = from;
-    this.pingAtMs = pingAtMs;
+    stream[CONNECTION] = this;
+    stream.on('data', onData);
+    stream.on('end', onEnd);
+    stream.on('error', onError);
+    stream.on('close', onClose);
+    stream.resume();
   }
 
   get address(): string | undefined {
@@ -107,27 +87,129 @@ export class Connection implements TrackerSocket, TurnTaker<Heard> {
 
   /** Sends, unless so much waits already that the reader is dropped. */
   send(text: string): void {
-    if (this.ws.readyState !== WebSocket.OPEN) return;
-    if (this.ws.bufferedAmount <= this.owner.maxBufferedBytes) {
-      const frame = textFrame(text);
-      if (frame === undefined) this.ws.send(text);
-      else this.#stream.write(frame, 'latin1');
-      return;
+    if (!this.#isOpen) return;
+    if (this.#stream.writableLength + this.#unsent.length <= this.#owner.maxBufferedBytes) {
+      return this.#say(textFrame(text));
     }
-    this.ended('slow-reader');
-    this.ws.terminate();
+    this.#owner.ended(this, 'slow-reader');
+    this.terminate();
+  }
+
+  ping(): void {
+    if (this.#isOpen) this.#say(PING_FRAME);
+  }
+
+  /** Reads nothing more until {@link resume}. */
+  pause(): void {
+    this.#stream.pause();
+  }
+
+  resume(): void {
+    this.#stream.resume();
+  }
+
+  /** Hands over what was said. */
+  flush(): void {
+    this.#isToBeFlushed = false;
+    if (this.#pinged !== undefined) {
+      this.#unsent += pongFrame(this.#pinged);
+      this.#pinged = undefined;
+    }
+    const unsent = this.#unsent;
+    if (unsent === '') return;
+    this.#unsent = '';
+    if (this.#stream.writable) this.#stream.write(unsent, 'latin1');
   }
 
   close(code: number, reason: string): void {
-    this.ws.close(code, reason);
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#unsent += closeFrame(code, reason);
+    this.flush();
+    this.#owner.closing(this);
+  }
+
+  terminate(): void {
+    this.#isOpen = false;
+    this.#unsent = '';
+    this.#stream.destroy();
   }
 
   refused(reason: RefusalReason, re: string | undefined): void {
-    this.owner.refused(this, reason, re);
+    this.#owner.refused(this, reason, re);
   }
 
-  /** Says for what the connection is ended; ending it is the caller's. */
-  ended(reason: RefusalReason): void {
-    this.owner.ended(this, reason);
+  /** Takes bytes that came. */
+  read(bytes: Buffer): void {
+    this.#reader.read(bytes, this);
   }
+
+  text(text: string): void {
+    this.#owner.heard(this, text);
+  }
+
+  binary(): void {
+    this.#owner.heard(this, BINARY);
+  }
+
+  /** Of several pings in one turn the last is answered: RFC 6455, 5.5.3. */
+  pinged(payload: string): void {
+    if (!this.#isOpen) return;
+    this.#pinged = payload;
+    this.#speaks();
+  }
+
+  ponged(): void {
+    this.#owner.answered(this);
+  }
+
+  /** The client ends the connection, or answers that it is ended. */
+  closed(code: number): void {
+    this.close(code, '');
+    this.#stream.end();
+  }
+
+  broken(code: number): void {
+    if (code === TOO_BIG && this.#isOpen) this.#owner.ended(this, 'too-large');
+    this.close(code === TOO_BIG ? TRACKER_CLOSE.tooLarge : code, code === TOO_BIG ? 'message too large' : '');
+    this.#stream.end();
+  }
+
+  /** Nothing more will come, or be sent. */
+  endedByClient(): void {
+    this.flush();
+    this.#isOpen = false;
+    this.#stream.end();
+  }
+
+  gone(): void {
+    this.#isOpen = false;
+    this.#owner.gone(this);
+  }
+
+  #say(frame: string): void {
+    this.#unsent += frame;
+    this.#speaks();
+  }
+
+  #speaks(): void {
+    if (this.#isToBeFlushed) return;
+    this.#isToBeFlushed = true;
+    this.#owner.speaks(this);
+  }
+}
+
+function onData(this: ConnectionStream, bytes: Buffer): void {
+  this[CONNECTION]?.read(bytes);
+}
+
+function onEnd(this: ConnectionStream): void {
+  this[CONNECTION]?.endedByClient();
+}
+
+/** The stream destroys itself; unheard, the error would end the process. */
+function onError(): void {}
+
+function onClose(this: ConnectionStream): void {
+  this[CONNECTION]?.gone();
 }

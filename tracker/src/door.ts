@@ -1,15 +1,15 @@
-import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
-import type { AddressLimits } from './address-limits.ts';
+import type { Socket } from 'node:net';
+import type { AddressLimits, Allowance } from './address-limits.ts';
 import { clientAddress, type ClientAddress } from './client-address.ts';
 import type { RefusalReason } from './core/refusal.ts';
+import type { UpgradeRequest } from './handshake.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
 import { Turns, type TurnTaker } from './turns.ts';
 
 /** Who asks to come in. */
 export interface Arrival {
-  readonly request: IncomingMessage;
-  readonly socket: Duplex;
+  readonly request: UpgradeRequest;
+  readonly socket: Socket;
   readonly head: Buffer;
   readonly from: ClientAddress;
 }
@@ -52,8 +52,8 @@ export class Door {
   }
 
   /** Takes over an upgrade request. */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const from = clientAddress(request, this.#rules.trustProxy);
+  upgrade(request: UpgradeRequest, socket: Socket, head: Buffer): void {
+    const from = clientAddress({ headers: request.headers, socket }, this.#rules.trustProxy);
     // Until a WebSocket takes over, an error of the socket would end the process.
     socket.on('error', destroyed);
     this.#turns.take(this.#queue, { request, socket, head, from });
@@ -64,16 +64,20 @@ export class Door {
     if (socket.destroyed) return;
     const reason = this.#whyNot(request);
     if (reason !== undefined) return this.#refuse(arrival, reason);
-    void this.#rules.limits.mayConnect(from.key).then((allowance) => {
-      if (!allowance.allowed) {
-        return this.#refuse(arrival, 'too-many-connections', allowance.retryAfterSeconds);
-      }
-      socket.off('error', destroyed);
-      this.#rules.admit(arrival);
-    });
+    const allowance = this.#rules.limits.mayConnect(from.key);
+    if ('then' in allowance) void allowance.then((later) => this.#decide(arrival, later));
+    else this.#decide(arrival, allowance);
   }
 
-  #whyNot({ headers: { origin } }: IncomingMessage): RefusalReason | undefined {
+  #decide(arrival: Arrival, allowance: Allowance): void {
+    if (!allowance.allowed) {
+      return this.#refuse(arrival, 'too-many-connections', allowance.retryAfterSeconds);
+    }
+    arrival.socket.off('error', destroyed);
+    this.#rules.admit(arrival);
+  }
+
+  #whyNot({ headers: { origin } }: UpgradeRequest): RefusalReason | undefined {
     if (this.isStopping) return 'stopping';
     if (this.isOutOfMemory) return 'memory';
     if (this.#origins.size === 0 || origin === undefined) return undefined;
@@ -86,6 +90,6 @@ export class Door {
   }
 }
 
-function destroyed(this: Duplex): void {
+function destroyed(this: Socket): void {
   this.destroy();
 }

@@ -15,14 +15,22 @@ export function refuseUpgrade(
   reason: RefusalReason,
   retryAfterSeconds: number | undefined,
 ): void {
-  const status = STATUS[reason] ?? UNAVAILABLE;
-  const body = JSON.stringify({ error: reason });
   const retry = retryAfterSeconds === undefined ? '' : `Retry-After: ${retryAfterSeconds}\r\n`;
+  answerAndEnd(socket, STATUS[reason] ?? UNAVAILABLE, retry, reason);
+}
+
+/** Answers what asks for a WebSocket in a way that is not RFC 6455's, and closes the connection. */
+export function refuseHandshake(socket: Duplex, status: 400 | 405 | 426): void {
+  answerAndEnd(socket, status, status === 426 ? 'Sec-WebSocket-Version: 13\r\n' : '', 'bad-handshake');
+}
+
+function answerAndEnd(socket: Duplex, status: number, headers: string, error: string): void {
+  const body = JSON.stringify({ error });
   // Nobody waits for what a refused connection still has to say or read.
   socket.on('error', () => socket.destroy());
   socket.once('finish', () => socket.destroy());
   socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\n${retry}` +
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\n${headers}` +
       `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
 }

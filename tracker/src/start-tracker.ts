@@ -3,6 +3,7 @@ import { AddressLimits } from './address-limits.ts';
 import { trackerOptionsOf, type TrackerConfig } from './config.ts';
 import { Tracker } from './core/tracker.ts';
 import type { TrackerStats } from './core/tracker-options.ts';
+import { Front } from './front.ts';
 import { Handshakes } from './handshakes.ts';
 import { createHttpApp } from './http-app.ts';
 import { createLog, RefusalLog } from './log.ts';
@@ -98,10 +99,18 @@ export async function startTracker(config: Partial<TrackerConfig> = {}): Promise
     app,
   );
   const handshakes = new Handshakes(settings.maxHandshakes);
+  const front = new Front(server, {
+    silentMs: settings.headersTimeoutMs,
+    nowMs: () => env.nowMs(),
+    upgrade: (request, socket, head) => {
+      handshakes.ended(socket);
+      adapter.upgrade(request, socket, head);
+    },
+  });
   server.on('connection', (socket) => handshakes.began(socket));
-  server.on('upgrade', (request, socket, head) => {
+  server.on('upgrade', (request, _stream, head) => {
     handshakes.ended(request.socket);
-    adapter.upgrade(request, socket, head);
+    adapter.upgrade(request, request.socket, head);
   });
   await listen(server, port, host);
 
@@ -110,6 +119,7 @@ export async function startTracker(config: Partial<TrackerConfig> = {}): Promise
     tracker.tick();
     adapter.tick();
     handshakes.sweep();
+    front.sweep();
     refusals.flush();
   }, TICK_MS);
   const memoryTimer = setInterval(() => {
@@ -130,6 +140,7 @@ export async function startTracker(config: Partial<TrackerConfig> = {}): Promise
     await adapter.close(settings.drainMs);
     clearInterval(timer);
     clearInterval(memoryTimer);
+    front.close();
     server.closeAllConnections();
     await freed;
   };

@@ -1,14 +1,15 @@
-import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
 import { LIMITS, TRACKER_CLOSE, TRACKER_SUBPROTOCOL } from '@sonantica/wire';
-import { WebSocket, WebSocketServer } from 'ws';
 import type { ClientAddress } from './client-address.ts';
-import { Door } from './door.ts';
-import { Connection, TrackerWebSocket, type ConnectionOwner, type Heard } from './connection.ts';
+import { Door, type Arrival } from './door.ts';
+import { BINARY, Connection, type ConnectionOwner, type Heard } from './connection.ts';
 import type { AddressLimits } from './address-limits.ts';
 import type { RefusalReason } from './core/refusal.ts';
 import type { Tracker } from './core/tracker.ts';
+import { handshakeAnswer, type UpgradeRequest } from './handshake.ts';
 import type { RefusalLog } from './log.ts';
+import { Outboxes } from './outboxes.ts';
+import { refuseHandshake } from './refuse-upgrade.ts';
 import { Turns } from './turns.ts';
 
 /** How the adapter treats connections; times in milliseconds, every limit 0 for none. */
@@ -42,8 +43,6 @@ export interface WsAdapterContext {
   readonly tookSeconds: (seconds: number) => void;
 }
 
-/** A new connection is pinged this soon: its round trip is wanted, but not while it still joins. */
-const FIRST_PING_MS = 2_000;
 /** Messages of one socket handled in one turn of the event loop. An ordinary burst is through in a few. */
 const MESSAGES_PER_TURN = 2;
 /** Messages of one socket that wait before it is no longer read from: offers with candidates to a few peers. */
@@ -52,8 +51,12 @@ const MAY_WAIT = 4;
 const TIMED_ONE_IN = 32;
 /** Time between the closes of two sockets when the tracker stops, at most, in milliseconds. */
 const DRAIN_STEP_MS = 2;
-/** Sockets that have not closed this long after they were told to are dropped, in milliseconds. */
+/** When the tracker stops, sockets that have not closed this long after they were told to are dropped. */
 const CLOSE_GRACE_MS = 1_000;
+/** A client has this long to answer that it is told to go. */
+const CLOSE_WITHIN_MS = 10_000;
+/** Sockets that may have something unsent: to write to so many takes about a millisecond. */
+const MAY_BE_UNSENT = 64;
 
 /**
  * Puts a tracker on WebSockets: `upgrade` takes an HTTP server's upgrade requests, and refuses whom it may not
@@ -61,19 +64,18 @@ const CLOSE_GRACE_MS = 1_000;
  */
 export class WsAdapter implements ConnectionOwner {
   readonly maxBufferedBytes: number;
+  readonly maxMessageBytes: number;
   readonly #context: WsAdapterContext;
   readonly #options: WsAdapterOptions;
-  readonly #server: WebSocketServer;
   /** In the order of their next ping. */
   readonly #connections = new Set<Connection>();
-  /** Connections whose first ping is still to come, oldest first. */
-  readonly #fresh = new Set<Connection>();
-  /** Connections of an unknown version, on their way out. */
-  readonly #unwelcome = new Set<WebSocket>();
+  /** Connections on their way out with the time when they are dropped, oldest first. */
+  readonly #closing = new Map<Connection, number>();
+  readonly #outboxes = new Outboxes(MAY_BE_UNSENT, (run) => void setImmediate(run));
   readonly #turns = new Turns<Heard, Connection>(MESSAGES_PER_TURN, MAY_WAIT, {
     handle: (connection, heard) => this.#hear(connection, heard),
-    pause: ({ ws }) => ws.pause(),
-    resume: ({ ws }) => ws.resume(),
+    pause: (connection) => connection.pause(),
+    resume: (connection) => connection.resume(),
     nextTurn: (run) => void setImmediate(run),
   });
   readonly #door: Door;
@@ -84,35 +86,19 @@ export class WsAdapter implements ConnectionOwner {
     this.#context = context;
     this.#options = { ...DEFAULT_WS_ADAPTER_OPTIONS, ...options };
     this.maxBufferedBytes = this.#options.maxBufferedBytes || Number.POSITIVE_INFINITY;
-    this.#server = new WebSocketServer({
-      noServer: true,
-      clientTracking: false,
-      perMessageDeflate: false,
-      maxPayload: this.#options.maxMessageBytes,
-      WebSocket: TrackerWebSocket,
-      handleProtocols: (offered) => {
-        if (offered.has(TRACKER_SUBPROTOCOL)) return TRACKER_SUBPROTOCOL;
-        // A browser drops a connection that names none of its protocols, and would never see the close code.
-        const [first] = offered;
-        return first ?? false;
-      },
-    });
+    this.maxMessageBytes = this.#options.maxMessageBytes || Number.MAX_SAFE_INTEGER;
     const { trustProxy, origins } = this.#options;
     this.#door = new Door({
       limits: context.limits,
       trustProxy,
       origins,
-      admit: ({ request, socket, head, from }) => {
-        this.#server.handleUpgrade(request, socket, head, (ws) => {
-          if (ws instanceof TrackerWebSocket) this.#accept(ws, socket, from);
-        });
-      },
+      admit: (arrival) => this.#admit(arrival),
       refused: (reason, from) => this.#turnedAway(reason, from),
     });
   }
 
   get connectionCount(): number {
-    return this.#connections.size + this.#fresh.size;
+    return this.#connections.size;
   }
 
   /** Set by whoever measures memory: no new sockets. */
@@ -121,16 +107,19 @@ export class WsAdapter implements ConnectionOwner {
   }
 
   /** Takes over an upgrade request: opens a connection, or answers why not. */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  upgrade(request: UpgradeRequest, socket: Socket, head: Buffer): void {
     this.#door.upgrade(request, socket, head);
   }
 
   /** Lets time pass: pings whose turn it is, and drops who did not answer. To be called about twice a second. */
   tick(): void {
-    if (this.#options.pingIntervalMs === 0) return;
     const nowMs = this.#context.nowMs();
-    this.#pingDue(this.#fresh, nowMs);
-    this.#pingDue(this.#connections, nowMs);
+    for (const [connection, untilMs] of this.#closing) {
+      if (untilMs > nowMs) break;
+      connection.terminate();
+    }
+    if (this.#options.pingIntervalMs === 0) return;
+    this.#pingDue(nowMs);
   }
 
   /**
@@ -139,8 +128,8 @@ export class WsAdapter implements ConnectionOwner {
    */
   async close(drainMs: number): Promise<void> {
     this.#door.isStopping = true;
-    for (const ws of this.#unwelcome) ws.terminate();
-    const leaving = [...this.#fresh, ...this.#connections];
+    for (const connection of this.#closing.keys()) connection.terminate();
+    const leaving = [...this.#connections];
     const stepMs = Math.min(DRAIN_STEP_MS, drainMs / Math.max(1, leaving.length));
     const startMs = this.#context.nowMs();
     let told = 0;
@@ -151,7 +140,7 @@ export class WsAdapter implements ConnectionOwner {
     }
     const graceUntilMs = this.#context.nowMs() + CLOSE_GRACE_MS;
     while (this.connectionCount > 0 && this.#context.nowMs() < graceUntilMs) await pause(10);
-    for (const { ws } of [...this.#fresh, ...this.#connections]) ws.terminate();
+    for (const connection of this.#connections) connection.terminate();
   }
 
   heard(connection: Connection, heard: Heard): void {
@@ -164,12 +153,25 @@ export class WsAdapter implements ConnectionOwner {
     connection.pingedMs = undefined;
   }
 
+  speaks(connection: Connection): void {
+    this.#outboxes.add(connection);
+    if (connection.wasSpokenTo) return;
+    // With the welcome, and in the same packet.
+    connection.wasSpokenTo = true;
+    if (this.#options.pingIntervalMs > 0) this.#ping(connection, this.#context.nowMs());
+  }
+
+  closing(connection: Connection): void {
+    this.#closing.set(connection, this.#context.nowMs() + CLOSE_WITHIN_MS);
+  }
+
   gone(connection: Connection): void {
+    this.#closing.delete(connection);
+    if (connection.session === undefined) return;
     this.#connections.delete(connection);
-    this.#fresh.delete(connection);
     this.#turns.forget(connection);
     this.#context.limits.disconnected(connection.from.key);
-    connection.session?.closed();
+    connection.session.closed();
   }
 
   refused(connection: Connection, reason: RefusalReason, re: string | undefined): void {
@@ -186,56 +188,51 @@ export class WsAdapter implements ConnectionOwner {
     this.#context.refusals.note(reason, { address: from.text });
   }
 
-  #accept(ws: TrackerWebSocket, stream: Duplex, from: ClientAddress): void {
-    const { limits, tracker, nowMs } = this.#context;
-    if (ws.protocol !== TRACKER_SUBPROTOCOL || !limits.connected(from.key)) {
-      const isUnknown = ws.protocol !== TRACKER_SUBPROTOCOL;
-      const reason = isUnknown ? 'unknown-version' : 'too-many-connections';
-      this.#turnedAway(reason, from);
-      this.#unwelcome.add(ws);
-      ws.on('error', () => ws.terminate());
-      ws.on('close', () => this.#unwelcome.delete(ws));
-      if (isUnknown) ws.close(TRACKER_CLOSE.unknownVersion, `speak ${TRACKER_SUBPROTOCOL}`);
-      else ws.close(TRACKER_CLOSE.tooFast, 'too many connections');
-      return;
+  #admit({ request, socket, head, from }: Arrival): void {
+    const { limits, tracker } = this.#context;
+    const handshake = handshakeAnswer(request);
+    if ('status' in handshake) return refuseHandshake(socket, handshake.status);
+    if (!socket.readable || !socket.writable) return void socket.destroy();
+    socket.write(handshake.answer, 'latin1');
+    const connection = new Connection(this, socket, this.#nextId++, from);
+    if (!handshake.speaksOurs) {
+      this.#turnedAway('unknown-version', from);
+      return connection.close(TRACKER_CLOSE.unknownVersion, `speak ${TRACKER_SUBPROTOCOL}`);
     }
-    const connection = new Connection(
-      this,
-      ws,
-      stream,
-      this.#nextId++,
-      from,
-      Math.floor(nowMs()) + FIRST_PING_MS,
-    );
-    ws.connection = connection;
+    if (!limits.connected(from.key)) {
+      this.#turnedAway('too-many-connections', from);
+      return connection.close(TRACKER_CLOSE.tooFast, 'too many connections');
+    }
     connection.session = tracker.connect(connection);
-    this.#fresh.add(connection);
+    connection.pingAtMs = this.#context.nowMs() + this.#options.pingIntervalMs;
+    this.#connections.add(connection);
+    if (head.length > 0) connection.read(head);
   }
 
   #hear({ session }: Connection, heard: Heard): void {
     if (session === undefined) return;
-    if (heard === 'binary') return session.receiveBinary();
-    if (++this.#messages % TIMED_ONE_IN !== 0) return session.receive(heard.toString());
+    if (heard === BINARY) return session.receiveBinary();
+    if (++this.#messages % TIMED_ONE_IN !== 0) return session.receive(heard);
     const startMs = performance.now();
-    session.receive(heard.toString());
+    session.receive(heard);
     this.#context.tookSeconds((performance.now() - startMs) / 1_000);
   }
 
-  #pingDue(connections: Set<Connection>, nowMs: number): void {
-    for (const connection of connections) {
+  #pingDue(nowMs: number): void {
+    for (const connection of this.#connections) {
       if (connection.pingAtMs > nowMs) return;
-      connections.delete(connection);
-      if (connection.pingedMs !== undefined) {
-        this.#connections.add(connection);
-        connection.pingAtMs = nowMs + this.#options.pingIntervalMs;
-        connection.ws.terminate();
-        continue;
-      }
-      connection.pingedMs = nowMs;
-      connection.pingAtMs = nowMs + this.#options.pingIntervalMs;
-      this.#connections.add(connection);
-      if (connection.ws.readyState === WebSocket.OPEN) connection.ws.ping();
+      if (connection.pingedMs !== undefined) connection.terminate();
+      this.#ping(connection, nowMs);
     }
+  }
+
+  #ping(connection: Connection, nowMs: number): void {
+    connection.pingedMs = nowMs;
+    connection.pingAtMs = nowMs + this.#options.pingIntervalMs;
+    // To the end of the row.
+    this.#connections.delete(connection);
+    this.#connections.add(connection);
+    connection.ping();
   }
 }
 

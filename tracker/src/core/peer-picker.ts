@@ -178,8 +178,12 @@ function isFresh(peer: Peer, { nowMs, staleAfterMs }: PickContext): boolean {
 
 function roundTripStep({ rttMs }: Peer): number {
   if (rttMs === null) return UNKNOWN_STEP;
-  const step = ROUND_TRIP_STEPS_MS.findIndex((belowMs) => rttMs < belowMs);
-  return step < 0 ? STEPS - 1 : step;
+  let step = 0;
+  for (const belowMs of ROUND_TRIP_STEPS_MS) {
+    if (rttMs < belowMs) return step;
+    step++;
+  }
+  return step;
 }
 
 /**

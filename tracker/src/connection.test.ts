@@ -1,0 +1,134 @@
+import { Duplex } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { BINARY, Connection, type ConnectionOwner } from './connection.ts';
+
+/** A client's frame, its mask all zero. */
+function frame(opcode: number, payload = ''): Buffer {
+  return Buffer.concat([
+    Buffer.from([0x80 | opcode, 0x80 | payload.length, 0, 0, 0, 0]),
+    Buffer.from(payload, 'latin1'),
+  ]);
+}
+
+function place() {
+  const writes: string[] = [];
+  const events: unknown[] = [];
+  const stream = new Duplex({
+    allowHalfOpen: true,
+    read: () => {},
+    write: (bytes: Buffer, _encoding, done) => {
+      writes.push(bytes.toString('latin1'));
+      done();
+    },
+  });
+  const owner: ConnectionOwner = {
+    maxBufferedBytes: 1_000,
+    maxMessageBytes: 100,
+    heard: (_, heard) => events.push(heard),
+    answered: () => events.push('answered'),
+    speaks: () => events.push('speaks'),
+    closing: () => events.push('closing'),
+    gone: () => events.push('gone'),
+    refused: (_, reason) => events.push(`refused ${reason}`),
+    ended: (_, reason) => events.push(`ended ${reason}`),
+  };
+  const connection = new Connection(owner, stream, 1, { text: '203.0.113.9', key: '203.0.113.9' });
+  return { writes, events, stream, connection };
+}
+
+describe('a connection', () => {
+  it('says in one write what it was given in one turn', () => {
+    const { writes, events, connection } = place();
+    connection.send('a');
+    connection.send('ä');
+    connection.ping();
+    expect(writes).toEqual([]);
+    expect(events).toEqual(['speaks']);
+    connection.flush();
+    expect(writes).toEqual(['\x81\x01a\x81\x02\xc3\xa4\x89\x00']);
+    connection.send('b');
+    connection.flush();
+    connection.flush();
+    expect(events).toEqual(['speaks', 'speaks']);
+    expect(writes.slice(1)).toEqual(['\x81\x01b']);
+  });
+
+  it('hears messages and answers to pings', () => {
+    const { events, connection } = place();
+    connection.read(Buffer.concat([frame(1, 'text'), frame(2, 'x'), frame(10)]));
+    expect(events).toEqual(['text', BINARY, 'answered']);
+  });
+
+  it('answers the last of many pings', () => {
+    const { writes, connection } = place();
+    connection.read(Buffer.concat(Array.from({ length: 1_000 }, (_, i) => frame(9, String(i)))));
+    connection.flush();
+    expect(writes).toEqual(['\x8a\x03999']);
+  });
+
+  it('says what it has to before it closes, and nothing after', () => {
+    const { writes, events, connection } = place();
+    connection.send('a');
+    connection.close(4400, 'no');
+    connection.close(4401, 'again');
+    connection.send('b');
+    connection.ping();
+    connection.flush();
+    expect(writes).toEqual(['\x81\x01a\x88\x04\x11\x30no']);
+    expect(events).toEqual(['speaks', 'closing']);
+  });
+
+  it('ends once the client has answered its close', () => {
+    const { stream, connection } = place();
+    connection.close(4400, 'no');
+    expect(stream.writableEnded).toBe(false);
+    connection.read(frame(8, '\x0f\xa0'));
+    expect(stream.writableEnded).toBe(true);
+  });
+
+  it.each([
+    ['', '\x88\x00'],
+    ['\x0f\xa0bye', '\x88\x02\x0f\xa0'],
+  ])('answers a client that closes with %j', (payload, answer) => {
+    const { writes, stream, connection } = place();
+    connection.read(frame(8, payload));
+    expect(writes).toEqual([answer]);
+    expect(stream.writableEnded).toBe(true);
+  });
+
+  it.each([
+    ['no frame', Buffer.from([0x83, 0x80, 0, 0, 0, 0]), '\x88\x02\x03\xea', ['closing']],
+    [
+      'a frame that is too big',
+      Buffer.from([0x81, 0xe5]),
+      '\x88\x13\x11\x3dmessage too large',
+      ['ended too-large', 'closing'],
+    ],
+  ])('ends on %s', (_, bytes, answer, expected) => {
+    const { writes, events, stream, connection } = place();
+    connection.read(bytes);
+    connection.read(frame(1, 'more'));
+    expect(writes).toEqual([answer]);
+    expect(events).toEqual(expected);
+    expect(stream.writableEnded).toBe(true);
+  });
+
+  it('drops a reader for whom too much waits, unsent or unread', async () => {
+    const { writes, events, stream, connection } = place();
+    connection.send('x'.repeat(1_001));
+    connection.send('a');
+    expect(events).toEqual(['speaks', 'ended slow-reader']);
+    expect(stream.destroyed).toBe(true);
+    connection.flush();
+    await new Promise((closed) => stream.once('close', closed));
+    expect(events.at(-1)).toBe('gone');
+    expect(writes).toEqual([]);
+  });
+
+  it('outlives what its stream throws', async () => {
+    const { events, stream } = place();
+    stream.destroy(new Error('ECONNRESET'));
+    await new Promise((closed) => stream.once('close', closed));
+    expect(events).toEqual(['gone']);
+  });
+});

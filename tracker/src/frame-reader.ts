@@ -1,0 +1,197 @@
+import { isUtf8 } from 'node:buffer';
+import { NO_CODE } from './frames.ts';
+
+/** What a {@link FrameReader} makes of what a client sends. */
+export interface FrameSink {
+  /** A whole message came, in whatever pieces. */
+  text(text: string): void;
+  /** A whole message that is not text came. */
+  binary(): void;
+  /** `payload`: a character a byte. */
+  pinged(payload: string): void;
+  ponged(): void;
+  /** The client ends the connection, with a code or 1005 for none. Nothing more is read. */
+  closed(code: number): void;
+  /** What came breaks the protocol, or is too big: the close code that says so. Nothing more is read. */
+  broken(code: number): void;
+}
+
+/** Close codes of RFC 6455, 7.4.1. */
+export const PROTOCOL_ERROR = 1002;
+export const NOT_UTF8 = 1007;
+export const TOO_BIG = 1009;
+
+const CONTINUATION = 0;
+const TEXT = 1;
+const BINARY = 2;
+const CLOSE = 8;
+const PING = 9;
+const PONG = 10;
+
+const MAX_CONTROL_BYTES = 125;
+const MASK_BYTES = 4;
+/** What is kept of an unfinished frame grows from this, doubling. */
+const MIN_KEPT_BYTES = 256;
+
+/**
+ * Reads the frames of one WebSocket's client (RFC 6455, 5.2), however they are cut: masked, without extensions,
+ * whole messages of at most `maxBytes`. A head that says more is enough to refuse. Keeps only what it cannot use
+ * yet, and as much of it as came.
+ */
+export class FrameReader {
+  readonly #maxBytes: number;
+  /** The beginning of a frame that is not whole. */
+  #frame: Growing | undefined = undefined;
+  /** The beginning of a message whose last frame is still to come. */
+  #message: Growing | undefined = undefined;
+  #isBinary = false;
+  #isOver = false;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Takes what came next, and may overwrite it. */
+  read(chunk: Buffer, sink: FrameSink): void {
+    if (this.#isOver) return;
+    let bytes = chunk;
+    let end = chunk.length;
+    const held = this.#frame;
+    if (held !== undefined) {
+      held.append(chunk, 0, end);
+      ({ bytes, length: end } = held);
+    }
+    let at = 0;
+    while (!this.#isOver && at < end) {
+      const next = this.#take(bytes, at, end, sink);
+      if (next < 0) break;
+      at = next;
+    }
+    if (this.#isOver || at === end) this.#frame = undefined;
+    else if (held === undefined || at > 0) {
+      this.#frame = new Growing();
+      this.#frame.append(bytes, at, end);
+    }
+  }
+
+  /** Takes one frame. Answers where the next one begins, or −1 when it is not whole or nothing more is read. */
+  #take(bytes: Buffer, at: number, end: number, sink: FrameSink): number {
+    if (end - at < 2) return -1;
+    const first = bytes[at] ?? 0;
+    const second = bytes[at + 1] ?? 0;
+    const opcode = first & 0x0f;
+    const isFinal = (first & 0x80) !== 0;
+    let length = second & 0x7f;
+    if ((first & 0x70) !== 0 || (second & 0x80) === 0 || !this.#mayCome(opcode, isFinal, length)) {
+      return this.#break(PROTOCOL_ERROR, sink);
+    }
+    let maskAt = at + 2;
+    if (length === 126) {
+      if (end - at < 4) return -1;
+      length = bytes.readUInt16BE(at + 2);
+      maskAt = at + 4;
+    } else if (length === 127) {
+      if (end - at < 10) return -1;
+      length = bytes.readUInt32BE(at + 2) * 2 ** 32 + bytes.readUInt32BE(at + 6);
+      maskAt = at + 10;
+    }
+    if (opcode < CLOSE && length + (this.#message?.length ?? 0) > this.#maxBytes) {
+      return this.#break(TOO_BIG, sink);
+    }
+    const from = maskAt + MASK_BYTES;
+    const to = from + length;
+    if (end < to) return -1;
+    const isAscii = unmask(bytes, maskAt, from, to);
+    if (opcode >= CLOSE) this.#control(opcode, bytes, from, to, sink);
+    else if (isFinal && opcode === TEXT) this.#text(bytes, from, to, isAscii, sink);
+    else this.#part(opcode, isFinal, bytes, from, to, sink);
+    return to;
+  }
+
+  #mayCome(opcode: number, isFinal: boolean, length: number): boolean {
+    if (opcode >= CLOSE) return opcode <= PONG && isFinal && length <= MAX_CONTROL_BYTES;
+    return opcode <= BINARY && (opcode === CONTINUATION) === (this.#message !== undefined);
+  }
+
+  #control(opcode: number, bytes: Buffer, from: number, to: number, sink: FrameSink): void {
+    if (opcode === PONG) return sink.ponged();
+    if (opcode === PING) return sink.pinged(bytes.toString('latin1', from, to));
+    const length = to - from;
+    const code = length < 2 ? NO_CODE : bytes.readUInt16BE(from);
+    if (length > 0 && !isSendable(code)) this.#break(PROTOCOL_ERROR, sink);
+    else if (length > 2 && !isUtf8(bytes.subarray(from + 2, to))) this.#break(NOT_UTF8, sink);
+    else {
+      this.#isOver = true;
+      sink.closed(code);
+    }
+  }
+
+  #text(bytes: Buffer, from: number, to: number, isAscii: boolean, sink: FrameSink): void {
+    if (isAscii) return sink.text(bytes.toString('latin1', from, to));
+    if (isUtf8(bytes.subarray(from, to))) return sink.text(bytes.toString('utf8', from, to));
+    this.#break(NOT_UTF8, sink);
+  }
+
+  #part(opcode: number, isFinal: boolean, bytes: Buffer, from: number, to: number, sink: FrameSink): void {
+    if (opcode !== CONTINUATION) this.#isBinary = opcode === BINARY;
+    this.#message ??= new Growing();
+    this.#message.append(bytes, from, to);
+    if (!isFinal) return;
+    const message = this.#message;
+    this.#message = undefined;
+    if (this.#isBinary) sink.binary();
+    else this.#text(message.bytes, 0, message.length, false, sink);
+  }
+
+  #break(code: number, sink: FrameSink): -1 {
+    this.#isOver = true;
+    this.#message = undefined;
+    sink.broken(code);
+    return -1;
+  }
+}
+
+/** Codes a close frame may carry: RFC 6455, 7.4.1 and 7.4.2, and the registry of IANA. */
+function isSendable(code: number): boolean {
+  return (
+    (code >= 1000 && code <= 1014 && code !== 1004 && code !== NO_CODE && code !== 1006) ||
+    (code >= 3000 && code <= 4999)
+  );
+}
+
+/** Takes the mask off the bytes between `from` and `to`, in place. Answers whether all of them are ASCII. */
+function unmask(bytes: Buffer, maskAt: number, from: number, to: number): boolean {
+  const a = bytes[maskAt] ?? 0;
+  const b = bytes[maskAt + 1] ?? 0;
+  const c = bytes[maskAt + 2] ?? 0;
+  const d = bytes[maskAt + 3] ?? 0;
+  let seen = 0;
+  let i = from;
+  for (; i + 3 < to; i += 4) {
+    seen |= bytes[i] = (bytes[i] ?? 0) ^ a;
+    seen |= bytes[i + 1] = (bytes[i + 1] ?? 0) ^ b;
+    seen |= bytes[i + 2] = (bytes[i + 2] ?? 0) ^ c;
+    seen |= bytes[i + 3] = (bytes[i + 3] ?? 0) ^ d;
+  }
+  if (i < to) seen |= bytes[i] = (bytes[i] ?? 0) ^ a;
+  if (i + 1 < to) seen |= bytes[i + 1] = (bytes[i + 1] ?? 0) ^ b;
+  if (i + 2 < to) seen |= bytes[i + 2] = (bytes[i + 2] ?? 0) ^ c;
+  return seen < 0x80;
+}
+
+/** Bytes put together one after another. */
+class Growing {
+  bytes: Buffer = Buffer.allocUnsafeSlow(MIN_KEPT_BYTES);
+  length = 0;
+
+  append(from: Buffer, start: number, end: number): void {
+    const needed = this.length + end - start;
+    if (needed > this.bytes.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.bytes.length * 2));
+      this.bytes.copy(grown, 0, 0, this.length);
+      this.bytes = grown;
+    }
+    from.copy(this.bytes, this.length, start, end);
+    this.length = needed;
+  }
+}

@@ -1,0 +1,102 @@
+import { connect, type Socket } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { startTracker, type RunningTracker } from './start-tracker.ts';
+
+const UPGRADE =
+  'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
+  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: sonantica.v1\r\n\r\n';
+/** `{"type":"hello"}` in a masked frame. */
+const HELLO = Buffer.concat([Buffer.from([0x81, 0x90, 0, 0, 0, 0]), Buffer.from('{"type":"hello"}')]);
+const PAGE = 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n';
+
+const running: { close(): Promise<void> | void }[] = [];
+afterEach(async () => {
+  for (const thing of running.splice(0).reverse()) await thing.close();
+});
+
+async function tracker(settings: object = {}): Promise<RunningTracker> {
+  const started = await startTracker({ port: 0, ...settings });
+  running.push(started);
+  return started;
+}
+
+class Caller {
+  readonly socket: Socket;
+  heard = '';
+  isClosed = false;
+
+  constructor(port: number) {
+    this.socket = connect({ port, host: '127.0.0.1', noDelay: true });
+    this.socket.on('data', (bytes) => (this.heard += bytes.toString('latin1')));
+    this.socket.on('error', () => {});
+    this.socket.on('close', () => (this.isClosed = true));
+    running.push({ close: () => void this.socket.destroy() });
+  }
+
+  /** Says something in pieces of so many bytes, each in a packet of its own. */
+  async say(bytes: Buffer | string, size = Number.POSITIVE_INFINITY): Promise<this> {
+    const all = Buffer.from(bytes);
+    for (let at = 0; at < all.length; at += size) {
+      await new Promise((sent) => this.socket.write(all.subarray(at, at + size), sent));
+      if (size < all.length) await new Promise((passed) => setImmediate(passed));
+    }
+    return this;
+  }
+}
+
+describe('a new connection', () => {
+  it.each([
+    ['in one piece', Number.POSITIVE_INFINITY],
+    ['in several', 50],
+    ['byte by byte', 1],
+  ])('that asks for a WebSocket %s gets one, and is heard', async (_, size) => {
+    const { port } = await tracker();
+    const caller = await new Caller(port).say(UPGRADE, size);
+    await expect.poll(() => caller.heard).toMatch(/^HTTP\/1\.1 101 /);
+    await caller.say(HELLO, size);
+    await expect.poll(() => caller.heard).toContain('"type":"welcome"');
+  });
+
+  it('that says hello together with its request is heard', async () => {
+    const { port } = await tracker();
+    const caller = await new Caller(port).say(Buffer.concat([Buffer.from(UPGRADE), HELLO]));
+    await expect.poll(() => caller.heard).toContain('"type":"welcome"');
+  });
+
+  it.each([Number.POSITIVE_INFINITY, 7])(
+    'that asks for pages gets them: pieces of %i bytes',
+    async (size) => {
+      const { port } = await tracker();
+      const caller = await new Caller(port).say(PAGE, size);
+      await expect.poll(() => caller.heard.match(/"status":"ok"/g)).toHaveLength(1);
+      await caller.say(PAGE + PAGE, size);
+      await expect.poll(() => caller.heard.match(/"status":"ok"/g)).toHaveLength(3);
+    },
+  );
+
+  it('that asks for a page and then for a WebSocket gets both', async () => {
+    const { port } = await tracker();
+    const caller = await new Caller(port).say(PAGE);
+    await expect.poll(() => caller.heard).toContain('"status":"ok"');
+    await caller.say(UPGRADE);
+    await expect.poll(() => caller.heard).toContain('HTTP/1.1 101 ');
+    await caller.say(HELLO);
+    await expect.poll(() => caller.heard).toContain('"type":"welcome"');
+  });
+
+  it.each([
+    ['nothing', ''],
+    ['half a request', UPGRADE.slice(0, -2)],
+  ])('that says %s is dropped in time', async (_, said) => {
+    const { port } = await tracker({ headersTimeoutMs: 200 });
+    const caller = await new Caller(port).say(said);
+    await expect.poll(() => caller.isClosed, { timeout: 5_000 }).toBe(true);
+  });
+
+  it('that says nothing does not keep the tracker from stopping', async () => {
+    const { port, close } = await tracker({ headersTimeoutMs: 0 });
+    const caller = new Caller(port);
+    await new Promise((connected) => caller.socket.once('connect', connected));
+    await close();
+  });
+});
