@@ -84,6 +84,22 @@ describe('links', () => {
     expect(said.indexOf('ping')).toBeLessThan(said.indexOf('request'));
   });
 
+  it('carry news of chunks to those alone who are not known to have them', async () => {
+    const room = await VirtualRoom.open({ tracks: { song: 8 * CHUNK } });
+    await room.seeder('seeder', ['song'], { aulaId: 'aula' });
+    const first = room.listener('first', { aulaId: 'aula' }).swarm;
+    const second = room.listener('second', { aulaId: 'aula' }).swarm;
+    for (const swarm of [first, second]) await swarm.prefetch(['song']);
+    await room.pass(15_000);
+    const news = (to: string) =>
+      room.frames
+        .filter((frame) => frame.to === to)
+        .flatMap(({ message }) => (message.type === 'have' ? message.chunks : []));
+    expect(first.stats().bytes.aula + second.stats().bytes.aula).toBe(16 * CHUNK);
+    expect(new Set([...news('first'), ...news('second')]).size).toBe(8);
+    expect(news('seeder')).toEqual([]);
+  });
+
   it('begin with what there is of a chunk that all wait for', async () => {
     const room = await VirtualRoom.open({ tracks: { song: 8 * CHUNK } });
     for (let i = 0; i < 6; i++) {

@@ -623,6 +623,21 @@ describe('liveness', () => {
     expect(a.tick(2_000)).toEqual([]);
   });
 
+  it('nudges with three pings that measure nothing, whatever else is asked', () => {
+    const { a } = linked();
+    const pings = sent(a.nudge());
+    expect(pings.map(({ type }) => type)).toEqual(['ping', 'ping', 'ping']);
+    for (const ping of pings)
+      if (ping.type === 'ping')
+        expect(a.receive(encodePeerFrame({ type: 'pong', token: ping.token }), 20)).toEqual([]);
+    const [own] = sent(a.ping(100));
+    if (own?.type !== 'ping') throw new Error('no ping');
+    expect(pings).not.toContainEqual(own);
+    expect(a.receive(encodePeerFrame({ type: 'pong', token: own.token }), 140)).toMatchObject([
+      { type: 'pinged', roundTripMs: 40 },
+    ]);
+  });
+
   it('answers pings', () => {
     const frame = encodePeerFrame({ type: 'ping', token: 42 });
     expect(sent(greeted().receive(frame, 0))).toEqual([{ type: 'pong', token: 42 }]);
