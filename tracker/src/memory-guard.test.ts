@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { measureMemory, memoryState } from './memory-guard.ts';
+import { lookAgainMs, measureMemory, memoryState } from './memory-guard.ts';
 
 const MB = 1_000_000;
 const NONE = { residentBytes: 0, heapBytes: 0, externalBytes: 0, heapLimitBytes: 4_000 * MB };
@@ -35,4 +35,9 @@ describe('memory', () => {
     expect(residentBytes).toBeGreaterThan(heapBytes / 2);
     expect(heapLimitBytes).toBeGreaterThan(heapBytes);
   });
+});
+
+it('memory is looked at more often when little room is left, and as seldom as else without a limit', () => {
+  const use = { residentBytes: 90e6, heapBytes: 20e6, externalBytes: 0, heapLimitBytes: 4e9 };
+  expect([150, 120, 0].map((maxMemoryMB) => lookAgainMs(use, maxMemoryMB))).toEqual([100, 20, 100]);
 });

@@ -5,6 +5,10 @@ export type MemoryState = 'ample' | 'short' | 'exhausted';
 
 const SHORT_FROM = 0.8;
 const EXHAUSTED_FROM = 0.95;
+/** From here on memory is looked at more often, in milliseconds. */
+const NEARLY_SHORT_FROM = 0.6;
+const LOOK_EVERY_MS = 100;
+const LOOK_CLOSELY_MS = 20;
 const BYTES_PER_MB = 1_000_000;
 
 /** What is measured, in bytes. */
@@ -54,11 +58,20 @@ export function measureMemory(): MemoryUse {
  * the limit itself it is short all the same.
  */
 export function memoryState(use: MemoryUse, maxMemoryMB: number): MemoryState {
+  const share = shareOf(use, maxMemoryMB);
+  if (share > EXHAUSTED_FROM) return 'exhausted';
+  const isOver = maxMemoryMB !== 0 && use.residentBytes > maxMemoryMB * BYTES_PER_MB;
+  return share > SHORT_FROM || isOver ? 'short' : 'ample';
+}
+
+/** When to look again, in milliseconds: a flood that is served fast fills the last of the room in a tenth of a second. */
+export function lookAgainMs(use: MemoryUse, maxMemoryMB: number): number {
+  return shareOf(use, maxMemoryMB) > NEARLY_SHORT_FROM ? LOOK_CLOSELY_MS : LOOK_EVERY_MS;
+}
+
+function shareOf(use: MemoryUse, maxMemoryMB: number): number {
   const { residentBytes, heapBytes, externalBytes, heapLimitBytes } = use;
   const usedBytes = Math.min(residentBytes, heapBytes + externalBytes + PROGRAM_BYTES);
   const ofLimit = maxMemoryMB === 0 ? 0 : usedBytes / (maxMemoryMB * BYTES_PER_MB);
-  const share = Math.max(ofLimit, heapBytes / heapLimitBytes);
-  if (share > EXHAUSTED_FROM) return 'exhausted';
-  const isOver = maxMemoryMB !== 0 && residentBytes > maxMemoryMB * BYTES_PER_MB;
-  return share > SHORT_FROM || isOver ? 'short' : 'ample';
+  return Math.max(ofLimit, heapBytes / heapLimitBytes);
 }

@@ -7,7 +7,7 @@ import { Front } from './front.ts';
 import { Handshakes } from './handshakes.ts';
 import { createHttpApp } from './http-app.ts';
 import { createLog, RefusalLog } from './log.ts';
-import { measureMemory, memoryState, type MemoryState } from './memory-guard.ts';
+import { lookAgainMs, measureMemory, memoryState, type MemoryState } from './memory-guard.ts';
 import { createMetrics } from './metrics.ts';
 import { packageVersion } from './package-version.ts';
 import { parseSettings } from './settings.ts';
@@ -28,8 +28,6 @@ export interface RunningTracker {
 }
 
 const TICK_MS = 500;
-/** A flood of new swarms takes tens of megabytes a second. */
-const LOOK_AT_MEMORY_EVERY_MS = 100;
 /** How often connections are looked through for late headers, in milliseconds: Node's own 30 s is long. */
 const CHECK_HEADERS_EVERY_MS = 1_000;
 /** An idle HTTP connection is kept this long, in milliseconds. */
@@ -122,13 +120,19 @@ export async function startTracker(config: Partial<TrackerConfig> = {}): Promise
     front.sweep();
     refusals.flush();
   }, TICK_MS);
-  const memoryTimer = setInterval(() => {
-    const state = memoryState(measureMemory(), maxMemoryMB);
+  let memoryTimer: ReturnType<typeof setTimeout> | undefined;
+  const lookAtMemory = () => {
+    const use = measureMemory();
+    const state = memoryState(use, maxMemoryMB);
     tracker.isShortOfMemory = state !== 'ample';
     adapter.isOutOfMemory = state === 'exhausted';
     if (state !== memory) log.warn({ memory: state, residentBytes: residentBytes() }, 'memory');
+    // What is to be shed is shed at once.
+    if (memory === 'ample' && state !== 'ample') tracker.tick();
     memory = state;
-  }, LOOK_AT_MEMORY_EVERY_MS);
+    memoryTimer = setTimeout(lookAtMemory, lookAgainMs(use, maxMemoryMB));
+  };
+  lookAtMemory();
 
   const address = server.address();
   const boundPort = typeof address === 'object' && address !== null ? address.port : port;
@@ -139,7 +143,7 @@ export async function startTracker(config: Partial<TrackerConfig> = {}): Promise
     });
     await adapter.close(settings.drainMs);
     clearInterval(timer);
-    clearInterval(memoryTimer);
+    clearTimeout(memoryTimer);
     front.close();
     server.closeAllConnections();
     await freed;

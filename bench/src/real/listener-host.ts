@@ -9,7 +9,7 @@ import { HttpPlay, SwarmPlay, type Piece, type Play } from '../player.ts';
 import { programmeOf } from '../programme.ts';
 import { staysMs } from '../scenario.ts';
 import { costSoFar } from './child-side.ts';
-import { gatherInTurn } from './gathering-gate.ts';
+import { GatheringGate } from './gathering-gate.ts';
 import type { Appointment, FromHost, HostFacts, HostOrders, HostSample, TrackFile } from './messages.ts';
 import { createRealListener, type ListenerShape, type RealListener } from './real-listener.ts';
 import { RealClock } from './real-clock.ts';
@@ -39,6 +39,7 @@ export class ListenerHost {
   readonly #random;
   readonly #guests: Guest[] = [];
   readonly #files = new Map<string, TrackBytes>();
+  readonly #gate = new GatheringGate();
   #rtc: RtcImplementation | undefined;
   #nextIndex: number;
   #toCome: number;
@@ -57,7 +58,7 @@ export class ListenerHost {
   /** Loads what is needed and makes the appointments. Rejects with `rtc-unavailable`. */
   async start(): Promise<void> {
     const { rtc, tracks, appointments, scenario, origin } = this.#orders;
-    if (scenario.policy !== 'http-only') this.#rtc = gatherInTurn(await loadNodeRtc(rtc));
+    if (scenario.policy !== 'http-only') this.#rtc = await loadNodeRtc(rtc);
     // The first request of a process loads what makes requests: no listener should wait for that.
     const warmUp = await fetch(`${origin}/${tracks[0]?.piece.trackId ?? ''}.manifest.json`);
     await warmUp.arrayBuffer();
@@ -96,7 +97,7 @@ export class ListenerHost {
     const listener = createRealListener(this.#clock, shape, {
       tracker,
       origin,
-      rtc: this.#rtc,
+      rtc: this.#rtc && this.#gate.for(this.#rtc),
       maxLinks: links ?? 8,
       order: policy === 'http-only' ? undefined : policy,
       storageGB: (2 * sizeMB * tracks) / 1_000 + 1,
