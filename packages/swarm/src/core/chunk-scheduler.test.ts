@@ -950,6 +950,34 @@ it('what a peer has under way and should have given is asked of the origin at th
   expect(rig.inFlight(ORIGIN)).toBe(2);
 });
 
+it('a peer that owes blocks and says nothing is made to say something, and one that gives is not', () => {
+  const rig = new Rig();
+  rig.peer('silent', 'aula', [0, 1, 2, 3]);
+  rig.peer('giving', 'aula', [8, 9, 10, 11]);
+  rig.want({ start: 0, end: SONG.size }, NEVER);
+  const nudged = () => rig.log.flatMap((command) => (command.type === 'nudge' ? [command.source] : []));
+  for (let step = 0; step < 3; step++) {
+    rig.deliver('giving', 1);
+    rig.pass(50);
+  }
+  expect(nudged()).toEqual(['silent', 'silent']);
+});
+
+it('blocks may come several at a time from a peer that turned out to be fast, from no other', () => {
+  const rig = new Rig();
+  rig.peer('p', 'aula', 'all', 16 * BLOCK);
+  rig.want({ start: 0, end: SONG.size }, NEVER);
+  rig.deliver('p', 40);
+  expect(rig.fetches('p').map(({ together }) => together)).not.toContain(true);
+  rig.pass(50);
+  rig.deliver('p', 1);
+  rig.forgetLog();
+  rig.deliver('p', 16);
+  const fetches = rig.fetches('p');
+  expect(fetches.length).toBeGreaterThan(0);
+  expect(fetches.every(({ together }) => together)).toBe(true);
+});
+
 describe('a line', () => {
   it('is kept free for what is due soon: little else is asked for meanwhile', () => {
     const rig = new Rig();
