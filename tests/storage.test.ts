@@ -30,6 +30,11 @@ describe('a listener whose storage is full', () => {
       from === 'full' && to === 'other' && message.type === 'have' ? [...message.lost] : [],
     );
     expect(lost.toSorted()).toEqual([0, 1, 2, 3]);
+    // The other has them still: it had no reason to say so before.
+    const kept = room.frames.flatMap(({ from, to, message }) =>
+      from === 'other' && to === 'full' && message.type === 'have' ? [...message.chunks] : [],
+    );
+    expect(kept.toSorted()).toEqual([0, 1, 2, 3]);
     const toldTracker = room.told.flatMap(({ type, lost: chunks }) =>
       type === 'have' ? (chunks ?? []) : [],
     );
