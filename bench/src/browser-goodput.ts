@@ -14,7 +14,7 @@ declare global {
 /** Who receives. */
 export type Towards = 'page' | 'node';
 
-/** A block frame: 16 KiB and its header; and what the library lets be outstanding on a link. */
+/** A frame of one block and its header (links above some 10 MB/s have three in one); and what may be outstanding on a long path. */
 const CHANNEL = { frameBytes: 16_384 + 11, windowBytes: 1_048_576, rtc: 'wrtc' } as const;
 const PATIENCE_MS = 60_000;
 
