@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import {
@@ -25,22 +25,17 @@ export interface TrackerProcess {
   stats(): Promise<Record<string, unknown>>;
   /** Resident memory, in bytes. */
   residentBytes(): number;
+  /** From now on it gets no file or socket whose number is `count` or above. Files it has open stay open. */
+  limitOpenFiles(count: number): void;
   kill(signal: 'SIGTERM' | 'SIGKILL'): void;
 }
 
-/**
- * Starts the tracker's command as it was built, on a free port, with at most `openFiles` files and sockets. Whoever
- * starts it ends it.
- */
+/** Starts the tracker's command as it was built, on a free port. Whoever starts it ends it. */
 export async function spawnTracker(
   args: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
-  openFiles?: number,
 ): Promise<TrackerProcess> {
-  const command = [process.execPath, 'tracker/dist/main.js', '--json', '--port', '0', ...args];
-  const limited = openFiles === undefined ? [] : ['-c', `ulimit -n ${openFiles} && exec "$@"`, 'sh'];
-  const [program = '', ...rest] = openFiles === undefined ? command : ['/bin/sh', ...limited, ...command];
-  const child = spawn(program, rest, {
+  const child = spawn(process.execPath, ['tracker/dist/main.js', '--json', '--port', '0', ...args], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, NODE_OPTIONS: '', ...env },
@@ -72,6 +67,7 @@ export async function spawnTracker(
       const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
       return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1_024;
     },
+    limitOpenFiles: (count) => void execFileSync('prlimit', ['--pid', String(child.pid), `--nofile=${count}`]),
     kill: (signal) => void child.kill(signal),
   };
 }
@@ -80,9 +76,8 @@ export async function spawnTracker(
 export async function trackerForTest(
   args: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
-  openFiles?: number,
 ): Promise<TrackerProcess> {
-  const tracker = await spawnTracker(args, env, openFiles);
+  const tracker = await spawnTracker(args, env);
   onTestFinished(async () => {
     tracker.kill('SIGKILL');
     await tracker.ended;
