@@ -143,6 +143,15 @@ describe('the budget', () => {
     expect(room.reservedBytes).toBe(room.sentBytes);
   });
 
+  it('that does not reach for several blocks in a frame pays for one', async () => {
+    const room = await Room.open({ budget: 2 * BLOCK });
+    room.ask({ chunk: 0, first: 0, count: 8 }, { leavesKnown: true, together: true });
+    await settled();
+    expect(room.got).toEqual(['block 0/0', 'block 0/1']);
+    expect(room.refusals).toEqual(['not-giving']);
+    expect(room.sentBytes).toBe(2 * BLOCK);
+  });
+
   it('that does not reach for a proof lets nothing through', async () => {
     const room = await Room.open({ budget: PROOF - 1 });
     room.ask({ chunk: 0, first: 0, count: 1 });

@@ -242,7 +242,7 @@ export class Uploads {
       this.#parts.sent(peer, request.track, leaves.length);
     }
     const record = this.#records.get(peer);
-    const inFrame = peer.blocksInFrame(request);
+    let inFrame = peer.blocksInFrame(request);
     while (request.nextBlock < request.first + request.count) {
       const block = request.nextBlock;
       if (part?.isPlaced(block) === false) return 'not-held';
@@ -256,7 +256,12 @@ export class Uploads {
       let length = 0;
       for (let each = block; each < end; each++) length += blockLength(version.manifest, request.chunk, each);
       const reserved = budget.reserve(length);
-      if (!(reserved instanceof Promise ? await reserved : reserved)) return 'over-budget';
+      if (!(reserved instanceof Promise ? await reserved : reserved)) {
+        if (inFrame === 1) return 'over-budget';
+        // The last of a day's budget may still pay for one.
+        inFrame = 1;
+        continue;
+      }
       if (request.cancelled || peer.isEnded) return undefined;
       const at = block * LIMITS.blockBytes;
       peer.sendBlocks(request, block, bytes.subarray(at, at + length));
