@@ -54,8 +54,10 @@ export class OriginPlan {
       for (const chunk of track.inOrder()) {
         if (chunk.prefetch === 'peers' || (chunk.prefetch === 'any' && !this.#mayPrefetchFromOrigin(chunk)))
           break;
-        this.#takeUrgent(view, track, chunk, nowMs);
-        this.#takeShare(track, chunk, nowMs);
+        if (chunk.deadlineMs !== Number.POSITIVE_INFINITY) {
+          this.#takeUrgent(view, track, chunk, nowMs);
+          this.#takeShare(track, chunk, nowMs);
+        }
         const choice = patientChoice(view, track, chunk, nowMs);
         if (choice.type === 'fetch') this.#takePatient(track, chunk, nowMs);
         else if (chunk.prefetch !== undefined && leases + ask.length > 0) break;

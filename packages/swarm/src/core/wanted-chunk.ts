@@ -36,8 +36,8 @@ export interface IdleQuery {
   readonly among?: Uint8Array | undefined;
   /** Begins with this one of them, counted round, whichever is due first. */
   readonly rotatedBy?: number;
-  /** Only those of which there are fewest here. */
-  readonly fewestOf?: Uint8Array;
+  /** Only those of which there are fewest here; counted where any block is meant at all. */
+  readonly fewestOf?: () => Uint8Array;
   readonly doubted?: (flight: Flight) => boolean;
 }
 
@@ -273,12 +273,16 @@ export class WantedChunk {
       (fromMs === undefined || this.dueMs(block) >= fromMs) &&
       (beforeMs === undefined || this.dueMs(block) < beforeMs) &&
       isIdle(block);
+    let begin = 0;
+    while (begin < this.blocks && !isMeant(begin)) begin++;
+    if (begin === this.blocks) return undefined;
+    const offers = fewestOf?.();
     let fewest = Number.POSITIVE_INFINITY;
-    for (let block = 0; fewestOf !== undefined && block < this.blocks; block++)
-      if (isMeant(block)) fewest = Math.min(fewest, fewestOf[block] ?? 0);
-    const matches = (block: number) => isMeant(block) && (fewestOf?.[block] ?? 0) <= fewest;
+    for (let block = begin; offers !== undefined && block < this.blocks; block++)
+      if (isMeant(block)) fewest = Math.min(fewest, offers[block] ?? 0);
+    const matches = (block: number) => isMeant(block) && (offers?.[block] ?? 0) <= fewest;
     let matching = 0;
-    for (let block = 0; block < this.blocks; block++) {
+    for (let block = begin; block < this.blocks; block++) {
       if (!matches(block)) continue;
       matching++;
       if (first === undefined || this.dueMs(block) < this.dueMs(first)) first = block;
