@@ -117,6 +117,40 @@ describe('links', () => {
     expect(early).toBeGreaterThan(0);
   });
 
+  it('say what there is with the first word, before the other end has answered', async () => {
+    const room = await VirtualRoom.open({ tracks: { song: 8 * CHUNK } });
+    const swarms = ['a', 'b'].map((name) => room.listener(name, { aulaId: 'aula' }).swarm);
+    for (const swarm of swarms) void swarm.open('song').download();
+    await room.pass(2_000);
+    const { from, to } = room.frames[0] ?? {};
+    const said = (one?: string, other?: string) =>
+      room.frames.flatMap((frame, at) =>
+        frame.from === one && frame.to === other ? [{ at, ...frame }] : [],
+      );
+    const opened = said(from, to).find(({ message }) => message.type === 'open');
+    // The link stands for the one who was asked half a round trip later: nothing has come from there yet.
+    expect(opened?.at).toBeLessThan(said(to, from)[0]?.at ?? 0);
+  });
+
+  it('carry news of what came while the other end had not yet said who it is', async () => {
+    const room = await VirtualRoom.open({ tracks: { song: 40 * CHUNK } });
+    // Far away, and with nobody to have it from but who comes.
+    const far = room.listener('far', { aulaId: 'aula', rttMs: 500 }).swarm;
+    const { finished } = await far.prefetch(['song']);
+    await room.pass(2_000);
+    const track = room.listener('newcomer', { aulaId: 'aula' }).swarm.open('song');
+    for (let at = 0; at < 40 * CHUNK; at += CHUNK)
+      void track.read({ start: at, end: at + CHUNK }, { deadlineMs: at / 3_000 });
+    await room.during(finished, 60_000);
+    const told = new Set<number>();
+    for (const { from, message } of room.frames) {
+      if (from !== 'newcomer') continue;
+      if (message.type === 'open') for (const chunk of message.held) told.add(chunk);
+      if (message.type === 'have') for (const chunk of message.chunks) told.add(chunk);
+    }
+    expect(told.size).toBe(40);
+  });
+
   it('without use give way to who holds what is wanted', async () => {
     const room = await VirtualRoom.open({ tracks: { old: CHUNK, wanted: 8 * CHUNK } });
     await room.seeder('idle', ['old']);

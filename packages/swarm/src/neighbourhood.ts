@@ -189,7 +189,7 @@ export class Neighbourhood implements PeerSourceHandler {
   add(version: TrackVersion): void {
     this.#versions.set(version.key, version);
     this.#announcements.add(version.key);
-    for (const peer of this.#byNonce.values()) this.#open(peer, version);
+    for (const peer of this.#links) this.#open(peer, version);
     this.#say();
   }
 
@@ -197,7 +197,7 @@ export class Neighbourhood implements PeerSourceHandler {
   use(version: TrackVersion): void {
     if (!this.#versions.delete(version.key)) return;
     this.#versions.set(version.key, version);
-    for (const peer of this.#byNonce.values()) this.#open(peer, version);
+    for (const peer of this.#links) this.#open(peer, version);
   }
 
   /** Opens a version on a link, which takes only so many: one that is complete here and not shared makes room. */
@@ -219,7 +219,7 @@ export class Neighbourhood implements PeerSourceHandler {
     this.#announcements.remove(version.key);
     this.#haves.remove(version.key);
     this.#listeners.delete(version.key);
-    for (const peer of this.#byNonce.values()) peer.shut(version.key);
+    for (const peer of this.#links) peer.shut(version.key);
     this.#tracker?.send({ type: 'leave', trackId: version.manifest.trackId, root: version.manifest.root });
   }
 
@@ -245,7 +245,7 @@ export class Neighbourhood implements PeerSourceHandler {
   #tellHaves(): void {
     const { clock, timers } = this.#parts;
     for (const { track, chunks, lost, parts } of this.#haves.due(clock.nowMs())) {
-      for (const peer of this.#byNonce.values()) {
+      for (const peer of this.#links) {
         const isNews = chunks.some((chunk) => !this.#parts.delivery.holds(peer, track, chunk));
         if (isNews || lost.length > 0) peer.tellHave(track, chunks, lost);
         for (const run of parts)
@@ -261,8 +261,7 @@ export class Neighbourhood implements PeerSourceHandler {
   }
 
   tellFetching(track: TrackKey, chunk: number, etaMs: number): void {
-    for (const peer of this.#byNonce.values())
-      peer.tellFetching(track, chunk, Math.min(etaMs, NO_DEADLINE_MS));
+    for (const peer of this.#links) peer.tellFetching(track, chunk, Math.min(etaMs, NO_DEADLINE_MS));
   }
 
   claim(track: TrackKey, chunks: readonly number[], most: number): void {
@@ -465,6 +464,7 @@ export class Neighbourhood implements PeerSourceHandler {
     this.#links.add(peer);
     this.#plan.opened(peerId, clock.nowMs());
     peer.start();
+    this.#introduce(peer);
   }
 
   /** The other end has no place for a link now. */
@@ -495,6 +495,10 @@ export class Neighbourhood implements PeerSourceHandler {
     this.#parts.log(`linked to ${peer.peerId} (${this.tierOf(peer)})`);
     this.#parts.delivery.addPeer(peer, this.tierOf(peer), { maxBytes: this.#parts.maxWindowBytes });
     peer.ping();
+  }
+
+  /** Says what there is here with the first word on a link: it is known half a round trip sooner than after an answer. */
+  #introduce(peer: PeerSource): void {
     // The latest first, and of them what is lacking here.
     const latest = [...this.#versions.values()].reverse();
     const lacking = latest.filter(({ isComplete }) => !isComplete);
@@ -504,7 +508,6 @@ export class Neighbourhood implements PeerSourceHandler {
     );
     for (const version of told.reverse()) {
       peer.open(version.manifest, version.held);
-      // At once, half a round trip sooner than when it says what it has itself.
       this.#tellParts(peer, version);
     }
   }

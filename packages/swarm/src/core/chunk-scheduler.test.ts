@@ -866,7 +866,7 @@ describe('where a crowd waits for what one of them fetches', () => {
         count += waiting({ seed, dueInMs, listeners }).fetches(ORIGIN).length;
       return count;
     };
-    expect(takers(800, 200)).toBe(60);
+    expect(takers(800, 200)).toBeGreaterThan(55);
     expect(takers(1_500, 200)).toBeLessThan(30);
     expect(takers(1_500, 200)).toBeGreaterThan(2);
     expect(takers(1_500, 20)).toBe(0);

@@ -294,7 +294,8 @@ export class ChunkScheduler {
     this.#flights.arrived(from, wanted, block, nowMs);
     if (track === undefined || wanted === undefined) return this.#plan(nowMs);
     wanted.prove(block);
-    const others = wanted.flightsOf(block).slice();
+    const flights = wanted.flightsOf(block);
+    const others = flights.length === 0 ? flights : flights.slice();
     for (const flight of others) this.#flights.cancel(track, wanted, block, flight.source);
     if (wanted.isComplete || !wanted.isAskedOf(ORIGIN)) this.#state.origin.ended(wanted);
     if (wanted.isComplete) track.complete(chunk);

@@ -11,7 +11,7 @@ const LINKED_WITHIN_MS = 250;
 /** What has to be here within this time is passed on once at most, in milliseconds. */
 const ONCE_WITHIN_MS = 400;
 /** The share of a crowd that takes such a block; of what is due later half as many, for every so many milliseconds. */
-const LARGEST_SHARE = 0.3;
+const LARGEST_SHARE = 0.2;
 const HALVES_EVERY_MS = 200;
 /** A crowd waits for what is due within this time, in milliseconds. */
 const CROWD_WITHIN_MS = 2_000;

@@ -54,8 +54,10 @@ export class OriginPlan {
       for (const chunk of track.inOrder()) {
         if (chunk.prefetch === 'peers' || (chunk.prefetch === 'any' && !this.#mayPrefetchFromOrigin(chunk)))
           break;
-        this.#takeUrgent(view, track, chunk, nowMs);
-        this.#takeShare(track, chunk, nowMs);
+        if (chunk.deadlineMs !== Number.POSITIVE_INFINITY) {
+          this.#takeUrgent(view, track, chunk, nowMs);
+          this.#takeShare(track, chunk, nowMs);
+        }
         const choice = patientChoice(view, track, chunk, nowMs);
         if (choice.type === 'fetch') this.#takePatient(track, chunk, nowMs);
         else if (chunk.prefetch !== undefined && leases + ask.length > 0) break;
@@ -86,15 +88,7 @@ export class OriginPlan {
   }
 
   #originView(nowMs: number): OriginView {
-    const peersOf = new Map<TrackKey, TrackPeer[]>();
-    for (const peer of this.#state.peers.values()) {
-      if (peer.health.banned) continue;
-      for (const [key, holdings] of peer.tracks) {
-        const peers = peersOf.get(key);
-        if (peers === undefined) peersOf.set(key, [{ peer, holdings }]);
-        else peers.push({ peer, holdings });
-      }
-    }
+    const peersOf = new Map<TrackKey, readonly TrackPeer[]>();
     return {
       policy: this.#state.policy,
       tracker: this.#state.tracker,
@@ -106,8 +100,22 @@ export class OriginPlan {
           ? TRIAL_MS
           : FELLOW_TRIAL_MS,
       isDoubted: (source) => this.#state.peers.get(source)?.isDoubted(nowMs) ?? false,
-      peersOf: (track) => peersOf.get(track.key) ?? [],
+      peersOf: ({ key }) => {
+        const known = peersOf.get(key) ?? this.#peersOf(key);
+        peersOf.set(key, known);
+        return known;
+      },
     };
+  }
+
+  /** Linked peers that take part in a track, but for liars. */
+  #peersOf(key: TrackKey): TrackPeer[] {
+    const peers: TrackPeer[] = [];
+    for (const peer of this.#state.peers.values()) {
+      const holdings = peer.health.banned ? undefined : peer.tracks.get(key);
+      if (holdings !== undefined) peers.push({ peer, holdings });
+    }
+    return peers;
   }
 
   /** Blocks due soon, one run after another, the line kept free for the one due first. */

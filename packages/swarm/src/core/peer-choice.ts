@@ -79,12 +79,11 @@ function runFor(
   chunk: WantedChunk,
   nowMs: number,
 ): BlockSpan | undefined {
+  const mayHurry = chunk.deadlineMs - nowMs < CROWD_HURRY_MS;
+  if (!chunk.hasIdle && !mayHurry) return undefined;
   const scarce = isScarce(track, chunk);
   // Where the origin is slow all is late, and asking twice would only fill the lines.
-  const hurries =
-    scarce &&
-    chunk.deadlineMs - nowMs < CROWD_HURRY_MS &&
-    !origin.pace.isCongested(track.consumptionBytesPerMs);
+  const hurries = scarce && mayHurry && !origin.pace.isCongested(track.consumptionBytesPerMs);
   if (!chunk.hasIdle && !hurries) return undefined;
   const part = peer.holds(track.key, chunk.chunk) ? undefined : peer.partOf(track.key, chunk.chunk);
   const query: IdleQuery = { among: part };
@@ -97,7 +96,11 @@ function runFor(
   if (room === 0) return undefined;
   // Who wants the same chunk begins elsewhere in it: then they have different blocks to pass on.
   const rotatedBy = track.startIn(chunk);
-  const spread: IdleQuery = { ...query, rotatedBy, fewestOf: offersOf(peers.values(), track.key, chunk) };
+  const spread: IdleQuery = {
+    ...query,
+    rotatedBy,
+    fewestOf: () => offersOf(peers.values(), track.key, chunk),
+  };
   const isLate = ({ source, sinceMs }: Flight) =>
     source !== ORIGIN && source !== peer.id && nowMs - sinceMs >= CROWD_LATE_AFTER_MS;
   const run =

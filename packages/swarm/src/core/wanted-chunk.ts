@@ -36,10 +36,13 @@ export interface IdleQuery {
   readonly among?: Uint8Array | undefined;
   /** Begins with this one of them, counted round, whichever is due first. */
   readonly rotatedBy?: number;
-  /** Only those of which there are fewest here. */
-  readonly fewestOf?: Uint8Array;
+  /** Only those of which there are fewest here; counted where any block is meant at all. */
+  readonly fewestOf?: () => Uint8Array;
   readonly doubted?: (flight: Flight) => boolean;
 }
+
+/** Every idle block. */
+const ANY: IdleQuery = {};
 
 /**
  * A chunk that is not yet complete: which blocks are proven, which are under way and from whom, and by
@@ -260,37 +263,48 @@ export class WantedChunk {
    * blocks due from `fromMs` on and before `beforeMs`, where given; what is under way in `doubted` flights alone counts
    * as if it were not.
    */
-  mostPressingIdle({ fromMs, beforeMs, among, rotatedBy, fewestOf, doubted }: IdleQuery = {}):
-    | BlockSpan
-    | undefined {
-    if (this.#idleCount === 0 && doubted === undefined) return undefined;
-    let first: number | undefined;
-    const isIdle = (block: number) =>
-      !this.#isFlying(block) || (doubted !== undefined && this.flightsOf(block).every(doubted));
-    const isMeant = (block: number) =>
-      this.#proven[block] === 0 &&
-      (among === undefined || among[block] === 1) &&
-      (fromMs === undefined || this.dueMs(block) >= fromMs) &&
-      (beforeMs === undefined || this.dueMs(block) < beforeMs) &&
-      isIdle(block);
+  mostPressingIdle(query: IdleQuery = ANY): BlockSpan | undefined {
+    if (this.#idleCount === 0 && query.doubted === undefined) return undefined;
+    const begin = this.#nextMeant(0, query);
+    if (begin === this.blocks) return undefined;
+    const { rotatedBy } = query;
+    const offers = query.fewestOf?.();
     let fewest = Number.POSITIVE_INFINITY;
-    for (let block = 0; fewestOf !== undefined && block < this.blocks; block++)
-      if (isMeant(block)) fewest = Math.min(fewest, fewestOf[block] ?? 0);
-    const matches = (block: number) => isMeant(block) && (fewestOf?.[block] ?? 0) <= fewest;
+    for (
+      let block = begin;
+      offers !== undefined && block < this.blocks;
+      block = this.#nextMeant(block + 1, query)
+    )
+      fewest = Math.min(fewest, offers[block] ?? 0);
+    const isOfFew = (block: number) => offers === undefined || (offers[block] ?? 0) <= fewest;
+    let first = -1;
     let matching = 0;
-    for (let block = 0; block < this.blocks; block++) {
-      if (!matches(block)) continue;
+    for (let block = begin; block < this.blocks; block = this.#nextMeant(block + 1, query)) {
+      if (!isOfFew(block)) continue;
       matching++;
-      if (first === undefined || this.dueMs(block) < this.dueMs(first)) first = block;
+      if (first < 0 || this.dueMs(block) < this.dueMs(first)) first = block;
     }
-    if (first === undefined) return undefined;
     if (rotatedBy !== undefined) {
       let skip = rotatedBy % matching;
-      for (first = 0; !matches(first) || skip-- > 0;) first++;
+      for (first = begin; !isOfFew(first) || skip-- > 0;) first = this.#nextMeant(first + 1, query);
     }
     let end = first + 1;
-    while (end < this.blocks && matches(end)) end++;
+    while (end < this.blocks && this.#isMeant(end, query) && isOfFew(end)) end++;
     return { first, end };
+  }
+
+  /** The first block from `from` on that a query means; the number of blocks where there is none. */
+  #nextMeant(from: number, query: IdleQuery): number {
+    let block = from;
+    while (block < this.blocks && !this.#isMeant(block, query)) block++;
+    return block;
+  }
+
+  #isMeant(block: number, { fromMs, beforeMs, among, doubted }: IdleQuery): boolean {
+    if (this.#proven[block] !== 0 || (among !== undefined && among[block] !== 1)) return false;
+    if (fromMs !== undefined && this.dueMs(block) < fromMs) return false;
+    if (beforeMs !== undefined && this.dueMs(block) >= beforeMs) return false;
+    return !this.#isFlying(block) || (doubted !== undefined && this.flightsOf(block).every(doubted));
   }
 
   /** The first run within `span` of blocks neither proven nor under way, or `undefined`. */
