@@ -46,6 +46,8 @@ describe('honest listeners are served', { retry: 2 }, () => {
     'deep',
     'huge frames',
     'unfinished fragments',
+    'pings and pongs',
+    'empty fragments',
     'half-open sockets',
     'sockets without hello',
     'connects',

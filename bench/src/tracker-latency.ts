@@ -36,7 +36,7 @@ export function measureLatency(settings: TrackerBenchSettings, joinsPerS: number
     if (load.pid !== undefined) setPriority(load.pid, constants.priority.PRIORITY_LOW);
     const url = await start(server, 'sonantica', undefined);
     const { swarms, offers, candidates } = settings;
-    await warmUp([load], 'sonantica', url, settings);
+    await warmUp(load, 'sonantica', url, settings);
     await pause(SETTLE_MS);
     const [joined, { announceMs, lateP99Ms }] = await Promise.all([
       load.ask(

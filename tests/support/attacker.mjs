@@ -66,6 +66,15 @@ function raw(count, then) {
   }
 }
 
+/** Writes something again and again, as fast as it is read. */
+function pour(tcp, bytes) {
+  const heap = Buffer.concat(Array.from({ length: 10_000 }, () => bytes));
+  const more = () => {
+    if (!tcp.destroyed && tcp.writable) tcp.write(heap, () => setImmediate(more));
+  };
+  more();
+}
+
 const attacks = {
   announces: () =>
     flood(20, () =>
@@ -107,6 +116,13 @@ const attacks = {
         () => (tcp.destroyed ? clearInterval(more) : tcp.write(frame(0x00, 1_000, Buffer.alloc(1_000)))),
         5,
       );
+    }),
+  'pings and pongs': () =>
+    raw(20, (tcp) => pour(tcp, Buffer.from([0x89, 0x80, 0, 0, 0, 0, 0x8a, 0x80, 0, 0, 0, 0]))),
+  'empty fragments': () =>
+    raw(20, (tcp) => {
+      tcp.write(Buffer.from([0x01, 0x80, 0, 0, 0, 0]));
+      pour(tcp, Buffer.from([0x00, 0x80, 0, 0, 0, 0]));
     }),
   'half-open sockets': () => {
     let open = 0;

@@ -67,7 +67,8 @@ export async function spawnTracker(
       const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
       return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1_024;
     },
-    limitOpenFiles: (count) => void execFileSync('prlimit', ['--pid', String(child.pid), `--nofile=${count}`]),
+    limitOpenFiles: (count) =>
+      void execFileSync('prlimit', ['--pid', String(child.pid), `--nofile=${count}`]),
     kill: (signal) => void child.kill(signal),
   };
 }

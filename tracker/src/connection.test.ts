@@ -1,6 +1,7 @@
 import { Duplex } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { BINARY, Connection, type ConnectionOwner } from './connection.ts';
+import { perMinute } from './core/rate-limit.ts';
 
 /** A client's frame, its mask all zero. */
 function frame(opcode: number, payload = ''): Buffer {
@@ -10,7 +11,8 @@ function frame(opcode: number, payload = ''): Buffer {
   ]);
 }
 
-function place() {
+function place(controlFrames = perMinute(0)) {
+  const time = { nowMs: 0 };
   const writes: string[] = [];
   const events: unknown[] = [];
   const stream = new Duplex({
@@ -24,6 +26,8 @@ function place() {
   const owner: ConnectionOwner = {
     maxBufferedBytes: 1_000,
     maxMessageBytes: 100,
+    controlFrames,
+    nowMs: () => time.nowMs,
     heard: (_, heard) => events.push(heard),
     answered: () => events.push('answered'),
     speaks: () => events.push('speaks'),
@@ -33,7 +37,7 @@ function place() {
     ended: (_, reason) => events.push(`ended ${reason}`),
   };
   const connection = new Connection(owner, stream, 1, { text: '203.0.113.9', key: '203.0.113.9' });
-  return { writes, events, stream, connection };
+  return { time, writes, events, stream, connection };
 }
 
 describe('a connection', () => {
@@ -55,6 +59,7 @@ describe('a connection', () => {
 
   it('hears messages and answers to pings', () => {
     const { events, connection } = place();
+    connection.pingedMs = 0;
     connection.read(Buffer.concat([frame(1, 'text'), frame(2, 'x'), frame(10)]));
     expect(events).toEqual(['text', BINARY, 'answered']);
   });
@@ -123,6 +128,34 @@ describe('a connection', () => {
     await new Promise((closed) => stream.once('close', closed));
     expect(events.at(-1)).toBe('gone');
     expect(writes).toEqual([]);
+  });
+
+  it.each([
+    ['pings', frame(9)],
+    ['pongs nobody asked for', frame(10)],
+    ['parts of a message', Buffer.from([0x00, 0x80, 0, 0, 0, 0])],
+  ])('ends on more %s than are allowed, and reads nothing more', (_, more) => {
+    const { time, writes, events, stream, connection } = place(perMinute(3));
+    connection.read(Buffer.from([0x01, 0x80, 0, 0, 0, 0]));
+    connection.read(Buffer.concat([more, more]));
+    time.nowMs = 20_000;
+    connection.read(more);
+    connection.flush();
+    expect(stream.writableEnded).toBe(false);
+    writes.length = 0;
+    connection.read(Buffer.concat([more, more, frame(8), more]));
+    expect(events.filter((event) => event !== 'speaks')).toEqual(['ended too-fast', 'closing']);
+    expect(writes.join('')).toContain('\x88\x0a\x11\x4dtoo fast');
+    expect(stream.writableEnded).toBe(true);
+  });
+
+  it('is asked for as many pongs as it gives', () => {
+    const { events, connection } = place(perMinute(3));
+    for (let i = 0; i < 10; i++) {
+      connection.pingedMs = i;
+      connection.read(frame(10));
+    }
+    expect(events).toEqual(Array.from({ length: 10 }, () => 'answered'));
   });
 
   it('outlives what its stream throws', async () => {

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { TRACKER_CLOSE } from '@sonantica/wire';
 import type { ClientAddress } from './client-address.ts';
 import type { TrackerSocket } from './core/env.ts';
+import { spend, type Rate } from './core/rate-limit.ts';
 import type { RefusalReason } from './core/refusal.ts';
 import type { TrackerSession } from './core/session.ts';
 import { FrameReader, TOO_BIG, type FrameSink } from './frame-reader.ts';
@@ -18,6 +19,9 @@ export interface ConnectionOwner {
   /** Bytes that may wait for a slow reader. */
   readonly maxBufferedBytes: number;
   readonly maxMessageBytes: number;
+  /** Frames beside messages: pings, pongs nobody asked for, frames that do not end their message. */
+  readonly controlFrames: Rate;
+  nowMs(): number;
   /** It said something. */
   heard(connection: Connection, heard: Heard): void;
   /** It answered a ping. */
@@ -64,6 +68,8 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
   #unsent = '';
   /** What the last ping that was not yet answered carried. */
   #pinged: string | undefined = undefined;
+  /** The rate limit of its frames beside messages. */
+  #controlsUntilMs = 0;
   #isOpen = true;
   #isToBeFlushed = false;
 
@@ -157,10 +163,16 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
     if (!this.#isOpen) return;
     this.#pinged = payload;
     this.#speaks();
+    this.#countControl();
   }
 
   ponged(): void {
-    this.#owner.answered(this);
+    if (this.pingedMs === undefined) this.#countControl();
+    else this.#owner.answered(this);
+  }
+
+  part(): void {
+    this.#countControl();
   }
 
   /** The client ends the connection, or answers that it is ended. */
@@ -185,6 +197,21 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
   gone(): void {
     this.#isOpen = false;
     this.#owner.gone(this);
+  }
+
+  /** What is no message has a rate of its own: read by the million, it would keep others waiting. */
+  #countControl(): void {
+    const { controlFrames } = this.#owner;
+    const untilMs = spend(controlFrames, this.#controlsUntilMs, Math.floor(this.#owner.nowMs()));
+    if (untilMs >= 0) {
+      this.#controlsUntilMs = untilMs;
+      return;
+    }
+    if (this.#isOpen) this.#owner.ended(this, 'too-fast');
+    this.#reader.stop();
+    this.close(TRACKER_CLOSE.tooFast, 'too fast');
+    // What it goes on saying is not even thrown away.
+    this.#stream.end(() => this.#stream.destroy());
   }
 
   #say(frame: string): void {

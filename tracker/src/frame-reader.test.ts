@@ -22,6 +22,7 @@ function read(chunks: readonly Buffer[], maxBytes = MAX_BYTES): unknown[] {
       binary: () => heard.push(['binary']),
       pinged: (payload) => heard.push(['ping', payload]),
       ponged: () => heard.push(['pong']),
+      part: () => {},
       closed: (code) => heard.push(['closed', code]),
       broken: (code) => heard.push(['broken', code]),
     });

@@ -10,6 +10,8 @@ export interface FrameSink {
   /** `payload`: a character a byte. */
   pinged(payload: string): void;
   ponged(): void;
+  /** A frame came that does not end its message. */
+  part(): void;
   /** The client ends the connection, with a code or 1005 for none. Nothing more is read. */
   closed(code: number): void;
   /** What came breaks the protocol, or is too big: the close code that says so. Nothing more is read. */
@@ -49,6 +51,12 @@ export class FrameReader {
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
+  }
+
+  /** Reads nothing more. */
+  stop(): void {
+    this.#isOver = true;
+    this.#message = undefined;
   }
 
   /** Takes what came next, and may overwrite it. */
@@ -136,7 +144,7 @@ export class FrameReader {
     if (opcode !== CONTINUATION) this.#isBinary = opcode === BINARY;
     this.#message ??= new Growing();
     this.#message.append(bytes, from, to);
-    if (!isFinal) return;
+    if (!isFinal) return sink.part();
     const message = this.#message;
     this.#message = undefined;
     if (this.#isBinary) sink.binary();
@@ -144,8 +152,7 @@ export class FrameReader {
   }
 
   #break(code: number, sink: FrameSink): -1 {
-    this.#isOver = true;
-    this.#message = undefined;
+    this.stop();
     sink.broken(code);
     return -1;
   }

@@ -87,6 +87,7 @@ export const SettingsSchema = v.strictObject({
   pingIntervalMs: count(25_000, 'time between pings; who has not answered one by the next is gone'),
 
   maxMessageBytes: count(65_536, 'bytes of a message'),
+  controlFramesPerMinute: count(600, 'pings, unasked pongs and parts of messages by one socket'),
   maxBufferedBytes: count(1_048_576, 'bytes that may wait for a slow reader before it is dropped'),
   maxTracksPerPeer: count(1_024, 'tracks one socket may have announced'),
   announceIntervalMs: count(25_000, 'how often listeners are asked to be heard', 3_600_000),

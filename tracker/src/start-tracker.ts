@@ -61,7 +61,7 @@ export async function startTracker(config: Partial<TrackerConfig> = {}): Promise
   const limits = new AddressLimits(settings);
   const residentBytes = () => measureMemory().residentBytes;
   const metrics = createMetrics(() => tracker.stats(), residentBytes);
-  const { pingIntervalMs, maxBufferedBytes, maxMessageBytes, origins } = settings;
+  const { pingIntervalMs, maxBufferedBytes, maxMessageBytes, controlFramesPerMinute, origins } = settings;
   const adapter = new WsAdapter(
     {
       tracker,
@@ -70,7 +70,15 @@ export async function startTracker(config: Partial<TrackerConfig> = {}): Promise
       refusals,
       tookSeconds: (taken) => metrics.tookSeconds(taken),
     },
-    { pingIntervalMs, maxBufferedBytes, maxMessageBytes, trustProxy, origins, ...sockets },
+    {
+      pingIntervalMs,
+      maxBufferedBytes,
+      maxMessageBytes,
+      controlFramesPerMinute,
+      trustProxy,
+      origins,
+      ...sockets,
+    },
   );
   const startedMs = env.nowMs();
   const app = createHttpApp({

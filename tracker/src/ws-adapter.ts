@@ -4,6 +4,7 @@ import type { ClientAddress } from './client-address.ts';
 import { Door, type Arrival } from './door.ts';
 import { BINARY, Connection, type ConnectionOwner, type Heard } from './connection.ts';
 import type { AddressLimits } from './address-limits.ts';
+import { perMinute, type Rate } from './core/rate-limit.ts';
 import type { RefusalReason } from './core/refusal.ts';
 import type { Tracker } from './core/tracker.ts';
 import { handshakeAnswer, type UpgradeRequest } from './handshake.ts';
@@ -19,6 +20,8 @@ export interface WsAdapterOptions {
   /** Bytes that may wait for a slow reader before it is dropped. */
   readonly maxBufferedBytes: number;
   readonly maxMessageBytes: number;
+  /** Pings, pongs nobody asked for and frames that do not end their message, of one socket. */
+  readonly controlFramesPerMinute: number;
   /** Proxies whose `X-Forwarded-For` is believed. */
   readonly trustProxy: number;
   /** Web origins admitted; all where there are none. */
@@ -29,6 +32,7 @@ export const DEFAULT_WS_ADAPTER_OPTIONS: WsAdapterOptions = {
   pingIntervalMs: 25_000,
   maxBufferedBytes: 1_048_576,
   maxMessageBytes: LIMITS.maxTrackerMessageBytes,
+  controlFramesPerMinute: 600,
   trustProxy: 0,
   origins: [],
 };
@@ -65,6 +69,7 @@ const MAY_BE_UNSENT = 64;
 export class WsAdapter implements ConnectionOwner {
   readonly maxBufferedBytes: number;
   readonly maxMessageBytes: number;
+  readonly controlFrames: Rate;
   readonly #context: WsAdapterContext;
   readonly #options: WsAdapterOptions;
   /** In the order of their next ping. */
@@ -87,6 +92,7 @@ export class WsAdapter implements ConnectionOwner {
     this.#options = { ...DEFAULT_WS_ADAPTER_OPTIONS, ...options };
     this.maxBufferedBytes = this.#options.maxBufferedBytes || Number.POSITIVE_INFINITY;
     this.maxMessageBytes = this.#options.maxMessageBytes || Number.MAX_SAFE_INTEGER;
+    this.controlFrames = perMinute(this.#options.controlFramesPerMinute);
     const { trustProxy, origins } = this.#options;
     this.#door = new Door({
       limits: context.limits,
@@ -141,6 +147,10 @@ export class WsAdapter implements ConnectionOwner {
     const graceUntilMs = this.#context.nowMs() + CLOSE_GRACE_MS;
     while (this.connectionCount > 0 && this.#context.nowMs() < graceUntilMs) await pause(10);
     for (const connection of this.#connections) connection.terminate();
+  }
+
+  nowMs(): number {
+    return this.#context.nowMs();
   }
 
   heard(connection: Connection, heard: Heard): void {
