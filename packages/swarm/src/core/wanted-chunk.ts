@@ -32,6 +32,8 @@ const NONE: readonly Flight[] = [];
 export interface IdleQuery {
   readonly fromMs?: number;
   readonly beforeMs?: number;
+  /** Only blocks of this run. */
+  readonly within?: BlockSpan;
   /** Only blocks that are 1 here. */
   readonly among?: Uint8Array | undefined;
   /** Begins with this one of them, counted round, whichever is due first. */
@@ -260,7 +262,7 @@ export class WantedChunk {
    * blocks due from `fromMs` on and before `beforeMs`, where given; what is under way in `doubted` flights alone counts
    * as if it were not.
    */
-  mostPressingIdle({ fromMs, beforeMs, among, rotatedBy, fewestOf, doubted }: IdleQuery = {}):
+  mostPressingIdle({ fromMs, beforeMs, within, among, rotatedBy, fewestOf, doubted }: IdleQuery = {}):
     | BlockSpan
     | undefined {
     if (this.#idleCount === 0 && doubted === undefined) return undefined;
@@ -269,6 +271,7 @@ export class WantedChunk {
       !this.#isFlying(block) || (doubted !== undefined && this.flightsOf(block).every(doubted));
     const isMeant = (block: number) =>
       this.#proven[block] === 0 &&
+      (within === undefined || (block >= within.first && block < within.end)) &&
       (among === undefined || among[block] === 1) &&
       (fromMs === undefined || this.dueMs(block) >= fromMs) &&
       (beforeMs === undefined || this.dueMs(block) < beforeMs) &&
