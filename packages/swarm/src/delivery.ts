@@ -191,6 +191,11 @@ export class Delivery implements SourceSink, TrackVersionHandler {
     this.#perform(this.#scheduler.peerHas(peer.id, track, chunks, lost, this.#clock.nowMs()));
   }
 
+  /** Somebody is about to wait for a track that is not open yet. */
+  makeWay(): void {
+    this.#perform(this.#scheduler.makeWay(this.#clock.nowMs()));
+  }
+
   /** Of these peers those of whom what is due at once may be asked, in the order in which they are. */
   askedFirst(peers: readonly PeerSource[]): PeerSource[] {
     const ids = this.#scheduler.askedFirst(

@@ -537,9 +537,10 @@ export class Neighbourhood implements PeerSourceHandler {
    * believed before the manifest says the same.
    */
   askAhead(trackId: TrackId): void {
-    const [first, ...others] = this.#parts.delivery.askedFirst(
-      this.peers.filter((peer) => peer.proposal(trackId) !== undefined),
-    );
+    const proposing = this.peers.filter((peer) => peer.proposal(trackId) !== undefined);
+    if (proposing.length === 0) return;
+    this.#parts.delivery.makeWay();
+    const [first, ...others] = this.#parts.delivery.askedFirst(proposing);
     const root = first?.proposal(trackId)?.root;
     if (first === undefined) return;
     const alike = others.filter((peer) => peer.proposal(trackId)?.root === root);

@@ -291,6 +291,13 @@ export class ChunkScheduler {
       .map(({ id }) => id);
   }
 
+  /** Somebody is about to wait for what is not known yet: what is prefetched makes way. */
+  makeWay(nowMs: number): SchedulerCommand[] {
+    this.#state.lastWantedMs = nowMs;
+    this.#recallPrefetch();
+    return this.#plan(nowMs);
+  }
+
   /** Blocks were asked of a peer before their track was opened. */
   askedAhead(id: SourceId, key: TrackKey, { chunk, first, count }: BlockRun, sinceMs: number): void {
     const peer = this.#state.peers.get(id);
