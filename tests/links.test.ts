@@ -84,6 +84,43 @@ describe('links', () => {
     expect(said.indexOf('ping')).toBeLessThan(said.indexOf('request'));
   });
 
+  it('are asked for the head of a track before its manifest is here, each for a part', async () => {
+    const room = await VirtualRoom.open({ tracks: { song: 8 * CHUNK } });
+    for (let i = 0; i < 3; i++) await room.seeder(`seeder-${i}`, ['song'], { aulaId: 'aula' });
+    const { swarm } = room.listener('listener', { aulaId: 'aula' });
+    await room.pass(10_000);
+    const begunMs = room.clock.nowMs();
+    const head = swarm.open('song').read({ start: 0, end: 6 * BLOCK }, { deadlineMs: 0 });
+    await room.pass(1);
+    const asked = room.frames.flatMap(({ from, message }) =>
+      from === 'listener' && message.type === 'request' ? [message] : [],
+    );
+    expect(asked.map(({ chunk, first, count }) => [chunk, first, count])).toEqual([
+      [0, 0, 2],
+      [0, 2, 2],
+      [0, 4, 2],
+    ]);
+    await room.during(head, 10_000);
+    expect(room.clock.nowMs() - begunMs).toBeLessThan(250);
+    expect(swarm.stats().bytes).toMatchObject({ aula: 6 * BLOCK, origin: 0 });
+    expect(room.blamed).toEqual([]);
+  });
+
+  it('are asked ahead for one head, when a page makes a list of URLs', async () => {
+    const ids = ['a', 'b', 'c'];
+    const room = await VirtualRoom.open({ tracks: Object.fromEntries(ids.map((id) => [id, 8 * CHUNK])) });
+    await room.seeder('seeder', ids, { aulaId: 'aula' });
+    const { swarm } = room.listener('listener', { aulaId: 'aula' });
+    await room.pass(10_000);
+    const tracks = ids.map((id) => swarm.open(id));
+    // Nothing answers URLs here: what is asked for meanwhile is what counts.
+    for (const track of tracks) track.url().catch(() => undefined);
+    await room.pass(1);
+    const requests = () =>
+      room.frames.filter(({ from, message }) => from === 'listener' && message.type === 'request').length;
+    expect(requests()).toBe(1);
+  });
+
   it('carry news of chunks to those alone who are not known to have them', async () => {
     const room = await VirtualRoom.open({ tracks: { song: 8 * CHUNK } });
     await room.seeder('seeder', ['song'], { aulaId: 'aula' });

@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { startTracker } from '@sonantica/tracker';
+import { BLOCK_HEADER_BYTES, LIMITS } from '@sonantica/wire';
 import type { Page } from 'playwright-core';
 import type { FromPeer, PeerSignal, RawChannelSettings, ToPeer } from './raw-channel-messages.ts';
 
@@ -14,8 +15,10 @@ declare global {
 /** Who receives. */
 export type Towards = 'page' | 'node';
 
-/** A frame of one block and its header (links above some 10 MB/s have three in one); and what may be outstanding on a long path. */
-const CHANNEL = { frameBytes: 16_384 + 11, windowBytes: 1_048_576, rtc: 'wrtc' } as const;
+/** What a near link lets be outstanding at most. */
+const CHANNEL = { windowBytes: 196_608, rtc: 'wrtc' } as const;
+/** From this rate on a link has several blocks in a frame, in decimal megabytes a second: `FlowWindow.isFast`. */
+const FAST_MBPS = (LIMITS.maxBlocksInFrame * LIMITS.blockBytes) / 5_000;
 const PATIENCE_MS = 60_000;
 
 /** What the library carried between a page and Node. */
@@ -25,9 +28,19 @@ export interface PageGoodput {
   readonly toNodeMBps: number;
 }
 
-/** What a bare data channel carries between a page and Node, asked for as the library does, in decimal megabytes a second. */
-export async function measureRawWithPage(page: Page, towards: Towards, megabytes: number): Promise<number> {
-  const settings: RawChannelSettings = { ...CHANNEL, megabytes };
+/** The frame of a link that carries so many decimal megabytes a second, in bytes. */
+export function frameBytesAt(mbPerS: number): number {
+  return BLOCK_HEADER_BYTES + (mbPerS >= FAST_MBPS ? LIMITS.maxBlocksInFrame : 1) * LIMITS.blockBytes;
+}
+
+/** What a bare data channel carries between a page and Node in such frames, asked for as the library does, in decimal megabytes a second. */
+export async function measureRawWithPage(
+  page: Page,
+  towards: Towards,
+  megabytes: number,
+  frameBytes: number,
+): Promise<number> {
+  const settings: RawChannelSettings = { ...CHANNEL, frameBytes, megabytes };
   const child = fork(besides('raw-channel-peer'), { serialization: 'json' });
   try {
     const role = towards === 'page' ? 'sender' : 'receiver';

@@ -1,7 +1,12 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { startTracker } from '@sonantica/tracker';
 import type { Browser, Page } from 'playwright-core';
-import { measureGoodputWithPage, measureRawWithPage, type PageGoodput } from './browser-goodput.ts';
+import {
+  frameBytesAt,
+  measureGoodputWithPage,
+  measureRawWithPage,
+  type PageGoodput,
+} from './browser-goodput.ts';
 import {
   measureBeginning,
   measureKept,
@@ -131,9 +136,12 @@ async function goodputFigures(runs: number, fresh: Fresh): Promise<BrowserFigure
   const raw: Record<'page' | 'node', number[]> = { page: [], node: [] };
   const own: PageGoodput[] = [];
   for (let run = 0; run < runs; run++) {
-    for (const towards of ['page', 'node'] as const)
-      raw[towards].push(await fresh((page) => measureRawWithPage(page, towards, GOODPUT_MB)));
-    own.push(await fresh((page) => measureGoodputWithPage(page, GOODPUT_MB)));
+    const rates = await fresh((page) => measureGoodputWithPage(page, GOODPUT_MB));
+    own.push(rates);
+    for (const towards of ['page', 'node'] as const) {
+      const frameBytes = frameBytesAt(towards === 'page' ? rates.toPageMBps : rates.toNodeMBps);
+      raw[towards].push(await fresh((page) => measureRawWithPage(page, towards, GOODPUT_MB, frameBytes)));
+    }
   }
   const share = (towards: 'page' | 'node', rates: number[]) => {
     const [bare, linked] = [median(raw[towards]), median(rates)];

@@ -136,6 +136,21 @@ describe.skipIf(skipsBrowser)('the service worker', { timeout: 60_000 }, () => {
     expect(statuses).toEqual([200, 404, 404]);
   });
 
+  it('keeps what is not its own from waiting for it', async () => {
+    const stage = await setStage();
+    const page = await openListener(stage, browser);
+    await page.evaluate((id) => globalThis.swarm.open(id).url(), LAMPLIGHT);
+    const sources = await page.evaluate(async () => {
+      const sourceOf = async (path: string) => {
+        await (await fetch(path)).arrayBuffer();
+        const [entry] = performance.getEntriesByName(new URL(path, location.href).href).slice(-1);
+        return entry === undefined ? undefined : Reflect.get(entry, 'workerMatchedSourceType');
+      };
+      return [await sourceOf('/?elsewhere'), await sourceOf('/sonantica/unknown')];
+    });
+    expect(sources).toEqual(['network', '']);
+  });
+
   it('gives its URL at once, and has the head asked for while the manifest is under way', async () => {
     const stage = await setStage();
     const page = await openListener(stage, browser, { contribution: { p2pEnabled: false } });

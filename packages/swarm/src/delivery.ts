@@ -191,6 +191,25 @@ export class Delivery implements SourceSink, TrackVersionHandler {
     this.#perform(this.#scheduler.peerHas(peer.id, track, chunks, lost, this.#clock.nowMs()));
   }
 
+  /** Somebody is about to wait for a track that is not open yet. */
+  makeWay(): void {
+    this.#perform(this.#scheduler.makeWay(this.#clock.nowMs()));
+  }
+
+  /** Of these peers those of whom what is due at once may be asked, in the order in which they are. */
+  askedFirst(peers: readonly PeerSource[]): PeerSource[] {
+    const ids = this.#scheduler.askedFirst(
+      peers.map(({ id }) => id),
+      this.#clock.nowMs(),
+    );
+    return ids.flatMap((id) => peers.find((peer) => peer.id === id) ?? []);
+  }
+
+  /** Blocks of a track that has just been opened were asked of a peer before. */
+  askedAhead(peer: PeerSource, track: TrackKey, run: BlockRun, sinceMs: number): void {
+    this.#scheduler.askedAhead(peer.id, track, run, sinceMs);
+  }
+
   peerFetching(peer: PeerSource, track: TrackKey, chunks: readonly { chunk: number; etaMs: number }[]): void {
     this.#scheduler.peerFetching(peer.id, track, chunks, this.#clock.nowMs());
   }

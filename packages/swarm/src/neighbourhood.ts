@@ -13,6 +13,7 @@ import {
   type PeerId,
   type PeersReply,
   type PeerTier,
+  type TrackId,
   type TrackerMessage,
   type WelcomeReply,
 } from '@sonantica/wire';
@@ -30,6 +31,7 @@ import type { LinkConnector } from './links/link-connector.ts';
 import type { PeerLink } from './links/peer-link.ts';
 import type { Logger } from './log.ts';
 import type { TierBytes } from './options.ts';
+import { HEAD_BYTES } from './sources/head-start.ts';
 import { PeerSource, type PeerSourceHandler } from './sources/peer-source.ts';
 import type { TrackVersion } from './track-version.ts';
 import type { TrackerClient } from './tracker/tracker-client.ts';
@@ -51,6 +53,9 @@ const MOST_BEFORE_WELCOME = 16;
 const MOST_SEARCHES = 3;
 /** While links are sought others are asked for when one is declined; the pauses between grow, in milliseconds. */
 const SEARCH_PAUSES_MS = { first: 250, longest: 8_000 };
+/** A head is asked for ahead in pieces of so many blocks at least, of so many peers side by side. */
+const HEAD_BLOCKS = HEAD_BYTES / LIMITS.blockBytes;
+const HEAD_PEERS = 3;
 /** All of a swarm the tracker gave up are told the same time to come back: they do so over this share of it. */
 const RETRY_SPREAD = 0.5;
 
@@ -528,6 +533,33 @@ export class Neighbourhood implements PeerSourceHandler {
     for (const run of version.parts())
       if (this.#parts.delivery.isScarce(version.key, run.chunk) && held?.has(run.chunk) !== true)
         peer.tellPart(version.key, run);
+  }
+
+  /**
+   * Asks linked peers for the head of a track whose manifest is under way, by what they say of it: nothing of that is
+   * believed before the manifest says the same.
+   */
+  askAhead(trackId: TrackId): void {
+    const proposing = this.peers.filter((peer) => peer.proposal(trackId) !== undefined);
+    if (proposing.length === 0) return;
+    this.#parts.delivery.makeWay();
+    const [first, ...others] = this.#parts.delivery.askedFirst(proposing);
+    const root = first?.proposal(trackId)?.root;
+    if (first === undefined) return;
+    const alike = others.filter((peer) => peer.proposal(trackId)?.root === root);
+    const peers = [first, ...alike].slice(0, HEAD_PEERS);
+    const each = Math.ceil(HEAD_BLOCKS / peers.length);
+    for (const [at, peer] of peers.entries())
+      peer.askAhead(trackId, at * each, Math.min(each, HEAD_BLOCKS - at * each));
+  }
+
+  /** What was asked ahead of a track and is not of the version that was found is not wanted. */
+  dropAhead(trackId: TrackId): void {
+    for (const peer of this.#byNonce.values()) peer.dropAhead(trackId);
+  }
+
+  askedAhead(peer: PeerSource, track: TrackKey, run: BlockRun, sinceMs: number): void {
+    this.#parts.delivery.askedAhead(peer, track, run, sinceMs);
   }
 
   shut(peer: PeerSource, track: TrackKey): void {

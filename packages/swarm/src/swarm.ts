@@ -48,6 +48,8 @@ import { StoredBudget } from './stored-budget.ts';
 import { Uploads } from './uploads.ts';
 
 const RECONNECT = { firstMs: 500, mostMs: 30_000 };
+/** URLs asked for sooner after each other than this are those of a list, in milliseconds. */
+const ONE_OF_A_LIST_MS = 1_000;
 const CONTRIBUTION_DOCUMENT = 'contribution';
 
 interface OpenVersion {
@@ -74,6 +76,8 @@ export class Swarm {
   /** Loaded when something is first prefetched. */
   #prefetches: Prefetches | undefined;
   #lastRead: TrackVersion | undefined;
+  /** The track whose URL was given last, until its player asks. */
+  #urlGiven: { readonly trackId: TrackId; readonly atMs: number } | undefined;
   readonly #origin: OriginSource;
   readonly #uploads: Uploads;
   readonly #budget: StoredBudget;
@@ -197,7 +201,10 @@ export class Swarm {
       clock: this.#environment.clock,
       open: (signal, hint) => this.#openVersion(id, signal, hint),
       // What is kept from before is known then.
-      expectHead: () => void this.#ready.then(() => this.#expectHead(id)).catch(() => undefined),
+      expectHead: () => {
+        this.#playerAsks(id);
+        void this.#ready.then(() => this.#expectHead(id)).catch(() => undefined);
+      },
       read: (version, range, dueInMs, signal) => {
         this.#lastRead = version;
         this.#prefetches?.reads(version, range.start, dueInMs);
@@ -205,7 +212,10 @@ export class Swarm {
       },
       download: (version, signal) => this.#download(version, signal),
       stats: (version) => this.#trackStats(version),
-      playable: async (played) => (await this.#loadPlayback()).playable(played),
+      playable: async (played) => {
+        this.#expectPlayer(id);
+        return (await this.#loadPlayback()).playable(played);
+      },
       closed: (closed) => {
         this.#tracks.delete(closed);
         this.#origin.dropHead(id);
@@ -541,6 +551,7 @@ export class Swarm {
       );
     } catch (error) {
       this.#origin.dropHead(trackId);
+      this.#neighbourhood?.dropAhead(trackId);
       if (signal.aborted) throw signal.reason;
       if (held === undefined || !(error instanceof SwarmError) || error.code !== 'origin-unavailable')
         throw error;
@@ -549,9 +560,10 @@ export class Swarm {
       return held.version;
     }
     const open = this.#versions.get(trackKey(manifest.trackId, manifest.root));
-    if (open === undefined) return this.#adopt(manifest, ChunkSet.none(manifest.chunkCount));
-    this.#neighbourhood?.use(open.version);
-    return open.version;
+    if (open !== undefined) this.#neighbourhood?.use(open.version);
+    const version = open?.version ?? this.#adopt(manifest, ChunkSet.none(manifest.chunkCount));
+    this.#neighbourhood?.dropAhead(trackId);
+    return version;
   }
 
   /** A version of a track that is known here. */
@@ -559,11 +571,28 @@ export class Swarm {
     return [...this.#versions.values()].find(({ version }) => version.manifest.trackId === trackId);
   }
 
-  /** Asks for the head beside the manifest. Who is linked to others may get it from them: then it waits as everything does. */
+  /** Asks for the head beside the manifest: of linked peers that told of the track, or of the origin by who has no links. */
   #expectHead(trackId: TrackId): void {
-    if (this.#closing.signal.aborted) return;
-    const isLinked = (this.#neighbourhood?.peers.length ?? 0) > 0;
-    if (!isLinked && this.#heldOf(trackId) === undefined) this.#origin.startHead(trackId);
+    if (this.#closing.signal.aborted || this.#heldOf(trackId) !== undefined) return;
+    if ((this.#neighbourhood?.peers.length ?? 0) > 0) this.#neighbourhood?.askAhead(trackId);
+    else this.#origin.startHead(trackId);
+  }
+
+  /**
+   * A player is given the URL of a track and most likely asks for it at once: linked peers are asked for the head. Not
+   * right after another URL that no player has asked for: a page may make a whole list of them.
+   */
+  #expectPlayer(trackId: TrackId): void {
+    const nowMs = this.#environment.clock.nowMs();
+    const last = this.#urlGiven;
+    this.#urlGiven = { trackId, atMs: nowMs };
+    if (last !== undefined && last.trackId !== trackId && nowMs - last.atMs < ONE_OF_A_LIST_MS) return;
+    if (!this.#closing.signal.aborted && this.#heldOf(trackId) === undefined)
+      this.#neighbourhood?.askAhead(trackId);
+  }
+
+  #playerAsks(trackId: TrackId): void {
+    if (this.#urlGiven?.trackId === trackId) this.#urlGiven = undefined;
   }
 
   async #check(document: unknown, trackId: TrackId | undefined): Promise<Manifest> {

@@ -47,6 +47,7 @@ it('four are given to at a time, and the next as soon as one of them has what it
     have: ignore,
     fetching: ignore,
     part: ignore,
+    askedAhead: () => undefined,
     pinged: ignore,
     asked: (peer) => uploads.asked(peer),
     drained: (peer) => uploads.drained(peer),

@@ -408,6 +408,7 @@ function handler(some: Partial<PeerSourceHandler>): PeerSourceHandler {
     have: ignore,
     fetching: ignore,
     part: ignore,
+    askedAhead: () => undefined,
     pinged: ignore,
     asked: ignore,
     drained: ignore,

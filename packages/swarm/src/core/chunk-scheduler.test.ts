@@ -235,6 +235,29 @@ describe('demands', () => {
     expect(rig.scheduler.isBusy).toBe(false);
   });
 
+  it('ask a peer for nothing of a chunk that nobody wants, which would come in between', () => {
+    const rig = new Rig();
+    rig.peer('p', 'aula', 'all', 2 * WINDOW);
+    const first = rig.want({ start: 0, end: 3 * BLOCK }, 9_000);
+    rig.deliverAll('p');
+    rig.unwant(first);
+    expect(rig.fetches('p')).toMatchObject([{ chunk: 0, first: 0, count: 3 }]);
+    rig.want({ start: 5 * BLOCK, end: 7 * BLOCK }, NEVER);
+    expect(rig.fetches('p').at(-1)).toMatchObject({ chunk: 0, first: 5, count: 2 });
+  });
+
+  it('ask for nothing again that was asked for before the track was opened', () => {
+    const rig = new Rig();
+    rig.peer('p', 'aula', 'all', 2 * WINDOW);
+    rig.scheduler.askedAhead('p', KEY, { chunk: 0, first: 0, count: 6 }, rig.now);
+    rig.run(rig.scheduler.blockProven(KEY, 0, 0, 'p', rig.now));
+    rig.wantChunk(0, 0);
+    expect(rig.fetches('p')).toMatchObject([{ chunk: 0, first: 6, count: 2 }]);
+    rig.forgetLog();
+    rig.run(rig.scheduler.removePeer('p', rig.now));
+    expect(rig.fetches(ORIGIN)).toMatchObject([{ chunk: 0, first: 1, count: 7 }]);
+  });
+
   it('of a closed track are cancelled', () => {
     const rig = new Rig();
     rig.peer('p', 'aula', 'all');

@@ -10,6 +10,7 @@ import { OriginPlan } from './origin-plan.ts';
 import { URGENT_MS } from './peer-choice.ts';
 import { PeerPlan } from './peer-plan.ts';
 import type { SchedulerCommand } from './scheduler-command.ts';
+import { askedBefore } from './source-ranking.ts';
 import { ORIGIN, SourceState, type Outlook, type SourceId, type Tier } from './source-state.ts';
 import { SwarmState, type SourcePolicy } from './swarm-state.ts';
 import { TrackDemand, type DemandId } from './track-demand.ts';
@@ -277,6 +278,32 @@ export class ChunkScheduler {
 
   pinged(id: SourceId, roundTripMs: number, nowMs: number): void {
     this.#state.peers.get(id)?.ponged(roundTripMs, nowMs);
+  }
+
+  /** Of these peers those of whom what is due at once may be asked, in the order in which they are. */
+  askedFirst(ids: readonly SourceId[], nowMs: number): SourceId[] {
+    const { allowDownloadFromPeers, preferServerOverP2P, prioritizeAulaMembers } = this.#state.policy;
+    if (!allowDownloadFromPeers || preferServerOverP2P) return [];
+    return ids
+      .flatMap((id) => this.#state.peers.get(id) ?? [])
+      .filter((peer) => peer.isUsable(nowMs) && peer.isTried(nowMs) && peer.isWorthAsking)
+      .sort(askedBefore(prioritizeAulaMembers))
+      .map(({ id }) => id);
+  }
+
+  /** Somebody is about to wait for what is not known yet: what is prefetched makes way. */
+  makeWay(nowMs: number): SchedulerCommand[] {
+    this.#state.lastWantedMs = nowMs;
+    this.#recallPrefetch();
+    return this.#plan(nowMs);
+  }
+
+  /** Blocks were asked of a peer before their track was opened. */
+  askedAhead(id: SourceId, key: TrackKey, { chunk, first, count }: BlockRun, sinceMs: number): void {
+    const peer = this.#state.peers.get(id);
+    const track = this.#state.tracks.get(key);
+    if (peer === undefined || track === undefined || track.held.has(chunk)) return;
+    this.#flights.hadBegun(peer, track.begin(chunk), { first, end: first + count }, sinceMs);
   }
 
   // --- What became of requests ---

@@ -39,6 +39,20 @@ export class Flights {
     });
   }
 
+  /** A run of blocks has been under way from a peer since then. */
+  hadBegun(peer: SourceState, chunk: WantedChunk, { first, end }: BlockSpan, sinceMs: number): void {
+    if (peer.outstandingBytes === 0) {
+      peer.lastProgressMs = sinceMs;
+      peer.window.begun(sinceMs);
+    }
+    for (let block = first; block < Math.min(end, chunk.blocks); block++) {
+      if (chunk.isAskedOf(peer.id, block)) continue;
+      chunk.takeOff(block, peer.id, sinceMs);
+      peer.outstandingBytes += chunk.blockBytes(block);
+    }
+    peer.window.requested(peer.outstandingBytes, sinceMs);
+  }
+
   /** A block came, whoever sent it. */
   arrived(from: SourceId, chunk: WantedChunk | undefined, block: number, nowMs: number): void {
     if (from === ORIGIN) this.#state.origin.delivered(chunk, block, nowMs);

@@ -91,7 +91,11 @@ function runFor(
   // Who told of a part is there, and gets on as we do: it has as long as the origin leaves it.
   const fromMs = nowMs + origin.pace.leadMs + (part === undefined ? PROBE_MS : 0);
   const isTried = !soon || peer.isTried(nowMs);
-  if (!scarce) return chunk.mostPressingIdle(isTried ? query : { ...query, fromMs });
+  // The rest of the chunk would come in between, to be taken back when what is wanted is there.
+  if (!scarce) {
+    const wanted: IdleQuery = { ...query, within: chunk.wanted };
+    return chunk.mostPressingIdle(isTried ? wanted : { ...wanted, fromMs });
+  }
   const room = scarceRoom(track, chunk, peer);
   if (room === 0) return undefined;
   // Who wants the same chunk begins elsewhere in it: then they have different blocks to pass on.

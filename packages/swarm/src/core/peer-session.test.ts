@@ -95,6 +95,95 @@ describe('greeting', () => {
   });
 });
 
+describe('asking ahead of a track', () => {
+  const HEAD = { first: 0, count: 6 };
+
+  function proposing(held = ChunkSet.all(4)): PeerSession {
+    const session = greeted();
+    session.receive(open(1, ROOT, held), 0);
+    return session;
+  }
+
+  it('opens what the other end takes part in, and asks for its beginning at once', () => {
+    const session = proposing();
+    expect(session.proposal(ID)?.root).toBe(ROOT);
+    expect(sent(session.askAhead(ID, HEAD, 0))).toMatchObject([
+      { type: 'open', trackId: ID, root: ROOT, held: ChunkSet.none(4) },
+      { type: 'request', handle: 1, chunk: 0, first: 0, count: 6, deadlineMs: 0, needsProof: true },
+    ]);
+    expect(session.sharedTracks).toEqual([]);
+  });
+
+  it.each([
+    ['holds no beginning', ChunkSet.of(4, [1, 2])],
+    ['is of one chunk, whose length the manifest says', ChunkSet.all(1)],
+  ])('asks nothing of what %s', (_, held) => {
+    const session = proposing(held);
+    expect(session.proposal(ID)).toBeUndefined();
+    expect(session.askAhead(ID, HEAD, 0)).toEqual([]);
+  });
+
+  it('keeps what comes until the track is opened, and then tells of it in order', () => {
+    const session = proposing();
+    session.askAhead(ID, HEAD, 7);
+    expect(session.receive(proof(0), 8)).toEqual([]);
+    expect(session.receive(block(0, 0), 9)).toEqual([]);
+    session.receive(encodePeerFrame({ type: 'have', handle: 1, chunks: [], lost: [3] }), 9);
+    const effects = session.open(ID, ROOT, SONG, ChunkSet.of(4, [2]));
+    expect(sent(effects)).toEqual([{ type: 'have', handle: 1, chunks: [2], lost: [] }]);
+    expect(openedOf(effects)).toEqual([[KEY, [0, 1, 2]]]);
+    expect(effects.slice(-3)).toMatchObject([
+      { type: 'asked-ahead', track: KEY, run: { chunk: 0, ...HEAD }, sinceMs: 7 },
+      { type: 'proof', track: KEY, chunk: 0 },
+      { type: 'block', track: KEY, chunk: 0, block: 0 },
+    ]);
+    expect(session.receive(block(0, 1), 10)).toMatchObject([{ type: 'block', block: 1 }]);
+    expect(faultOf(session.receive(block(0, 6), 10))).toBe('a block that was not asked for');
+  });
+
+  it('tells of a refusal once the track is opened', () => {
+    const session = proposing();
+    session.askAhead(ID, HEAD, 0);
+    const run = { chunk: 0, ...HEAD };
+    expect(
+      session.receive(encodePeerFrame({ type: 'refuse', handle: 1, ...run, reason: 'busy' }), 0),
+    ).toEqual([]);
+    expect(session.open(ID, ROOT, SONG, ChunkSet.none(4)).at(-1)).toMatchObject({ type: 'refused', ...run });
+  });
+
+  it('is taken back without blame for what is under way', () => {
+    const session = proposing();
+    session.askAhead(ID, HEAD, 0);
+    expect(sent(session.dropAhead(ID))).toEqual([{ type: 'shut', handle: 1 }]);
+    expect(session.receive(block(0, 0), 0)).toEqual([]);
+    expect(session.dropAhead(ID)).toEqual([]);
+    expect(openedOf(session.open(ID, ROOT, SONG, ChunkSet.none(4)))).toEqual([[KEY, [0, 1, 2, 3]]]);
+  });
+
+  it('ends when the other end shuts the track', () => {
+    const session = proposing();
+    session.askAhead(ID, HEAD, 0);
+    const effects = session.receive(encodePeerFrame({ type: 'shut', handle: 1 }), 0);
+    expect(sent(effects)).toEqual([{ type: 'shut', handle: 1 }]);
+    expect(openedOf(session.open(ID, ROOT, SONG, ChunkSet.none(4)))).toEqual([]);
+  });
+
+  it('begins anew where the track has another number of chunks than the other end says', () => {
+    const session = proposing(ChunkSet.all(9));
+    session.askAhead(ID, HEAD, 0);
+    session.receive(block(0, 0), 0);
+    const effects = session.open(ID, ROOT, SONG, ChunkSet.none(4));
+    expect(sent(effects).map(({ type }) => type)).toEqual(['shut', 'open']);
+    expect(effects.some(({ type }) => type === 'block' || type === 'opened')).toBe(false);
+  });
+
+  it('leaves a track that is open as it is', () => {
+    const { a } = linked();
+    expect(a.askAhead(ID, HEAD, 0)).toEqual([]);
+    expect(a.dropAhead(ID)).toEqual([]);
+  });
+});
+
 describe('opening tracks', () => {
   it('tells what the other end holds, whoever opened first', () => {
     const first = greeted();

@@ -68,6 +68,13 @@ export type SessionEffect =
       readonly block: number;
       readonly bytes: Uint8Array;
     }
+  /** Blocks that were asked for before the track was opened are due since `sinceMs`; what came of them follows. */
+  | {
+      readonly type: 'asked-ahead';
+      readonly track: TrackKey;
+      readonly run: BlockRun;
+      readonly sinceMs: number;
+    }
   | ({ readonly type: 'refused'; readonly track: TrackKey; readonly reason: RefuseReason } & BlockRun)
   /** The other end asks for blocks: serve with {@link PeerSession.sendBlocks} or {@link PeerSession.refuse}. */
   | { readonly type: 'asked'; readonly request: IncomingRequest }
@@ -96,11 +103,22 @@ interface OwnTrack {
   readonly key: TrackKey;
   readonly trackId: TrackId;
   readonly root: RootHash;
-  readonly geometry: Geometry;
+  geometry: Geometry;
+  /** What was asked for while nothing is known of the track but what the other end says: see {@link PeerSession.askAhead}. */
+  ahead: Ahead | undefined;
+}
+
+interface Ahead {
+  readonly run: BlockRun;
+  readonly sinceMs: number;
+  /** What came of it, for when the track is opened. */
+  readonly effects: SessionEffect[];
 }
 
 interface TheirTrack {
   readonly key: TrackKey;
+  readonly trackId: TrackId;
+  readonly root: RootHash;
   readonly held: ChunkSet;
 }
 
@@ -183,23 +201,91 @@ export class PeerSession {
   /** Takes part in a track. What the other end holds of it is told at once if it opened it before. */
   open(trackId: TrackId, root: RootHash, geometry: Geometry, held: ChunkSet): SessionEffect[] {
     const key = trackKey(trackId, root);
+    const asked = this.#ownByKey.get(key);
+    if (asked?.ahead !== undefined && this.#openAsked(asked, asked.ahead, geometry, held))
+      return this.#flush();
     if (this.#ownByKey.has(key) || this.#own.size >= LIMITS.maxOpenTracks) return this.#flush();
-    const track: OwnTrack = { handle: this.#nextHandle++, key, trackId, root, geometry };
+    this.#meetAll(this.#take(trackId, root, geometry, held));
+    return this.#flush();
+  }
+
+  /**
+   * Asks for the first blocks of the version of a track that the other end says it takes part in, if it holds them, while
+   * the manifest is still under way: {@link open} tells what came of it, and {@link dropAhead} takes it back. Their size is
+   * known without it where there are several chunks.
+   */
+  askAhead(trackId: TrackId, { first, count }: Omit<BlockRun, 'chunk'>, nowMs: number): SessionEffect[] {
+    const theirs = this.proposal(trackId);
+    if (theirs === undefined || this.#own.size >= LIMITS.maxOpenTracks) return [];
+    const { root, held } = theirs;
+    const chunkSize = LIMITS.maxChunkBytes;
+    const geometry = { size: held.capacity * chunkSize, chunkSize };
+    const track = this.#take(trackId, root, geometry, ChunkSet.none(held.capacity));
+    const run = { chunk: 0, first, count };
+    track.ahead = { run, sinceMs: nowMs, effects: [] };
+    return this.request(track.key, run, 0, false);
+  }
+
+  /** The version of a track that the other end takes part in whose beginning can be asked of it before its manifest is known. */
+  proposal(trackId: TrackId): { readonly root: RootHash; readonly held: ChunkSet } | undefined {
+    for (const theirs of this.#theirs.values())
+      if (
+        theirs.trackId === trackId &&
+        theirs.held.capacity > 1 &&
+        theirs.held.has(0) &&
+        !this.#ownByKey.has(theirs.key)
+      )
+        return theirs;
+    return undefined;
+  }
+
+  /** Takes back what was asked ahead of a track: it turned out to be another version, or nothing. */
+  dropAhead(trackId: TrackId): SessionEffect[] {
+    for (const track of this.#own.values())
+      if (track.trackId === trackId && track.ahead !== undefined) return this.shut(track.key);
+    return [];
+  }
+
+  /** Opens what was asked for before; answers false, and takes it back, when the other end has another number of chunks. */
+  #openAsked(track: OwnTrack, ahead: Ahead, geometry: Geometry, held: ChunkSet): boolean {
+    if (chunkCount(geometry) !== chunkCount(track.geometry)) {
+      this.#leave(track);
+      return false;
+    }
+    track.geometry = geometry;
+    track.ahead = undefined;
+    if (!held.isEmpty) this.#send({ type: 'have', handle: track.handle, chunks: [...held], lost: [] });
+    this.#meetAll(track);
+    const { run, sinceMs, effects } = ahead;
+    this.#effects.push({ type: 'asked-ahead', track: track.key, run, sinceMs }, ...effects);
+    return true;
+  }
+
+  #take(trackId: TrackId, root: RootHash, geometry: Geometry, held: ChunkSet): OwnTrack {
+    const key = trackKey(trackId, root);
+    const track: OwnTrack = { handle: this.#nextHandle++, key, trackId, root, geometry, ahead: undefined };
     this.#own.set(track.handle, track);
     this.#ownByKey.set(key, track);
     this.#send({ type: 'open', handle: track.handle, trackId, root, held });
+    return track;
+  }
+
+  #meetAll(track: OwnTrack): void {
     for (const theirs of this.#theirs.values()) if (this.#ownOf(theirs) === track) this.#meet(track, theirs);
-    return this.#flush();
   }
 
   shut(key: TrackKey): SessionEffect[] {
     const track = this.#ownByKey.get(key);
     if (track === undefined) return [];
-    this.#own.delete(track.handle);
-    this.#ownByKey.delete(key);
-    this.#dropDue(track.handle);
-    this.#send({ type: 'shut', handle: track.handle });
+    this.#leave(track);
     return this.#flush();
+  }
+
+  #leave({ handle, key }: OwnTrack): void {
+    this.#own.delete(handle);
+    this.#ownByKey.delete(key);
+    this.#dropDue(handle);
+    this.#send({ type: 'shut', handle });
   }
 
   /** Tells of chunks proven and chunks evicted. */
@@ -363,6 +449,8 @@ export class PeerSession {
         this.#theirs.delete(frame.handle);
         for (const request of this.#incoming)
           if (request.handle === frame.handle) this.#cancelIncoming(request);
+        const asked = this.#ownByKey.get(theirs.key);
+        if (asked?.ahead !== undefined) this.#leave(asked);
         const own = this.#ownOf(theirs);
         if (own !== undefined) {
           this.#dropDue(own.handle);
@@ -406,7 +494,7 @@ export class PeerSession {
           return this.#wasTakenBack(proofId(frame.handle, frame.chunk))
             ? undefined
             : this.#blame('a proof that was not asked for');
-        this.#effects.push({ type: 'proof', track: own.key, chunk: frame.chunk, leaves: frame.leaves });
+        this.#tell(own, { type: 'proof', track: own.key, chunk: frame.chunk, leaves: frame.leaves });
         return;
       }
       case 'block':
@@ -453,12 +541,18 @@ export class PeerSession {
       this.#send({ type: 'refuse', handle: frame.handle, chunk: 0, first: 0, count: 0, reason });
     if (this.#theirs.size >= LIMITS.maxOpenTracks) return refuse('too-many-tracks');
     const { trackId, root, held } = frame;
-    const theirs = { key: trackKey(trackId, root), held };
+    const theirs = { key: trackKey(trackId, root), trackId, root, held };
     this.#theirs.set(frame.handle, theirs);
     const shared = this.#ownOf(theirs);
     if (shared !== undefined) return this.#meet(shared, theirs);
-    for (const own of this.#own.values()) if (own.trackId === trackId) return refuse('other-version');
+    for (const own of this.#own.values())
+      if (own.trackId === trackId && own.ahead === undefined) return refuse('other-version');
     this.#effects.push({ type: 'proposed', track: theirs.key });
+  }
+
+  /** Tells the shell what came of a track, now or once it is opened. */
+  #tell({ ahead }: OwnTrack, effect: SessionEffect): void {
+    (ahead?.effects ?? this.#effects).push(effect);
   }
 
   /** Tells the shell of a track that both have open. */
@@ -521,7 +615,7 @@ export class PeerSession {
     for (let at = 0; at < frame.bytes.length; at += LIMITS.blockBytes, block++) {
       if (this.#due.land(handle, chunk, block)) {
         const bytes = frame.bytes.subarray(at, at + LIMITS.blockBytes);
-        this.#effects.push({ type: 'block', track: own.key, chunk, block, bytes });
+        this.#tell(own, { type: 'block', track: own.key, chunk, block, bytes });
       } else if (!this.#wasTakenBack(blockId(handle, chunk, block))) {
         this.#blame('a block that was not asked for');
         return;
@@ -535,7 +629,7 @@ export class PeerSession {
     if (run.count === 0) return;
     const count = Math.min(run.count, blockCountOf(own.geometry));
     this.#takeBackRun(handle, { ...plainRun(run), count });
-    this.#effects.push({ type: 'refused', track: own.key, ...plainRun(run), reason });
+    this.#tell(own, { type: 'refused', track: own.key, ...plainRun(run), reason });
   }
 
   /** Answers to a track that was shut may still be on their way; to one never opened they are a fault. */
@@ -551,7 +645,8 @@ export class PeerSession {
   /** The track of ours that is the same version as one of theirs: same id, root and chunk count. */
   #ownOf({ key, held }: TheirTrack): OwnTrack | undefined {
     const own = this.#ownByKey.get(key);
-    return own !== undefined && chunkCount(own.geometry) === held.capacity ? own : undefined;
+    if (own === undefined || own.ahead !== undefined) return undefined;
+    return chunkCount(own.geometry) === held.capacity ? own : undefined;
   }
 
   /** Blocks of a run are due no longer, though they may be under way; so may the proof when none is left of its chunk. */

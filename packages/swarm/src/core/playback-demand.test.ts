@@ -28,6 +28,29 @@ it('wants what is heard first at once, and the rest as it is heard', () => {
   expect(pull.dueInMs(HEAD + 1_000_000)).toBe(10_500);
 });
 
+it('leaves a player that got its head fast alone for a moment, once', () => {
+  const { demand, pass } = setUp();
+  const pull = demand.begin(0, FACTS);
+  expect(pull.waitMs).toBe(0);
+  pass(79);
+  pull.taken(HEAD);
+  expect(pull.waitMs).toBe(60);
+  pass(59);
+  pull.taken(HEAD + 1);
+  expect(pull.waitMs).toBe(1);
+  pass(1);
+  expect(pull.waitMs).toBe(0);
+  expect(demand.begin(HEAD, FACTS).waitMs).toBe(0);
+});
+
+it('does not let a slow line stand idle meanwhile', () => {
+  const { demand, pass } = setUp();
+  const pull = demand.begin(0, FACTS);
+  pass(80);
+  pull.taken(HEAD);
+  expect(pull.waitMs).toBe(0);
+});
+
 it('keeps the lead of a player that took much and then as fast as it plays', () => {
   const { demand, pass } = setUp();
   const pull = demand.begin(0, FACTS);

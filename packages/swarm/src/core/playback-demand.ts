@@ -18,6 +18,13 @@ const MOST_AHEAD_BYTES = 1_048_576;
 /** Wanted early, wherever the playhead is: players look for seek tables and tags at the end. */
 const END_CHUNKS = 2;
 const ASIDE_DUE_MS = 15_000;
+/**
+ * A player that took what it needs is left the processor for so long, to begin: what comes after that costs both of them
+ * time, and is not heard before. Only where it came at more than 10 Mbit/s: a slower line leaves the processor idle, and is
+ * not to stand idle itself. In milliseconds.
+ */
+const BEGINS_MS = 60;
+const FAST_HEAD_MS = 80;
 /** What a player has taken without a jump before what is beside is wanted: it is not to wait for its beginning. */
 const SETTLED_BYTES = 1_048_576;
 
@@ -94,6 +101,7 @@ export class Pull {
   #takenTo: number;
   #playedMs = 0;
   #lastMs: number;
+  #headTakenMs: number | undefined;
 
   constructor(startByte: number, bytesPerMs: number, playhead: Playhead) {
     this.startByte = startByte;
@@ -129,6 +137,13 @@ export class Pull {
     this.#playedMs = this.#played();
     this.#lastMs = this.#playhead.clock.nowMs();
     this.#takenTo = Math.max(this.#takenTo, toByte);
+    if (this.#takenTo >= this.headEnd) this.#headTakenMs ??= this.#lastMs;
+  }
+
+  /** How long the player is still to be left alone, to begin; in milliseconds. */
+  get waitMs(): number {
+    if (this.#headTakenMs === undefined || this.#headTakenMs - this.#begunMs >= FAST_HEAD_MS) return 0;
+    return Math.max(0, this.#headTakenMs + BEGINS_MS - this.#playhead.clock.nowMs());
   }
 
   /** In how many milliseconds a byte is wanted: 0 for what a player needs to begin, then when it is heard. */

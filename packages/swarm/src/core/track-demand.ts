@@ -172,6 +172,11 @@ export class TrackDemand {
     return this.#chunks.get(index);
   }
 
+  /** A chunk that is not complete, begun if it was not. */
+  begin(index: number): WantedChunk {
+    return this.#chunks.get(index) ?? this.#begin(index);
+  }
+
   /** All chunks begun or wanted and not complete. */
   get begun(): IterableIterator<WantedChunk> {
     return this.#chunks.values();
@@ -225,7 +230,7 @@ export class TrackDemand {
     for (const demand of this.#demands.values()) {
       const { range, deadlineMs, prefetch } = demand;
       for (const index of this.#nextOf(demand)) {
-        const chunk = this.#chunks.get(index) ?? this.#begin(index);
+        const chunk = this.begin(index);
         const bytes = withinChunk(this.geometry, index, range);
         const span = {
           first: Math.floor(bytes.start / LIMITS.blockBytes),

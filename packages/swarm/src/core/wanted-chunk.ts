@@ -32,6 +32,8 @@ const NONE: readonly Flight[] = [];
 export interface IdleQuery {
   readonly fromMs?: number;
   readonly beforeMs?: number;
+  /** Only blocks of this run. */
+  readonly within?: BlockSpan;
   /** Only blocks that are 1 here. */
   readonly among?: Uint8Array | undefined;
   /** Begins with this one of them, counted round, whichever is due first. */
@@ -300,7 +302,8 @@ export class WantedChunk {
     return block;
   }
 
-  #isMeant(block: number, { fromMs, beforeMs, among, doubted }: IdleQuery): boolean {
+  #isMeant(block: number, { fromMs, beforeMs, within, among, doubted }: IdleQuery): boolean {
+    if (within !== undefined && (block < within.first || block >= within.end)) return false;
     if (this.#proven[block] !== 0 || (among !== undefined && among[block] !== 1)) return false;
     if (fromMs !== undefined && this.dueMs(block) < fromMs) return false;
     if (beforeMs !== undefined && this.dueMs(block) >= beforeMs) return false;

@@ -154,6 +154,23 @@ it('wants the last two chunks once the player reads on and on, and only where th
   }
 });
 
+it('wants nothing beyond the head while a player that shares the processor begins', async () => {
+  const clock = new VirtualClock();
+  const track = { ...fakeTrack(), playhead: new Playhead(clock) };
+  const pauses: number[] = [];
+  const pause = async (ms: number) => {
+    expect(track.reads.at(-1)?.end).toBe(98_304);
+    pauses.push(ms);
+    await clock.advance(ms);
+  };
+  const reader = new RangeReader(track, FACTS, { start: 0, end: 1_000_000 }, pause);
+  let bytes = 0;
+  for (let piece = await reader.next(); piece !== undefined; piece = await reader.next())
+    bytes += piece.length;
+  expect(pauses).toEqual([60]);
+  expect(bytes).toBe(1_000_000);
+});
+
 it('wants by the playhead where the player tells it', async () => {
   const track = fakeTrack();
   const reader = readerOf(track, 4_000_000, 10_000_000);

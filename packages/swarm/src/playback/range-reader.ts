@@ -48,6 +48,7 @@ export class RangeReader {
   readonly #demand: PlaybackDemand;
   readonly #pull: Pull;
   readonly #stop = new AbortController();
+  readonly #pause: ((ms: number) => Promise<void>) | undefined;
   /** Wanted and not yet here or not yet taken, in order. */
   readonly #pieces = new Set<Piece>();
   #at: number;
@@ -56,8 +57,15 @@ export class RangeReader {
   #cameMs: number;
   #bytesPerMs = 0;
 
-  constructor(track: ReadableTrack, facts: PlayedFacts, range: ByteRange) {
+  /** `pause` resolves after so many milliseconds: for a player that shares the processor, and is let begin first. */
+  constructor(
+    track: ReadableTrack,
+    facts: PlayedFacts,
+    range: ByteRange,
+    pause?: (ms: number) => Promise<void>,
+  ) {
     this.#track = track;
+    this.#pause = pause;
     this.#facts = facts;
     this.#range = range;
     this.#demand = demandOf(track);
@@ -71,6 +79,15 @@ export class RangeReader {
   async next(): Promise<Uint8Array | undefined> {
     this.#stop.signal.throwIfAborted();
     this.#want();
+    for (
+      let waitMs = this.#waitMs();
+      waitMs > 0 && this.#nextPiece() === undefined;
+      waitMs = this.#waitMs()
+    ) {
+      await this.#pause?.(waitMs);
+      this.#stop.signal.throwIfAborted();
+      this.#want();
+    }
     const piece = this.#nextPiece();
     if (piece === undefined) return undefined;
     this.#takenTo = piece.end;
@@ -130,6 +147,7 @@ export class RangeReader {
     const { end: rangeEnd } = this.#range;
     while (
       this.#at < rangeEnd &&
+      this.#waitMs() === 0 &&
       (this.#at === this.#takenTo || this.#at - this.#takenTo < this.#pull.aheadBytes)
     ) {
       const end = Math.min(rangeEnd, this.#pieceEnd());
@@ -145,6 +163,11 @@ export class RangeReader {
       this.#pieces.add(piece);
       this.#at = end;
     }
+  }
+
+  /** How long what is next is not to be wanted yet. */
+  #waitMs(): number {
+    return this.#pause === undefined || this.#at >= this.#range.end ? 0 : this.#pull.waitMs;
   }
 
   /** What a player needs to begin waits for nothing that comes after it. */

@@ -32,7 +32,7 @@ const ANSWERED = new Set(['', 'audio', 'video']);
  * ```
  */
 export function installSonantica(scope: WorkerScope): void {
-  const prefix = new URL('sonantica/', scope.registration.scope).href;
+  const prefix = prefixOf(scope);
   const pages = new Pages(scope.clients);
   scope.addEventListener('fetch', (event) => {
     if (!event.request.url.startsWith(prefix)) return;
@@ -47,9 +47,18 @@ export function installSonantica(scope: WorkerScope): void {
   });
 }
 
+function prefixOf({ registration }: WorkerScope): string {
+  return new URL('sonantica/', registration.scope).href;
+}
+
 /** For a worker of its own: takes up its work at once, also in place of an older one. */
 export function startSonantica(scope: WorkerScope): void {
-  scope.addEventListener('install', (event) => event.waitUntil(scope.skipWaiting()));
+  scope.addEventListener('install', (event) => {
+    event.waitUntil(scope.skipWaiting());
+    // Whatever else the page asks for need not wait for this worker, where the browser can be told so.
+    const others = { condition: { not: { urlPattern: `${prefixOf(scope)}*` } }, source: 'network' } as const;
+    event.addRoutes?.(others).catch(() => undefined);
+  });
   scope.addEventListener('activate', (event) => event.waitUntil(scope.clients.claim()));
   installSonantica(scope);
 }
@@ -92,6 +101,7 @@ async function answer(pages: Pages, event: FetchEventLike, prefix: string): Prom
     trackId,
     handle: searchParams.get('h') ?? '',
     request: { method, range: headers.get('range'), ifRange: headers.get('if-range') },
+    isPlayer: destination !== '',
   };
   for await (const page of pages.from(event.clientId)) {
     const response = await ask(page, open);

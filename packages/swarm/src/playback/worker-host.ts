@@ -1,4 +1,4 @@
-import { answerMedia, beginsAtHead, type MediaRequest } from './media-answer.ts';
+import { answerMedia, beginsAtHead } from './media-answer.ts';
 import { mediaFacts, statusOf, type PlayableTrack } from './playable-track.ts';
 import { RangeReader } from './range-reader.ts';
 import {
@@ -89,10 +89,14 @@ export class WorkerHost {
     if (port === undefined || !isOf<OpenMessage>(data, 'open')) return;
     const track = this.#find(data.trackId, data.handle);
     if (track === undefined) say(port, { type: 'unknown' });
-    else void this.#serve(track, data.request, port);
+    else void this.#serve(track, data, port);
   }
 
-  async #serve(track: PlayableTrack, request: MediaRequest, port: MessagePort): Promise<void> {
+  async #serve(
+    track: PlayableTrack,
+    { request, isPlayer = true }: OpenMessage,
+    port: MessagePort,
+  ): Promise<void> {
     let reader: RangeReader | undefined;
     let idle: ReturnType<typeof setTimeout> | undefined;
     let asked = PIECES_UNASKED;
@@ -143,7 +147,7 @@ export class WorkerHost {
       say(port, { type: 'track', ...facts });
       const { body } = answerMedia(facts, request);
       if (body === undefined) return end();
-      reader = new RangeReader(track, manifest, body);
+      reader = new RangeReader(track, manifest, body, isPlayer ? pause : undefined);
       this.#readers.add(reader);
       this.#keepAwake();
       await send();
@@ -164,6 +168,10 @@ export class WorkerHost {
       }, KEEP_MS);
     }
   }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 function say(port: MessagePort, message: BytesMessage): void {

@@ -24,6 +24,8 @@ export interface OpenMessage {
   /** Which of the track's handles is meant; empty for any. */
   readonly handle: string;
   readonly request: MediaRequest;
+  /** Whether a media element asks; missing from a worker of an earlier version. */
+  readonly isPlayer?: boolean;
 }
 
 /** Pieces that a page sends before it is asked for any: the first are on their way while the answer is made. */

@@ -8,7 +8,8 @@ export interface WorkerScope {
   skipWaiting(): Promise<void>;
   addEventListener(type: 'fetch', listener: (event: FetchEventLike) => void): void;
   addEventListener(type: 'message', listener: (event: MessageEventLike) => void): void;
-  addEventListener(type: 'install' | 'activate', listener: (event: ExtendableEventLike) => void): void;
+  addEventListener(type: 'install', listener: (event: InstallEventLike) => void): void;
+  addEventListener(type: 'activate', listener: (event: ExtendableEventLike) => void): void;
 }
 
 /** The pages a worker speaks with. */
@@ -27,6 +28,15 @@ export interface WindowClientLike {
 /** An event that keeps the worker alive. */
 export interface ExtendableEventLike {
   waitUntil(until: Promise<unknown>): void;
+}
+
+/** The worker is being installed. */
+export interface InstallEventLike extends ExtendableEventLike {
+  /** Says what is not for the worker (Service Worker Static Routing API); not every browser has it. */
+  addRoutes?(rule: {
+    readonly condition: { readonly not: { readonly urlPattern: string } };
+    readonly source: 'network';
+  }): Promise<void>;
 }
 
 /** A page's request. */

@@ -213,6 +213,7 @@ function end(link: ReturnType<typeof memoryLinkPair>['a'], nonce: string): End {
     part: (_peer, _track, { chunk, first, count }) => void log.push(`part ${chunk}: ${first}+${count}`),
     fetching: (_peer, _track, chunks) =>
       void log.push(`fetching ${chunks.map(({ chunk, etaMs }) => `${chunk} in ${etaMs}`).join()}`),
+    askedAhead: () => undefined,
     pinged: (_peer, roundTripMs) => void log.push(`pinged in ${roundTripMs}`),
     asked: () => undefined,
     drained: () => undefined,

@@ -6,6 +6,8 @@ import {
   type CloseReason,
   type Manifest,
   type RefuseReason,
+  type RootHash,
+  type TrackId,
 } from '@sonantica/wire';
 import type { IncomingRequest, PeerSession, SessionEffect } from '../core/peer-session.ts';
 import type { TrackKey } from '../core/track-key.ts';
@@ -24,6 +26,8 @@ export interface PeerSourceHandler {
   fetching(peer: PeerSource, track: TrackKey, chunks: readonly { chunk: number; etaMs: number }[]): void;
   /** It holds these blocks of a chunk that it does not hold whole. */
   part(peer: PeerSource, track: TrackKey, run: BlockRun): void;
+  /** These blocks were asked of it before the track was opened. */
+  askedAhead(peer: PeerSource, track: TrackKey, run: BlockRun, sinceMs: number): void;
   pinged(peer: PeerSource, roundTripMs: number): void;
   /** It asks for blocks; whoever gives takes them from {@link PeerSource.nextRequest}. */
   asked(peer: PeerSource): void;
@@ -94,6 +98,20 @@ export class PeerSource implements Source {
 
   open({ trackId, root, size, chunkSize }: Manifest, held: ChunkSet): void {
     this.#perform(this.#session.open(trackId, root, { size, chunkSize }, held));
+  }
+
+  /** The version of a track that it takes part in whose beginning can be asked of it before the manifest is known. */
+  proposal(trackId: TrackId): { readonly root: RootHash } | undefined {
+    return this.#ended ? undefined : this.#session.proposal(trackId);
+  }
+
+  /** Asks for the first blocks of what it proposes: {@link open} tells what came of it. */
+  askAhead(trackId: TrackId, first: number, count: number): void {
+    this.#perform(this.#session.askAhead(trackId, { first, count }, this.#nowMs()));
+  }
+
+  dropAhead(trackId: TrackId): void {
+    this.#perform(this.#session.dropAhead(trackId));
   }
 
   shut(track: TrackKey): void {
@@ -197,6 +215,8 @@ export class PeerSource implements Source {
         return this.#handler.fetching(this, effect.track, effect.chunks);
       case 'part':
         return this.#handler.part(this, effect.track, effect.run);
+      case 'asked-ahead':
+        return this.#handler.askedAhead(this, effect.track, effect.run, effect.sinceMs);
       case 'proof':
         return this.#sink.proof(this.id, effect.track, effect.chunk, effect.leaves);
       case 'block':
