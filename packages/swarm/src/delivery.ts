@@ -228,6 +228,11 @@ export class Delivery implements SourceSink, TrackVersionHandler {
     return this.#scheduler.lacks(peer.id, track, chunk);
   }
 
+  /** Whether a peer said that it holds all blocks of a run. */
+  holdsRun(peer: PeerSource, track: TrackKey, run: BlockRun): boolean {
+    return this.#scheduler.holdsRun(peer.id, track, run);
+  }
+
   /** Whether a linked peer is known to hold a chunk of a track. */
   holds(peer: PeerSource, track: TrackKey, chunk: number): boolean {
     return this.#scheduler.holds(peer.id, track, chunk);

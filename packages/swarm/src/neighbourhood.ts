@@ -253,8 +253,10 @@ export class Neighbourhood implements PeerSourceHandler {
       for (const peer of this.#links) {
         const isNews = chunks.some((chunk) => !this.#parts.delivery.holds(peer, track, chunk));
         if (isNews || lost.length > 0) peer.tellHave(track, chunks, lost);
-        for (const run of parts)
-          if (this.#parts.delivery.lacks(peer, track, run.chunk)) peer.tellPart(track, run);
+        for (const run of parts) {
+          const isNewsToIt = !this.#parts.delivery.holdsRun(peer, track, run);
+          if (isNewsToIt && this.#parts.delivery.lacks(peer, track, run.chunk)) peer.tellPart(track, run);
+        }
       }
     }
     const waitMs = this.#haves.waitMs(clock.nowMs());

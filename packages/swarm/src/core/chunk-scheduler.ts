@@ -243,6 +243,14 @@ export class ChunkScheduler {
     return track !== undefined && wanted !== undefined && this.#state.isScarce(track, wanted);
   }
 
+  /** Whether a peer said that it holds all blocks of a run. */
+  holdsRun(id: SourceId, key: TrackKey, { chunk, first, count }: BlockRun): boolean {
+    const peer = this.#state.peers.get(id);
+    for (let block = first; block < first + count; block++)
+      if (peer?.holdsBlock(key, chunk, block) !== true) return false;
+    return true;
+  }
+
   /** Whether a peer takes part in a track and does not hold a chunk of it. */
   lacks(id: SourceId, key: TrackKey, chunk: number): boolean {
     return this.#state.lacks(id, key, chunk);

@@ -7,6 +7,8 @@ import { scheduleTimeout, type RtcDataChannel, type RtcPeerConnection, type Sche
 const CEILING_BYTES = 1024 * 1024;
 /** Above 16 MiB wrtc drops what is sent without a word, so the link ends before that. */
 const MOST_BUFFERED_BYTES = 8 * CEILING_BYTES;
+/** Control frames of fewer bytes than this are as good as sent: they are small, and leave first. */
+const FEW_BYTES = 4_096;
 /** How often a full link looks again, where the implementation has no low-water event (wrtc). */
 const POLL_MS = 4;
 /** How long closing waits for the other end to take what was sent, before the connection is cut. */
@@ -51,8 +53,8 @@ export class RtcLink implements PeerLink {
   #cutAlready = false;
   #full = false;
   #receivedFrames = 0;
-  /** What waited in the channels when they were last asked, and all that was sent since. */
-  #atMostBuffered = 0;
+  /** What waited in each channel when it was last asked, and all that was sent since. */
+  readonly #atMost: Record<Lane, number> = { control: 0, blocks: 0 };
   #cancelPoll: (() => void) | undefined;
 
   constructor(options: RtcLinkOptions) {
@@ -106,7 +108,7 @@ export class RtcLink implements PeerLink {
     }
     try {
       (lane === 'control' ? this.#control : this.#blocks).send(plainView(frame));
-      this.#atMostBuffered += frame.byteLength;
+      this.#atMost[lane] += frame.byteLength;
     } catch (error) {
       this.#finish(`sending failed: ${describe(error)}`);
     }
@@ -160,12 +162,15 @@ export class RtcLink implements PeerLink {
    * asked only when what was sent since the last answer could have filled them.
    */
   #hasRoom(bytes: number): boolean {
-    return this.#atMostBuffered < bytes || this.#bufferedBytes() < bytes;
+    return this.#atMost.control + this.#atMost.blocks < bytes || this.#bufferedBytes() < bytes;
   }
 
-  #bufferedBytes(): number {
-    this.#atMostBuffered = this.#control.bufferedAmount + this.#blocks.bufferedAmount;
-    return this.#atMostBuffered;
+  /** A channel is not asked into which nothing went since it was empty, nor about a few small frames. */
+  #bufferedBytes(fewBytes = FEW_BYTES): number {
+    const { control, blocks } = this.#atMost;
+    if (control > fewBytes) this.#atMost.control = this.#control.bufferedAmount;
+    if (blocks > 0) this.#atMost.blocks = this.#blocks.bufferedAmount;
+    return (control > fewBytes ? this.#atMost.control : 0) + this.#atMost.blocks;
   }
 
   #drainIfRoom(): void {
@@ -218,7 +223,7 @@ export class RtcLink implements PeerLink {
     });
     const closeIfSent = () => {
       cancelNext =
-        this.#bufferedBytes() > 0
+        this.#bufferedBytes(0) > 0
           ? this.#schedule(POLL_MS, closeIfSent)
           : this.#schedule(SETTLE_MS, () => this.#control.close());
     };
