@@ -54,12 +54,16 @@ const WARM_UP_ROUNDS = 3;
 /** A server's closing of sockets is over after this, in milliseconds. */
 const SETTLE_MS = 300;
 
-/** Starts processes, the server's on a core of its own, hands them over, and ends them whatever happens. */
+/**
+ * Starts processes, the server's on a core of its own and with these flags of Node, hands them over, and ends them
+ * whatever happens.
+ */
 export async function withProcesses<Result>(
   loads: number,
   run: (server: ServerProcess, loads: readonly LoadProcess[]) => Promise<Result>,
+  nodeFlags: readonly string[] = [],
 ): Promise<Result> {
-  const server: ServerProcess = new BenchChild('tracker-server-main', ['--expose-gc']);
+  const server: ServerProcess = new BenchChild('tracker-server-main', ['--expose-gc', ...nodeFlags]);
   const processes = startLoads(loads);
   try {
     if (server.pid !== undefined) giveOwnCore(server.pid, pidsOf(processes));

@@ -1,5 +1,5 @@
 import { measureJoins, type JoinReport, type TrackerBenchSettings } from './tracker-bench.ts';
-import { measureLatency } from './tracker-latency.ts';
+import { measureLatency, ONE_CORE_FLAGS, type LatencyReport } from './tracker-latency.ts';
 import { measureChurn, measureIdle, measureRegistry } from './tracker-memory.ts';
 import type { SubjectName } from './tracker-messages.ts';
 import { measureRestart } from './tracker-restart.ts';
@@ -80,7 +80,12 @@ export async function alternate(
 
 /** The run whose processor time is the middle one. */
 function medianOf(reports: readonly JoinReport[]): JoinReport {
-  const sorted = [...reports].sort((a, b) => (a.cpuMsPerJoin ?? 0) - (b.cpuMsPerJoin ?? 0));
+  return middleBy(reports, ({ cpuMsPerJoin }) => cpuMsPerJoin ?? 0);
+}
+
+/** The run whose figure is the middle one. */
+function middleBy<Report>(reports: readonly Report[], figureOf: (report: Report) => number): Report {
+  const sorted = [...reports].sort((a, b) => figureOf(a) - figureOf(b));
   const middle = sorted[Math.floor((sorted.length - 1) / 2)];
   if (middle === undefined) throw new Error('nothing was measured');
   return middle;
@@ -144,15 +149,22 @@ async function registryHeap() {
   return { bar: 'at most 200 B', figure: `${bytes} B`, passed: bytes <= 200, measured };
 }
 
-async function latency() {
+async function latency({ rounds }: TrackerFigureSettings) {
   const { cpuMsPerJoin } = await measureJoins('sonantica', DEFAULT_TRACKER_BENCH);
   const half = 500 / (cpuMsPerJoin ?? 1);
-  const measured = await measureLatency(DEFAULT_TRACKER_BENCH, half);
+  const oneCore: LatencyReport[] = [];
+  const usual: LatencyReport[] = [];
+  for (let run = 0; run < rounds; run++) {
+    oneCore.push(await measureLatency(DEFAULT_TRACKER_BENCH, half, ONE_CORE_FLAGS));
+    usual.push(await measureLatency(DEFAULT_TRACKER_BENCH, half));
+  }
+  const measured = { oneCore: middleBy(oneCore, ({ p99 }) => p99), usual: middleBy(usual, ({ p99 }) => p99) };
+  const { p99, p50, joinsPerS, proberLateP99 } = measured.oneCore;
   return {
     bar: 'p99 at most 10 ms',
-    figure: `p99 ${measured.p99} ms, p50 ${measured.p50} ms, beside ${measured.joinsPerS} joins/s (the probing process itself: p99 ${measured.proberLateP99} ms late)`,
-    passed: measured.p99 <= 10,
-    measured,
+    figure: `p99 ${p99} ms, p50 ${p50} ms with the flags for one core, beside ${joinsPerS} joins/s (the probing process itself: p99 ${proberLateP99} ms late); p99 ${measured.usual.p99} ms without`,
+    passed: p99 <= 10,
+    measured: { ...measured, runs: { oneCore, usual } },
   };
 }
 

@@ -1,7 +1,17 @@
 import { constants, setPriority } from 'node:os';
 import { percentile, round } from './report.ts';
 import { pause } from './tracker-load.ts';
-import { start, warmUp, withProcesses, type TrackerBenchSettings } from './tracker-bench.ts';
+import {
+  start,
+  warmUp,
+  withProcesses,
+  type LoadProcess,
+  type ServerProcess,
+  type TrackerBenchSettings,
+} from './tracker-bench.ts';
+
+/** What `docs/running-a-tracker.md` starts a tracker with that has one core only, as the one that is measured has. */
+export const ONE_CORE_FLAGS = ['--single-threaded-gc', '--max-semi-space-size=4'];
 
 /** How fast announcements are answered while others join. */
 export interface LatencyReport {
@@ -30,8 +40,15 @@ const PROBE_FOR_MS = 5_000;
  * from a process of their own, and the load's gives way to it, so that what is measured is the tracker's delay and
  * not the load's.
  */
-export function measureLatency(settings: TrackerBenchSettings, joinsPerS: number): Promise<LatencyReport> {
-  return withProcesses(2, async (server, [load, prober]) => {
+export function measureLatency(
+  settings: TrackerBenchSettings,
+  joinsPerS: number,
+  nodeFlags: readonly string[] = [],
+): Promise<LatencyReport> {
+  const run = async (
+    server: ServerProcess,
+    [load, prober]: readonly LoadProcess[],
+  ): Promise<LatencyReport> => {
     if (load === undefined || prober === undefined) throw new Error('no load');
     if (load.pid !== undefined) setPriority(load.pid, constants.priority.PRIORITY_LOW);
     const url = await start(server, 'sonantica', undefined);
@@ -71,5 +88,6 @@ export function measureLatency(settings: TrackerBenchSettings, joinsPerS: number
       p99: round(percentile(announceMs, 0.99), 2),
       proberLateP99: round(lateP99Ms, 2),
     };
-  });
+  };
+  return withProcesses(2, run, nodeFlags);
 }
