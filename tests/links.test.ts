@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { seedSim } from '@sonantica/swarm/testing';
 import { CHUNK, VirtualRoom } from './support/virtual-room.ts';
 
 const BLOCK = 16_384;
@@ -103,6 +104,23 @@ describe('links', () => {
     await room.during(head, 10_000);
     expect(room.clock.nowMs() - begunMs).toBeLessThan(250);
     expect(swarm.stats().bytes).toMatchObject({ aula: 6 * BLOCK, origin: 0 });
+    expect(room.blamed).toEqual([]);
+  });
+
+  it('are asked for nothing more of a version that the manifest does not say, and are not blamed for it', async () => {
+    const room = await VirtualRoom.open({ tracks: { song: 8 * CHUNK } });
+    const elsewhere = await VirtualRoom.open({ tracks: { song: 9 * CHUNK } });
+    const seeder = room.listener('seeder', { aulaId: 'aula' });
+    await room.during(seedSim(seeder, elsewhere.document('song')));
+    const { swarm } = room.listener('listener', { aulaId: 'aula' });
+    await room.pass(10_000);
+    await room.during(swarm.open('song').read({ start: 0, end: 6 * BLOCK }, { deadlineMs: 0 }), 10_000);
+    await room.pass(1_000);
+    const said = room.frames.flatMap(({ from, to, message: { type } }) =>
+      from === 'listener' && to === 'seeder' && ['open', 'request', 'shut'].includes(type) ? [type] : [],
+    );
+    expect(said).toEqual(['open', 'request', 'open', 'shut']);
+    expect(swarm.stats().bytes).toMatchObject({ aula: 0, origin: 6 * BLOCK });
     expect(room.blamed).toEqual([]);
   });
 
