@@ -13,7 +13,7 @@ describe('a link whose path is cut', () => {
   // One restart in about ten finds no way in wrtc: the state of two real machines' networks is what is tried here.
   it.skipIf(skips)(
     'goes on over another one by a single restart of ICE, before it would be given up',
-    { timeout: 70_000, retry: 4 },
+    { timeout: 70_000, retry: 2 },
     async () => {
       const driver = fileURLToPath(new URL('support/two-paths.mjs', import.meta.url));
       const links = new URL('../packages/swarm/dist/links/', import.meta.url).href;
