@@ -107,6 +107,23 @@ describe('links', () => {
     expect(room.blamed).toEqual([]);
   });
 
+  it('are asked for it once, by the page that wants a URL and by its player right after', async () => {
+    const room = await VirtualRoom.open({ tracks: { song: 8 * CHUNK } });
+    for (let i = 0; i < 5; i++) await room.seeder(`seeder-${i}`, ['song'], { aulaId: 'aula' });
+    const { swarm } = room.listener('listener', { aulaId: 'aula' });
+    await room.pass(10_000);
+    const track = swarm.open('song');
+    track.url().catch(() => undefined);
+    const head = track.read({ start: 0, end: 6 * BLOCK }, { deadlineMs: 0 });
+    await room.pass(1);
+    const asked = room.frames.flatMap(({ from, message }) =>
+      from === 'listener' && message.type === 'request' ? [message.count] : [],
+    );
+    expect(asked).toEqual([2, 2, 2]);
+    await room.during(head, 10_000);
+    expect(swarm.stats().bytes).toMatchObject({ aula: 6 * BLOCK, origin: 0 });
+  });
+
   it('are asked for nothing more of a version that the manifest does not say, and are not blamed for it', async () => {
     const room = await VirtualRoom.open({ tracks: { song: 8 * CHUNK } });
     const elsewhere = await VirtualRoom.open({ tracks: { song: 9 * CHUNK } });

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { startTracker } from '@sonantica/tracker';
 import { BLOCK_HEADER_BYTES, LIMITS } from '@sonantica/wire';
 import type { Page } from 'playwright-core';
+import { LINK_FRAMES } from './goodput.ts';
 import type { FromPeer, PeerSignal, RawChannelSettings, ToPeer } from './raw-channel-messages.ts';
 
 declare global {
@@ -16,7 +17,7 @@ declare global {
 export type Towards = 'page' | 'node';
 
 /** What a near link lets be outstanding at most. */
-const CHANNEL = { windowBytes: 196_608, rtc: 'wrtc' } as const;
+const CHANNEL = { windowBytes: LINK_FRAMES.wrtc.windowBytes, rtc: 'wrtc' } as const;
 /** From this rate on a link has several blocks in a frame, in decimal megabytes a second: `FlowWindow.isFast`. */
 const FAST_MBPS = (LIMITS.maxBlocksInFrame * LIMITS.blockBytes) / 5_000;
 const PATIENCE_MS = 60_000;
@@ -30,7 +31,7 @@ export interface PageGoodput {
 
 /** The frame of a link that carries so many decimal megabytes a second, in bytes. */
 export function frameBytesAt(mbPerS: number): number {
-  return BLOCK_HEADER_BYTES + (mbPerS >= FAST_MBPS ? LIMITS.maxBlocksInFrame : 1) * LIMITS.blockBytes;
+  return mbPerS >= FAST_MBPS ? LINK_FRAMES.wrtc.frameBytes : BLOCK_HEADER_BYTES + LIMITS.blockBytes;
 }
 
 /** What a bare data channel carries between a page and Node in such frames, asked for as the library does, in decimal megabytes a second. */

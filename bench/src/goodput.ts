@@ -7,7 +7,7 @@ import { measureRawChannel } from './raw-channel.ts';
 import { requireRtc } from './requirements.ts';
 
 /** What the library sends on a near link of each stack, three blocks a frame where it is fast, and lets be outstanding at most. */
-const FRAMES = {
+export const LINK_FRAMES = {
   wrtc: {
     frameBytes: BLOCK_HEADER_BYTES + LIMITS.maxBlocksInFrame * LIMITS.blockBytes,
     windowBytes: 196_608,
@@ -44,7 +44,7 @@ export async function measureGoodput({ rtc, megabytes, runs }: GoodputSettings):
   const raw: number[] = [];
   const own: number[] = [];
   for (let run = 0; run < runs; run++) {
-    raw.push((await measureRawChannel({ rtc, ...FRAMES[rtc], megabytes })).mbPerS);
+    raw.push((await measureRawChannel({ rtc, ...LINK_FRAMES[rtc], megabytes })).mbPerS);
     own.push(await measureOnce(rtc, megabytes));
   }
   const ratios = own.map((rate, i) => rate / (raw[i] ?? Number.NaN));

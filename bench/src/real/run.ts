@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { RunEvent, RunRecord, Sample, Watcher } from '../record.ts';
 import { playMsOf, type Scenario } from '../scenario.ts';
+import { LINK_FRAMES } from '../goodput.ts';
 import { measureRawChannel } from '../raw-channel.ts';
 import { checkOriginLoad } from '../deployment.ts';
 import { appointmentsOf } from './appointments.ts';
@@ -36,9 +37,6 @@ const PATIENCE_MS = 30_000;
 const FACTS_WITHIN_MS = 300_000;
 const SERVERS_WITHIN_MS = 5_000;
 const RAW_MEGABYTES = 16;
-/** As links carry them: three blocks a frame over wrtc, one over werift. */
-const RAW_FRAME_BYTES = { wrtc: 3 * 16_384 + 11, werift: 16_384 + 11 } as const;
-const RAW_WINDOW_BYTES = { wrtc: 196_608, werift: 65_536 } as const;
 
 /** How a real run is set up. */
 export interface RealSettings {
@@ -128,14 +126,7 @@ class RealRun {
       tracker ?? (await trackerServer?.ask({ type: 'start-tracker', port: trackerPort }, 'listening'))?.url;
     const [originUrl, originServer, tracks] = await this.#publish(origin);
     const rawMBps = isSwarm
-      ? (
-          await measureRawChannel({
-            rtc,
-            frameBytes: RAW_FRAME_BYTES[rtc],
-            windowBytes: RAW_WINDOW_BYTES[rtc],
-            megabytes: RAW_MEGABYTES,
-          })
-        ).mbPerS
+      ? (await measureRawChannel({ rtc, ...LINK_FRAMES[rtc], megabytes: RAW_MEGABYTES })).mbPerS
       : 0;
     this.#watcher.stop?.throwIfAborted();
     const hosts = Array.from({ length: this.#hostCount }, (_, i) =>

@@ -223,14 +223,9 @@ export class Delivery implements SourceSink, TrackVersionHandler {
     return this.#scheduler.isScarce(track, chunk);
   }
 
-  /** Whether a linked peer takes part in a track and does not hold a chunk of it. */
-  lacks(peer: PeerSource, track: TrackKey, chunk: number): boolean {
-    return this.#scheduler.lacks(peer.id, track, chunk);
-  }
-
-  /** Whether a peer said that it holds all blocks of a run. */
-  holdsRun(peer: PeerSource, track: TrackKey, run: BlockRun): boolean {
-    return this.#scheduler.holdsRun(peer.id, track, run);
+  /** Whether a peer takes part in a track and does not hold all blocks of a run. */
+  lacksRun(peer: PeerSource, track: TrackKey, run: BlockRun): boolean {
+    return this.#scheduler.lacksRun(peer.id, track, run);
   }
 
   /** Whether a linked peer is known to hold a chunk of a track. */

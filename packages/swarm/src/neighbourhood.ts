@@ -21,6 +21,7 @@ import type { Contribution } from './contribution.ts';
 import { AnnouncePlan } from './core/announce-plan.ts';
 import { DeliveredReport } from './core/delivered-report.ts';
 import { HaveNotices } from './core/have-notices.ts';
+import { headShares } from './core/head-ahead.ts';
 import { LinkPlan, WARM_LINKS, type Candidate, type LinkPurpose } from './core/link-plan.ts';
 import type { Outlook } from './core/source-state.ts';
 import { PeerSession } from './core/peer-session.ts';
@@ -53,9 +54,7 @@ const MOST_BEFORE_WELCOME = 16;
 const MOST_SEARCHES = 3;
 /** While links are sought others are asked for when one is declined; the pauses between grow, in milliseconds. */
 const SEARCH_PAUSES_MS = { first: 250, longest: 8_000 };
-/** A head is asked for ahead in pieces of so many blocks at least, of so many peers side by side. */
 const HEAD_BLOCKS = HEAD_BYTES / LIMITS.blockBytes;
-const HEAD_PEERS = 3;
 /** All of a swarm the tracker gave up are told the same time to come back: they do so over this share of it. */
 const RETRY_SPREAD = 0.5;
 
@@ -253,10 +252,8 @@ export class Neighbourhood implements PeerSourceHandler {
       for (const peer of this.#links) {
         const isNews = chunks.some((chunk) => !this.#parts.delivery.holds(peer, track, chunk));
         if (isNews || lost.length > 0) peer.tellHave(track, chunks, lost);
-        for (const run of parts) {
-          const isNewsToIt = !this.#parts.delivery.holdsRun(peer, track, run);
-          if (isNewsToIt && this.#parts.delivery.lacks(peer, track, run.chunk)) peer.tellPart(track, run);
-        }
+        for (const run of parts)
+          if (this.#parts.delivery.lacksRun(peer, track, run)) peer.tellPart(track, run);
       }
     }
     const waitMs = this.#haves.waitMs(clock.nowMs());
@@ -539,20 +536,17 @@ export class Neighbourhood implements PeerSourceHandler {
 
   /**
    * Asks linked peers for the head of a track whose manifest is under way, by what they say of it: nothing of that is
-   * believed before the manifest says the same.
+   * believed before the manifest says the same. Once is enough: a page's player asks after the page did.
    */
   askAhead(trackId: TrackId): void {
+    const { delivery } = this.#parts;
+    if (this.peers.some((peer) => peer.isAskedAhead(trackId))) return;
     const proposing = this.peers.filter((peer) => peer.proposal(trackId) !== undefined);
     if (proposing.length === 0) return;
-    this.#parts.delivery.makeWay();
-    const [first, ...others] = this.#parts.delivery.askedFirst(proposing);
-    const root = first?.proposal(trackId)?.root;
-    if (first === undefined) return;
-    const alike = others.filter((peer) => peer.proposal(trackId)?.root === root);
-    const peers = [first, ...alike].slice(0, HEAD_PEERS);
-    const each = Math.ceil(HEAD_BLOCKS / peers.length);
-    for (const [at, peer] of peers.entries())
-      peer.askAhead(trackId, at * each, Math.min(each, HEAD_BLOCKS - at * each));
+    delivery.makeWay();
+    const rootOf = (peer: PeerSource) => peer.proposal(trackId)?.root;
+    for (const { peer, first, count } of headShares(delivery.askedFirst(proposing), rootOf, HEAD_BLOCKS))
+      peer.askAhead(trackId, first, count);
   }
 
   /** What was asked ahead of a track and is not of the version that was found is not wanted. */

@@ -22,6 +22,7 @@ import {
 } from './contribution.ts';
 import { retryDelayMs } from './core/backoff.ts';
 import type { SourcePolicy } from './core/chunk-scheduler.ts';
+import { ExpectedPlayer } from './core/head-ahead.ts';
 import { ORIGIN, type SourceId, type Tier } from './core/source-state.ts';
 import type { DemandId } from './core/track-demand.ts';
 import { trackKey, type TrackKey } from './core/track-key.ts';
@@ -48,8 +49,6 @@ import { StoredBudget } from './stored-budget.ts';
 import { Uploads } from './uploads.ts';
 
 const RECONNECT = { firstMs: 500, mostMs: 30_000 };
-/** URLs asked for sooner after each other than this are those of a list, in milliseconds. */
-const ONE_OF_A_LIST_MS = 1_000;
 const CONTRIBUTION_DOCUMENT = 'contribution';
 
 interface OpenVersion {
@@ -76,8 +75,7 @@ export class Swarm {
   /** Loaded when something is first prefetched. */
   #prefetches: Prefetches | undefined;
   #lastRead: TrackVersion | undefined;
-  /** The track whose URL was given last, until its player asks. */
-  #urlGiven: { readonly trackId: TrackId; readonly atMs: number } | undefined;
+  readonly #expectedPlayer = new ExpectedPlayer();
   readonly #origin: OriginSource;
   readonly #uploads: Uploads;
   readonly #budget: StoredBudget;
@@ -202,7 +200,7 @@ export class Swarm {
       open: (signal, hint) => this.#openVersion(id, signal, hint),
       // What is kept from before is known then.
       expectHead: () => {
-        this.#playerAsks(id);
+        this.#expectedPlayer.asks(id);
         void this.#ready.then(() => this.#expectHead(id)).catch(() => undefined);
       },
       read: (version, range, dueInMs, signal) => {
@@ -578,21 +576,11 @@ export class Swarm {
     else this.#origin.startHead(trackId);
   }
 
-  /**
-   * A player is given the URL of a track and most likely asks for it at once: linked peers are asked for the head. Not
-   * right after another URL that no player has asked for: a page may make a whole list of them.
-   */
+  /** A player is given the URL of a track and most likely asks for it at once: linked peers are asked for the head. */
   #expectPlayer(trackId: TrackId): void {
-    const nowMs = this.#environment.clock.nowMs();
-    const last = this.#urlGiven;
-    this.#urlGiven = { trackId, atMs: nowMs };
-    if (last !== undefined && last.trackId !== trackId && nowMs - last.atMs < ONE_OF_A_LIST_MS) return;
+    if (!this.#expectedPlayer.urlGiven(trackId, this.#environment.clock.nowMs())) return;
     if (!this.#closing.signal.aborted && this.#heldOf(trackId) === undefined)
       this.#neighbourhood?.askAhead(trackId);
-  }
-
-  #playerAsks(trackId: TrackId): void {
-    if (this.#urlGiven?.trackId === trackId) this.#urlGiven = undefined;
   }
 
   async #check(document: unknown, trackId: TrackId | undefined): Promise<Manifest> {

@@ -695,15 +695,15 @@ describe('parts of a chunk', () => {
     expect(rig.fetches('p').at(-1)).toMatchObject({ chunk: 0, first: 6, count: 1 });
   });
 
-  it('are known of who said that it holds all of them', () => {
+  it('are lacked by who takes part and has not said that it holds all of them', () => {
     const rig = new Rig();
     rig.peer('p', 'aula', [1]);
     rig.run(rig.scheduler.peerHasPart('p', KEY, RUN, rig.now));
-    const holds = (chunk: number, first: number, count: number) =>
-      rig.scheduler.holdsRun('p', KEY, { chunk, first, count });
-    expect([holds(0, 2, 2), holds(0, 3, 1), holds(1, 0, 16)]).toEqual([true, true, true]);
-    expect([holds(0, 1, 2), holds(0, 3, 2), holds(2, 0, 1)]).toEqual([false, false, false]);
-    expect(rig.scheduler.holdsRun('stranger', KEY, RUN)).toBe(false);
+    const lacks = (chunk: number, first: number, count: number) =>
+      rig.scheduler.lacksRun('p', KEY, { chunk, first, count });
+    expect([lacks(0, 2, 2), lacks(0, 3, 1), lacks(1, 0, 16)]).toEqual([false, false, false]);
+    expect([lacks(0, 1, 2), lacks(0, 3, 2), lacks(2, 0, 1)]).toEqual([true, true, true]);
+    expect(rig.scheduler.lacksRun('stranger', KEY, RUN)).toBe(false);
   });
 
   it('alone are asked at the last of who holds them, whatever else is late', () => {

@@ -243,17 +243,13 @@ export class ChunkScheduler {
     return track !== undefined && wanted !== undefined && this.#state.isScarce(track, wanted);
   }
 
-  /** Whether a peer said that it holds all blocks of a run. */
-  holdsRun(id: SourceId, key: TrackKey, { chunk, first, count }: BlockRun): boolean {
+  /** Whether a peer takes part in a track and, by what it said, does not hold all blocks of a run. */
+  lacksRun(id: SourceId, key: TrackKey, { chunk, first, count }: BlockRun): boolean {
     const peer = this.#state.peers.get(id);
+    if (peer === undefined || !this.#state.lacks(id, key, chunk)) return false;
     for (let block = first; block < first + count; block++)
-      if (peer?.holdsBlock(key, chunk, block) !== true) return false;
-    return true;
-  }
-
-  /** Whether a peer takes part in a track and does not hold a chunk of it. */
-  lacks(id: SourceId, key: TrackKey, chunk: number): boolean {
-    return this.#state.lacks(id, key, chunk);
+      if (!peer.holdsBlock(key, chunk, block)) return true;
+    return false;
   }
 
   /** Whether a peer is known to hold a chunk whole. */

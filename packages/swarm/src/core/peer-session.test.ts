@@ -141,6 +141,18 @@ describe('asking ahead of a track', () => {
     expect(faultOf(session.receive(block(0, 6), 10))).toBe('a block that was not asked for');
   });
 
+  it('asks for one version of a track, whichever others the other end takes part in', () => {
+    const session = proposing();
+    session.receive(open(2, OTHER_ROOT, ChunkSet.all(4)), 0);
+    expect(session.isAskedAhead(ID)).toBe(false);
+    session.askAhead(ID, HEAD, 0);
+    expect(session.isAskedAhead(ID)).toBe(true);
+    expect(session.proposal(ID)).toBeUndefined();
+    expect(session.askAhead(ID, HEAD, 0)).toEqual([]);
+    session.dropAhead(ID);
+    expect(session.isAskedAhead(ID)).toBe(false);
+  });
+
   it('tells of a refusal once the track is opened', () => {
     const session = proposing();
     session.askAhead(ID, HEAD, 0);

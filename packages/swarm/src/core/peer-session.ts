@@ -228,15 +228,16 @@ export class PeerSession {
 
   /** The version of a track that the other end takes part in whose beginning can be asked of it before its manifest is known. */
   proposal(trackId: TrackId): { readonly root: RootHash; readonly held: ChunkSet } | undefined {
+    for (const own of this.#own.values()) if (own.trackId === trackId) return undefined;
     for (const theirs of this.#theirs.values())
-      if (
-        theirs.trackId === trackId &&
-        theirs.held.capacity > 1 &&
-        theirs.held.has(0) &&
-        !this.#ownByKey.has(theirs.key)
-      )
-        return theirs;
+      if (theirs.trackId === trackId && theirs.held.capacity > 1 && theirs.held.has(0)) return theirs;
     return undefined;
+  }
+
+  /** Whether the beginning of a track was asked for and its manifest is still under way. */
+  isAskedAhead(trackId: TrackId): boolean {
+    for (const own of this.#own.values()) if (own.trackId === trackId && own.ahead !== undefined) return true;
+    return false;
   }
 
   /** Takes back what was asked ahead of a track: it turned out to be another version, or nothing. */

@@ -110,6 +110,11 @@ export class PeerSource implements Source {
     this.#perform(this.#session.askAhead(trackId, { first, count }, this.#nowMs()));
   }
 
+  /** Whether that was done, and the manifest is still under way. */
+  isAskedAhead(trackId: TrackId): boolean {
+    return !this.#ended && this.#session.isAskedAhead(trackId);
+  }
+
   dropAhead(trackId: TrackId): void {
     this.#perform(this.#session.dropAhead(trackId));
   }
