@@ -189,6 +189,26 @@ describe('links', () => {
     expect(early).toBeGreaterThan(0);
   });
 
+  it('carry news of blocks to nobody who said that it has them', async () => {
+    const room = await VirtualRoom.open({ tracks: { song: 8 * CHUNK } });
+    await room.seeder('seeder', ['song'], { aulaId: 'aula', upKbps: 2_000 });
+    for (let i = 0; i < 6; i++) {
+      const track = room.listener(`listener-${i}`, { aulaId: 'aula' }).swarm.open('song');
+      for (let at = 0; at < 2 * CHUNK; at += BLOCK)
+        track.read({ start: at, end: at + BLOCK }, { deadlineMs: at / 175 }).catch(() => undefined);
+    }
+    await room.pass(3_000);
+    // Who asks a peer for something has heard what it has.
+    const asked = new Set<string>();
+    const told = { seeder: 0, others: 0 };
+    for (const { from, to, message } of room.frames) {
+      if (message.type === 'request' && to === 'seeder') asked.add(from);
+      if (message.type === 'part' && asked.has(from)) told[to === 'seeder' ? 'seeder' : 'others']++;
+    }
+    expect(told).toEqual({ seeder: 0, others: expect.any(Number) });
+    expect(told.others).toBeGreaterThan(0);
+  });
+
   it('say what there is with the first word, before the other end has answered', async () => {
     const room = await VirtualRoom.open({ tracks: { song: 8 * CHUNK } });
     const swarms = ['a', 'b'].map((name) => room.listener(name, { aulaId: 'aula' }).swarm);
