@@ -1,4 +1,4 @@
-// Two peers in network namespaces of their own with two paths between them. The first path is cut under an open link;
+// Two peers in network namespaces of their own with two paths between them. The one in use is cut under an open link;
 // prints what became of it as one line of JSON. Run within a namespace of users, networks and mounts:
 // `unshare --map-root-user --net --mount node two-paths.mjs <folder of the built links>`.
 import { execFileSync, spawn } from 'node:child_process';
@@ -49,6 +49,9 @@ for (const path of [1, 2]) {
   }
 }
 for (const name of ['a', 'b']) {
+  // Else an address of one path is reached over the other, and a cut would leave such a pair half alive.
+  const strictly = 'echo 1 > /proc/sys/net/ipv4/conf/all/rp_filter';
+  ip('netns', 'exec', name, 'sh', '-c', strictly);
   ip('-n', name, 'link', 'set', 'lo', 'up');
   ip('-n', name, 'route', 'add', 'default', 'dev', `${name}1`);
 }
@@ -75,17 +78,34 @@ for (const [name, other] of [
     }
     if (silentMs !== undefined) report.silentMs.push(silentMs);
     if (ended !== undefined) report.ended.push(ended);
-    if (isOpen && ++open === 2) setTimeout(cut, 1_000);
+    if (isOpen && ++open === 2) setTimeout(cutPathInUse, 1_000);
   });
 }
 
-/** What is sent over the first path reaches nobody from here on; the machines' way to the world is the second. */
-function cut() {
+/** What a path has carried away from `a` so far, in bytes. */
+function sentOver(path) {
+  const [link] = JSON.parse(
+    execFileSync('ip', ['-n', 'a', '-s', '-j', 'link', 'show', `a${path}`], { encoding: 'utf8' }),
+  );
+  return link.stats64.tx.bytes;
+}
+
+/** The link has taken one of the two, most often the first: the one over which its frames go. */
+function cutPathInUse() {
+  const before = [1, 2].map(sentOver);
+  setTimeout(() => {
+    const [first, second] = [1, 2].map((path, i) => sentOver(path) - before[i]);
+    cut(first >= second ? 1 : 2);
+  }, 1_000);
+}
+
+/** What is sent over the path reaches nobody from here on; the machines' way to the world is the other one. */
+function cut(path) {
   for (const [host, name] of ['a', 'b'].entries()) {
-    ip('-n', name, 'route', 'replace', 'default', 'dev', `${name}2`);
-    const other = `10.9.1.${2 - host}`;
+    ip('-n', name, 'route', 'replace', 'default', 'dev', `${name}${3 - path}`);
+    const other = `10.9.${path}.${2 - host}`;
     const nobody = ['lladdr', '02:00:00:00:00:99', 'nud', 'permanent'];
-    ip('-n', name, 'neigh', 'replace', other, 'dev', `${name}1`, ...nobody);
+    ip('-n', name, 'neigh', 'replace', other, 'dev', `${name}${path}`, ...nobody);
   }
   setTimeout(() => {
     console.log(JSON.stringify(report));
