@@ -12,6 +12,7 @@ import {
   type ManifestJson,
   type TrackId,
 } from '@sonantica/wire';
+import { abortWith } from './abort-with.ts';
 import { ChunkKeeper, type ChunkReader } from './chunk-keeper.ts';
 import {
   DEFAULT_CONTRIBUTION,
@@ -632,13 +633,14 @@ export class Swarm {
     const give = new AbortController();
     const demand = this.#delivery.want(version, range, dueInMs);
     this.#demands.set(demand, give);
+    const unfollow = abortWith(signal, give);
     try {
-      const either = AbortSignal.any([signal, give.signal]);
       // Awaited here: the demand lasts until the bytes are there.
-      return await version.read(range, either);
+      return await version.read(range, give.signal);
     } catch (error) {
       throw asSwarmError(error);
     } finally {
+      unfollow();
       this.#demands.delete(demand);
       this.#delivery.unwant(version, demand);
       this.#origin.dropHead(manifest.trackId);

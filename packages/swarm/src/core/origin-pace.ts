@@ -89,8 +89,11 @@ export class OriginPace {
    * they leave it alone it is fast again.
    */
   isCongested(consumptionBytesPerMs: number): boolean {
-    const isSlow = (rate: number | undefined) => rate !== undefined && rate < 2 * consumptionBytesPerMs;
-    return isSlow(this.#bytesPerMs) || isSlow(this.#headBytesPerMs);
+    const slow = 2 * consumptionBytesPerMs;
+    return (
+      (this.#bytesPerMs !== undefined && this.#bytesPerMs < slow) ||
+      (this.#headBytesPerMs !== undefined && this.#headBytesPerMs < slow)
+    );
   }
 
   /** Something was asked for; `request` names it. */

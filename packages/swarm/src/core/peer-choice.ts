@@ -86,16 +86,18 @@ function runFor(
   const hurries = scarce && mayHurry && !origin.pace.isCongested(track.consumptionBytesPerMs);
   if (!chunk.hasIdle && !hurries) return undefined;
   const part = peer.holds(track.key, chunk.chunk) ? undefined : peer.partOf(track.key, chunk.chunk);
-  const query: IdleQuery = { among: part };
   const soon = chunk.deadlineMs - nowMs < UNTRIED_MS;
-  // Who told of a part is there, and gets on as we do: it has as long as the origin leaves it.
-  const fromMs = nowMs + origin.pace.leadMs + (part === undefined ? PROBE_MS : 0);
   const isTried = !soon || peer.isTried(nowMs);
+  // Who told of a part is there, and gets on as we do: it has as long as the origin leaves it.
+  const fromMs = soon ? nowMs + origin.pace.leadMs + (part === undefined ? PROBE_MS : 0) : undefined;
   // The rest of the chunk would come in between, to be taken back when what is wanted is there.
-  if (!scarce) {
-    const wanted: IdleQuery = { ...query, within: chunk.wanted };
-    return chunk.mostPressingIdle(isTried ? wanted : { ...wanted, fromMs });
-  }
+  if (!scarce)
+    return chunk.mostPressingIdle({
+      among: part,
+      within: chunk.wanted,
+      fromMs: isTried ? undefined : fromMs,
+    });
+  const query: IdleQuery = { among: part };
   const room = scarceRoom(track, chunk, peer);
   if (room === 0) return undefined;
   // Who wants the same chunk begins elsewhere in it: then they have different blocks to pass on.
@@ -108,10 +110,10 @@ function runFor(
   const isLate = ({ source, sinceMs }: Flight) =>
     source !== ORIGIN && source !== peer.id && nowMs - sinceMs >= CROWD_LATE_AFTER_MS;
   const run =
-    chunk.mostPressingIdle(soon ? { ...spread, fromMs } : spread) ??
+    chunk.mostPressingIdle({ ...spread, fromMs }) ??
     (isTried ? chunk.mostPressingIdle(query) : undefined) ??
     (hurries
-      ? chunk.mostPressingIdle({ ...query, rotatedBy, ...(isTried ? {} : { fromMs }), doubted: isLate })
+      ? chunk.mostPressingIdle({ ...query, rotatedBy, fromMs: isTried ? undefined : fromMs, doubted: isLate })
       : undefined);
   return run && { first: run.first, end: Math.min(run.end, run.first + room) };
 }

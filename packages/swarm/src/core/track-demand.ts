@@ -60,6 +60,9 @@ export class TrackDemand {
   readonly #demands = new Map<DemandId, Demand>();
   readonly #compare: (a: WantedChunk, b: WantedChunk) => number;
   #order: WantedChunk[] | undefined;
+  /** The last order, or what is left of it: a new one differs little, and what is nearly in order is soon sorted. */
+  #arranged: readonly WantedChunk[] = [];
+  #consumption: number | undefined;
   /** Whether a demand lacks more than is in the order. */
   #isPartial = false;
 
@@ -106,6 +109,7 @@ export class TrackDemand {
   ): void {
     this.#demands.set(id, { range, deadlineMs, madeMs: nowMs, prefetch });
     this.#order = undefined;
+    this.#consumption = undefined;
   }
 
   /**
@@ -116,6 +120,7 @@ export class TrackDemand {
     const dropped = this.#demands.get(id);
     if (dropped === undefined) return false;
     this.#order = undefined;
+    this.#consumption = undefined;
     this.#demands.delete(id);
     for (const demand of nowMs > dropped.deadlineMs ? this.#demands.values() : []) {
       if (demand.deadlineMs === Number.POSITIVE_INFINITY || demand.range.start < dropped.range.end) continue;
@@ -155,6 +160,11 @@ export class TrackDemand {
    * Bytes a millisecond at which somebody listens, as the deadlines say; 0 when nobody waits for two places of the track.
    */
   get consumptionBytesPerMs(): number {
+    this.#consumption ??= this.#measureConsumption();
+    return this.#consumption;
+  }
+
+  #measureConsumption(): number {
     let first: Demand | undefined;
     let last: Demand | undefined;
     for (const demand of this.#demands.values()) {
@@ -239,14 +249,16 @@ export class TrackDemand {
         chunk.want(span, deadlineMs, prefetch);
       }
     }
-    return [...this.#chunks.values()]
-      .filter((chunk) => chunk.isWanted)
-      .sort((a, b) => {
-        const [later, sooner] = [a.prefetch !== undefined, b.prefetch !== undefined];
-        if (later !== sooner) return later ? 1 : -1;
-        if (later) return a.chunk - b.chunk;
-        return this.#compare(a, b);
-      });
+    const known = new Set(this.#arranged);
+    const order = this.#arranged.filter((chunk) => chunk.isWanted && this.#chunks.get(chunk.chunk) === chunk);
+    for (const chunk of this.#chunks.values()) if (chunk.isWanted && !known.has(chunk)) order.push(chunk);
+    order.sort((a, b) => {
+      const later = a.prefetch !== undefined;
+      if (later !== (b.prefetch !== undefined)) return later ? 1 : -1;
+      return later ? a.chunk - b.chunk : this.#compare(a, b);
+    });
+    this.#arranged = order;
+    return order;
   }
 
   /** The chunks that a demand lacks, of a very long one those that come next. */

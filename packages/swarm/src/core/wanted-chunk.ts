@@ -1,4 +1,4 @@
-import { blockCount, blockLength, type Geometry } from '@sonantica/wire';
+import { blockCount, blockLength, LIMITS, type Geometry } from '@sonantica/wire';
 import type { SourceId } from './source-state.ts';
 
 /** One block asked of one source. */
@@ -30,10 +30,10 @@ const NONE: readonly Flight[] = [];
 
 /** Which idle blocks are looked for. */
 export interface IdleQuery {
-  readonly fromMs?: number;
-  readonly beforeMs?: number;
+  readonly fromMs?: number | undefined;
+  readonly beforeMs?: number | undefined;
   /** Only blocks of this run. */
-  readonly within?: BlockSpan;
+  readonly within?: BlockSpan | undefined;
   /** Only blocks that are 1 here. */
   readonly among?: Uint8Array | undefined;
   /** Begins with this one of them, counted round, whichever is due first. */
@@ -45,6 +45,9 @@ export interface IdleQuery {
 
 /** Every idle block. */
 const ANY: IdleQuery = {};
+
+/** Which blocks of a chunk a query means: 1 where it does. Written anew by each query, of whatever chunk. */
+const meant = new Uint8Array(LIMITS.maxChunkBytes / LIMITS.blockBytes);
 
 /**
  * A chunk that is not yet complete: which blocks are proven, which are under way and from whom, and by
@@ -121,6 +124,7 @@ export class WantedChunk {
     this.#wanted = this.isWanted
       ? { first: Math.min(this.#wanted.first, span.first), end: Math.max(this.#wanted.end, span.end) }
       : span;
+    if (deadlineMs === Number.POSITIVE_INFINITY) return;
     for (let block = span.first; block < span.end; block++) {
       if (deadlineMs < this.dueMs(block)) this.#dueMs[block] = deadlineMs;
       if (!this.isProven(block)) this.#deadlineMs = Math.min(this.#deadlineMs, deadlineMs);
@@ -267,47 +271,61 @@ export class WantedChunk {
    */
   mostPressingIdle(query: IdleQuery = ANY): BlockSpan | undefined {
     if (this.#idleCount === 0 && query.doubted === undefined) return undefined;
-    const begin = this.#nextMeant(0, query);
-    if (begin === this.blocks) return undefined;
-    const { rotatedBy } = query;
-    const offers = query.fewestOf?.();
-    let fewest = Number.POSITIVE_INFINITY;
-    for (
-      let block = begin;
-      offers !== undefined && block < this.blocks;
-      block = this.#nextMeant(block + 1, query)
-    )
-      fewest = Math.min(fewest, offers[block] ?? 0);
-    const isOfFew = (block: number) => offers === undefined || (offers[block] ?? 0) <= fewest;
-    let first = -1;
-    let matching = 0;
-    for (let block = begin; block < this.blocks; block = this.#nextMeant(block + 1, query)) {
-      if (!isOfFew(block)) continue;
-      matching++;
-      if (first < 0 || this.dueMs(block) < this.dueMs(first)) first = block;
-    }
-    if (rotatedBy !== undefined) {
-      let skip = rotatedBy % matching;
-      for (first = begin; !isOfFew(first) || skip-- > 0;) first = this.#nextMeant(first + 1, query);
-    }
+    let matching = this.#mark(query);
+    if (matching === 0) return undefined;
+    const { rotatedBy, fewestOf } = query;
+    if (fewestOf !== undefined) matching = this.#markFewest(fewestOf());
+    const first = rotatedBy === undefined ? this.#soonestMarked() : this.#nthMarked(rotatedBy % matching);
     let end = first + 1;
-    while (end < this.blocks && this.#isMeant(end, query) && isOfFew(end)) end++;
+    while (end < this.blocks && meant[end] === 1) end++;
     return { first, end };
   }
 
-  /** The first block from `from` on that a query means; the number of blocks where there is none. */
-  #nextMeant(from: number, query: IdleQuery): number {
-    let block = from;
-    while (block < this.blocks && !this.#isMeant(block, query)) block++;
-    return block;
+  /** Marks the blocks that a query means, and answers how many. */
+  #mark({ fromMs, beforeMs, within, among, doubted }: IdleQuery): number {
+    const [from, to] = within === undefined ? [0, this.blocks] : [within.first, within.end];
+    let count = 0;
+    for (let block = 0; block < this.blocks; block++) {
+      const isMeant =
+        block >= from &&
+        block < to &&
+        this.#proven[block] === 0 &&
+        (among === undefined || among[block] === 1) &&
+        (fromMs === undefined || this.dueMs(block) >= fromMs) &&
+        (beforeMs === undefined || this.dueMs(block) < beforeMs) &&
+        (!this.#isFlying(block) || (doubted !== undefined && this.flightsOf(block).every(doubted)));
+      meant[block] = isMeant ? 1 : 0;
+      if (isMeant) count++;
+    }
+    return count;
   }
 
-  #isMeant(block: number, { fromMs, beforeMs, within, among, doubted }: IdleQuery): boolean {
-    if (within !== undefined && (block < within.first || block >= within.end)) return false;
-    if (this.#proven[block] !== 0 || (among !== undefined && among[block] !== 1)) return false;
-    if (fromMs !== undefined && this.dueMs(block) < fromMs) return false;
-    if (beforeMs !== undefined && this.dueMs(block) >= beforeMs) return false;
-    return !this.#isFlying(block) || (doubted !== undefined && this.flightsOf(block).every(doubted));
+  /** Leaves the marks where fewest is offered, and answers how many. */
+  #markFewest(offers: Uint8Array): number {
+    let fewest = Number.POSITIVE_INFINITY;
+    for (let block = 0; block < this.blocks; block++)
+      if (meant[block] === 1) fewest = Math.min(fewest, offers[block] ?? 0);
+    let count = 0;
+    for (let block = 0; block < this.blocks; block++) {
+      if (meant[block] === 1 && (offers[block] ?? 0) <= fewest) count++;
+      else meant[block] = 0;
+    }
+    return count;
+  }
+
+  /** Of the marked blocks the one due first. */
+  #soonestMarked(): number {
+    let first = meant.indexOf(1);
+    for (let block = first + 1; block < this.blocks; block++)
+      if (meant[block] === 1 && this.dueMs(block) < this.dueMs(first)) first = block;
+    return first;
+  }
+
+  /** The marked block that so many come before. */
+  #nthMarked(before: number): number {
+    let block = meant.indexOf(1);
+    for (let skip = before; skip > 0; skip--) block = meant.indexOf(1, block + 1);
+    return block;
   }
 
   /** The first run within `span` of blocks neither proven nor under way, or `undefined`. */
