@@ -1,5 +1,14 @@
-import { measureJoins, type JoinReport, type TrackerBenchSettings } from './tracker-bench.ts';
-import { measureLatency, ONE_CORE_FLAGS, type LatencyReport } from './tracker-latency.ts';
+import { ATTACK_KINDS, measureAttacked, type AttackKind } from './tracker-attacked.ts';
+import {
+  measureJoins,
+  ONE_CORE_FLAGS,
+  sample,
+  start,
+  withProcesses,
+  type JoinReport,
+  type TrackerBenchSettings,
+} from './tracker-bench.ts';
+import { measureLatency, type LatencyReport } from './tracker-latency.ts';
 import { measureChurn, measureIdle, measureRegistry } from './tracker-memory.ts';
 import type { SubjectName } from './tracker-messages.ts';
 import { measureRestart } from './tracker-restart.ts';
@@ -58,6 +67,10 @@ const ROWS: readonly Row[] = [
   ['an announcement at half of saturation', latency],
   ['kill -9 and restart under 1,000 listeners', restart],
   ['50,000 swarms announced and left', churn],
+  ...ATTACK_KINDS.map((kind): Row => [
+    `honest listeners under attack: ${kind}`,
+    ({ rounds }) => underAttack(kind, rounds),
+  ]),
 ];
 
 /** The rows' names. */
@@ -189,4 +202,28 @@ async function churn({ progress }: TrackerFigureSettings) {
     passed: ours.keptMB <= 1,
     measured: { ours, theirs },
   };
+}
+
+/** Memory that an attack may cost, in MB of 1,048,576 bytes. */
+const MAX_GROWN_MB = 64;
+
+/** The tracker has one core, so it has the flags for that. */
+function underAttack(kind: AttackKind, rounds: number) {
+  return withProcesses(
+    0,
+    async (server) => {
+      if (server.pid === undefined) throw new Error('no server');
+      const url = await start(server, 'sonantica', undefined);
+      const residentBytes = async () => (await sample(server, false)).residentBytes;
+      const measured = await measureAttacked(kind, { url, pid: server.pid, residentBytes }, rounds);
+      const { quietP99Ms, attackedP99Ms, ratio, quietP50Ms, attackedP50Ms, grownMB } = measured;
+      return {
+        bar: `p99 at most doubles, memory at most + ${MAX_GROWN_MB} MB`,
+        figure: `p99 ${quietP99Ms} → ${attackedP99Ms} ms (${ratio}), p50 ${quietP50Ms} → ${attackedP50Ms} ms, + ${grownMB} MB (the listeners themselves: p99 ${measured.quietLateP99Ms} → ${measured.attackedLateP99Ms} ms late)`,
+        passed: ratio <= 2 && grownMB <= MAX_GROWN_MB,
+        measured,
+      };
+    },
+    ONE_CORE_FLAGS,
+  );
 }

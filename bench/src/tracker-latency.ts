@@ -10,9 +10,6 @@ import {
   type TrackerBenchSettings,
 } from './tracker-bench.ts';
 
-/** What `docs/running-a-tracker.md` starts a tracker with that has one core only, as the one that is measured has. */
-export const ONE_CORE_FLAGS = ['--single-threaded-gc', '--max-semi-space-size=4'];
-
 /** How fast announcements are answered while others join. */
 export interface LatencyReport {
   /** Joins a second beside which the probes announced. */

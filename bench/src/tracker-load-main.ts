@@ -3,11 +3,13 @@ import { arrive } from './tracker-arrivals.ts';
 import { churn } from './tracker-churn.ts';
 import { Load } from './tracker-load.ts';
 import type { FromLoad, ToLoad } from './tracker-messages.ts';
+import { Pairs } from './tracker-pairs.ts';
 import { probe } from './tracker-probe.ts';
 
 // Peers that load a tracker, in a process of their own, told what to do over IPC.
 
 const load = new Load();
+let pairs: Pairs | undefined;
 
 answer<ToLoad, FromLoad>(async (message) => {
   switch (message.type) {
@@ -18,6 +20,12 @@ answer<ToLoad, FromLoad>(async (message) => {
       return { type: 'idling', peers: message.count };
     case 'probe':
       return { type: 'probed', ...(await probe(load, message)) };
+    case 'pair':
+      pairs = await Pairs.start(load, message.url, message.count);
+      return { type: 'paired' };
+    case 'signal':
+      if (pairs === undefined) throw new Error('nobody to signal');
+      return { type: 'signalled', ...(await pairs.signal(message.forMs)) };
     case 'churn':
       return { type: 'churned', swarms: await churn(load, message) };
     case 'arrive':

@@ -80,6 +80,9 @@ export type ToLoad =
       readonly peers: number;
       readonly swarmsEach: number;
     }
+  /** Honest listeners in pairs, an Aula each, who then signal each other for a time. */
+  | { readonly type: 'pair'; readonly url: string; readonly count: number }
+  | { readonly type: 'signal'; readonly forMs: number }
   /** Peers that come in, however fast, and are counted where they are refused. */
   | ({ readonly type: 'arrive' } & Crowd)
   /** How many are connected still. */
@@ -93,6 +96,8 @@ export type FromLoad =
   /** `lateP99Ms`: how late that process itself was. */
   | { readonly type: 'probed'; readonly announceMs: readonly number[]; readonly lateP99Ms: number }
   | { readonly type: 'churned'; readonly swarms: number }
+  | { readonly type: 'paired' }
+  | { readonly type: 'signalled'; readonly tookMs: readonly number[]; readonly lateP99Ms: number }
   | ({ readonly type: 'arrived' } & Arrived)
   | { readonly type: 'counted'; readonly open: number }
   | { readonly type: 'disconnected' }

@@ -18,6 +18,7 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 export interface TrackerProcess {
   readonly url: string;
   readonly port: number;
+  readonly pid: number;
   readonly ended: Promise<number | null>;
   /** Lines of its log so far, parsed. */
   log(): Record<string, unknown>[];
@@ -34,12 +35,17 @@ export interface TrackerProcess {
 export async function spawnTracker(
   args: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
+  nodeFlags: readonly string[] = [],
 ): Promise<TrackerProcess> {
-  const child = spawn(process.execPath, ['tracker/dist/main.js', '--json', '--port', '0', ...args], {
-    cwd: ROOT,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, NODE_OPTIONS: '', ...env },
-  });
+  const child = spawn(
+    process.execPath,
+    [...nodeFlags, 'tracker/dist/main.js', '--json', '--port', '0', ...args],
+    {
+      cwd: ROOT,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, NODE_OPTIONS: '', ...env },
+    },
+  );
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
@@ -49,10 +55,13 @@ export async function spawnTracker(
     if (child.exitCode !== null) throw new Error(`the tracker ended with ${child.exitCode}: ${stderr}`);
     return stdout.split('\n').find((each) => each.includes('"listening"'));
   });
+  const { pid } = child;
+  if (pid === undefined) throw new Error('the tracker has no process');
   const { url, port } = JSON.parse(line) as { url: string; port: number };
   return {
     url,
     port,
+    pid,
     ended,
     log: () =>
       stderr
@@ -64,11 +73,10 @@ export async function spawnTracker(
       return (await response.json()) as Record<string, unknown>;
     },
     residentBytes: () => {
-      const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
+      const status = readFileSync(`/proc/${pid}/status`, 'utf8');
       return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1_024;
     },
-    limitOpenFiles: (count) =>
-      void execFileSync('prlimit', ['--pid', String(child.pid), `--nofile=${count}`]),
+    limitOpenFiles: (count) => void execFileSync('prlimit', ['--pid', String(pid), `--nofile=${count}`]),
     kill: (signal) => void child.kill(signal),
   };
 }
@@ -156,52 +164,4 @@ function isOfType<Type extends TrackerMessage['type']>(
   type: Type,
 ): message is Extract<TrackerMessage, { type: Type }> {
   return message?.type === type;
-}
-
-/** Listeners in pairs that signal each other and measure how long that takes: what an attack must not change. */
-export class HonestPairs {
-  readonly #pairs: readonly (readonly [Speaker, Speaker])[];
-
-  private constructor(pairs: readonly (readonly [Speaker, Speaker])[]) {
-    this.#pairs = pairs;
-  }
-
-  static async start(url: string, count = 8): Promise<HonestPairs> {
-    const pairs: (readonly [Speaker, Speaker])[] = [];
-    for (let i = 0; i < count; i++) {
-      const a = await Speaker.welcomed(url);
-      const b = await Speaker.welcomed(url);
-      for (const one of [a, b]) {
-        one.raw(JSON.stringify({ type: 'join', aulaId: `honest-${i}` }));
-        await one.take('peers');
-      }
-      pairs.push([a, b]);
-    }
-    return new HonestPairs(pairs);
-  }
-
-  /** The 99th percentile of one way through the tracker, in milliseconds. */
-  async p99Ms(duringMs: number): Promise<number> {
-    const tookMs: number[] = [];
-    const untilMs = performance.now() + duringMs;
-    await Promise.all(
-      this.#pairs.map(async ([from, to]) => {
-        while (performance.now() < untilMs) {
-          const sentMs = performance.now();
-          const came = new Promise<void>((resolve, reject) => {
-            to.ws.once('message', () => resolve());
-            to.ws.once('close', () => reject(new Error('an honest listener was closed')));
-          });
-          from.say({ type: 'signal', to: to.id, data: { candidate: 'x'.repeat(200) } });
-          await came;
-          tookMs.push(performance.now() - sentMs);
-          to.ws.removeAllListeners('close');
-          // A signal a tenth of a second: what one socket may.
-          await new Promise((resolve) => setTimeout(resolve, 105));
-        }
-      }),
-    );
-    tookMs.sort((a, b) => a - b);
-    return tookMs[Math.floor(tookMs.length * 0.99)] ?? 0;
-  }
 }

@@ -11,7 +11,7 @@ function frame(opcode: number, payload = ''): Buffer {
   ]);
 }
 
-function place(controlFrames = perMinute(0)) {
+function place(controlFrames = perMinute(0), maxBufferedBytes = 1_000) {
   const time = { nowMs: 0 };
   const writes: string[] = [];
   const events: unknown[] = [];
@@ -24,13 +24,15 @@ function place(controlFrames = perMinute(0)) {
     },
   });
   const owner: ConnectionOwner = {
-    maxBufferedBytes: 1_000,
+    maxBufferedBytes,
     maxMessageBytes: 100,
     controlFrames,
     nowMs: () => time.nowMs,
     heard: (_, heard) => events.push(heard),
     answered: () => events.push('answered'),
     speaks: () => events.push('speaks'),
+    yields: () => events.push('yields'),
+    lags: () => events.push('lags'),
     closing: () => events.push('closing'),
     gone: () => events.push('gone'),
     refused: (_, reason) => events.push(`refused ${reason}`),
@@ -147,6 +149,40 @@ describe('a connection', () => {
     expect(events.filter((event) => event !== 'speaks')).toEqual(['ended too-fast', 'closing']);
     expect(writes.join('')).toContain('\x88\x0a\x11\x4dtoo fast');
     expect(stream.writableEnded).toBe(true);
+  });
+
+  it('leaves the rest of its turn to others after many frames beside messages', () => {
+    const { events, connection } = place();
+    const pings = (count: number) => Buffer.concat(Array.from({ length: count }, () => frame(9)));
+    connection.read(pings(127));
+    expect(events).toEqual(['speaks']);
+    connection.read(pings(1));
+    expect(events).toEqual(['speaks', 'yields']);
+  });
+
+  it('reads nothing while it is paused, not even of what came, and then goes on', () => {
+    const { events, connection } = place();
+    connection.pause();
+    connection.read(Buffer.concat([frame(1, 'a'), frame(1, 'b')]));
+    expect(events).toEqual([]);
+    connection.resume();
+    expect(events).toEqual(['a', 'b']);
+  });
+
+  it('hears no message any more once it is being closed', () => {
+    const { events, connection } = place();
+    connection.close(4429, 'too fast');
+    connection.read(Buffer.concat([frame(1, 'a'), frame(2, 'b')]));
+    expect(events).toEqual(['closing']);
+  });
+
+  it('says so when much waits for a reader, before it is too much', () => {
+    const { events, connection } = place(perMinute(0), 100_000);
+    connection.send('x'.repeat(65_000));
+    connection.send('x'.repeat(1_000));
+    expect(events).toEqual(['speaks']);
+    connection.send('a');
+    expect(events).toEqual(['speaks', 'lags']);
   });
 
   it('is asked for as many pongs as it gives', () => {

@@ -28,6 +28,10 @@ export interface ConnectionOwner {
   answered(connection: Connection): void;
   /** It has something to say: {@link Connection.flush} is to be called in this turn of the event loop. */
   speaks(connection: Connection): void;
+  /** Much came of it that is no message: it has to leave the rest of this turn to others. */
+  yields(connection: Connection): void;
+  /** It is told more than it reads. */
+  lags(connection: Connection): void;
   /** It is being closed, and has to be dropped when that takes long. */
   closing(connection: Connection): void;
   /** It closed. */
@@ -39,6 +43,10 @@ export interface ConnectionOwner {
 }
 
 const CONNECTION = Symbol('connection');
+/** Frames beside messages that are read of one connection in one turn. */
+const CONTROLS_A_TURN = 128;
+/** More than that waits for a reader that does not keep up, in bytes: a few descriptions are no sign of it. */
+const LAGS_FROM_BYTES = 65_536;
 
 /** A TCP or TLS socket that knows its connection: listeners are shared by all. */
 export interface ConnectionStream extends Duplex {
@@ -70,6 +78,7 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
   #pinged: string | undefined = undefined;
   /** The rate limit of its frames beside messages. */
   #controlsUntilMs = 0;
+  #controls = 0;
   #isOpen = true;
   #isToBeFlushed = false;
 
@@ -94,9 +103,9 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
   /** Sends, unless so much waits already that the reader is dropped. */
   send(text: string): void {
     if (!this.#isOpen) return;
-    if (this.#stream.writableLength + this.#unsent.length <= this.#owner.maxBufferedBytes) {
-      return this.#say(textFrame(text));
-    }
+    const waiting = this.#stream.writableLength + this.#unsent.length;
+    if (waiting > LAGS_FROM_BYTES) this.#owner.lags(this);
+    if (waiting <= this.#owner.maxBufferedBytes) return this.#say(textFrame(text));
     this.#owner.ended(this, 'slow-reader');
     this.terminate();
   }
@@ -107,11 +116,14 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
 
   /** Reads nothing more until {@link resume}. */
   pause(): void {
+    this.#reader.hold();
     this.#stream.pause();
   }
 
+  /** Goes on with what had come, and then with what comes. */
   resume(): void {
-    this.#stream.resume();
+    this.#reader.resume(this);
+    if (!this.#reader.isHeld) this.#stream.resume();
   }
 
   /** Hands over what was said. */
@@ -132,6 +144,7 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
     this.#isOpen = false;
     this.#unsent += closeFrame(code, reason);
     this.flush();
+    this.#reader.beDeaf();
     this.#owner.closing(this);
   }
 
@@ -205,6 +218,7 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
     const untilMs = spend(controlFrames, this.#controlsUntilMs, Math.floor(this.#owner.nowMs()));
     if (untilMs >= 0) {
       this.#controlsUntilMs = untilMs;
+      if (++this.#controls % CONTROLS_A_TURN === 0) this.#owner.yields(this);
       return;
     }
     if (this.#isOpen) this.#owner.ended(this, 'too-fast');

@@ -4,7 +4,7 @@ import { clientAddress, type ClientAddress } from './client-address.ts';
 import type { RefusalReason } from './core/refusal.ts';
 import type { UpgradeRequest } from './handshake.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
-import { Turns, type TurnTaker } from './turns.ts';
+import { Turns, type TurnLimits, type TurnTaker } from './turns.ts';
 
 /** Who asks to come in. */
 export interface Arrival {
@@ -28,7 +28,7 @@ export interface DoorRules {
 }
 
 /** New sockets taken in one turn: a crowd at the door does not keep those inside waiting. */
-const UPGRADES_PER_TURN = 8;
+const TURN_LIMITS: TurnLimits = { perTurn: 2, mayWait: 0, waitingMs: 0.25, restMs: 0 };
 
 /** Looks at upgrade requests: admits them, some in each turn, or answers why not. */
 export class Door {
@@ -39,11 +39,13 @@ export class Door {
   readonly #rules: DoorRules;
   readonly #origins: ReadonlySet<string>;
   readonly #queue: TurnTaker<Arrival> = { turn: -1, heardInTurn: 0, waiting: undefined };
-  readonly #turns = new Turns<Arrival, TurnTaker<Arrival>>(UPGRADES_PER_TURN, 0, {
+  readonly #turns = new Turns<Arrival, TurnTaker<Arrival>>(TURN_LIMITS, {
     handle: (_queue, arrival) => this.#open(arrival),
     pause: () => {},
     resume: () => {},
     nextTurn: (run) => void setImmediate(run),
+    later: (run, ms) => void setTimeout(run, ms),
+    nowMs: () => performance.now(),
   });
 
   constructor(rules: DoorRules) {

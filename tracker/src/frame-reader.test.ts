@@ -14,20 +14,40 @@ const MAX_BYTES = 300;
 
 /** What came, in the order in which it came. */
 function read(chunks: readonly Buffer[], maxBytes = MAX_BYTES): unknown[] {
-  const heard: unknown[] = [];
-  const reader = new FrameReader(maxBytes);
-  for (const chunk of chunks) {
-    reader.read(Buffer.from(chunk), {
-      text: (text) => heard.push(['text', text]),
-      binary: () => heard.push(['binary']),
-      pinged: (payload) => heard.push(['ping', payload]),
-      ponged: () => heard.push(['pong']),
-      part: () => {},
-      closed: (code) => heard.push(['closed', code]),
-      broken: (code) => heard.push(['broken', code]),
-    });
-  }
+  const { reader, sink, heard } = listener(maxBytes);
+  for (const chunk of chunks) reader.read(Buffer.from(chunk), sink);
   return heard;
+}
+
+/** The same, where every message holds the reader, and after every `resumeEvery` chunks it is resumed once. */
+function readHeld(chunks: readonly Buffer[], resumeEvery: number): unknown[] {
+  const { reader, sink, heard } = listener(MAX_BYTES, () => reader.hold());
+  for (const [i, chunk] of chunks.entries()) {
+    reader.read(Buffer.from(chunk), sink);
+    if (i % resumeEvery === 0) reader.resume(sink);
+  }
+  while (reader.isHeld) reader.resume(sink);
+  return heard;
+}
+
+function listener(maxBytes: number, onMessage: () => void = () => {}) {
+  const heard: unknown[] = [];
+  const sink = {
+    text: (text: string) => {
+      heard.push(['text', text]);
+      onMessage();
+    },
+    binary: () => {
+      heard.push(['binary']);
+      onMessage();
+    },
+    pinged: (payload: string) => void heard.push(['ping', payload]),
+    ponged: () => void heard.push(['pong']),
+    part: () => {},
+    closed: (code: number) => void heard.push(['closed', code]),
+    broken: (code: number) => void heard.push(['broken', code]),
+  };
+  return { reader: new FrameReader(maxBytes), sink, heard };
 }
 
 interface Frame {
@@ -224,5 +244,46 @@ describe('beside the reader of ws', () => {
       }),
       { numRuns: 5_000 },
     );
+  });
+
+  it('hears the same when it is held after each message', () => {
+    fc.assert(
+      fc.property(
+        streams,
+        fc.array(fc.nat(400), { maxLength: 12 }),
+        fc.integer({ min: 1, max: 4 }),
+        (bytes, cuts, resumeEvery) => {
+          const at = [0, ...cuts.filter((cut) => cut < bytes.length).sort((a, b) => a - b), bytes.length];
+          const chunks = at.slice(1).map((end, i) => bytes.subarray(at[i], end));
+          expect(readHeld(chunks, resumeEvery)).toEqual(read(chunks));
+        },
+      ),
+      { numRuns: 2_000 },
+    );
+  });
+});
+
+describe('a held reader', () => {
+  it('looks at nothing beyond the frame in which it was held', () => {
+    const { reader, sink, heard } = listener(MAX_BYTES, () => reader.hold());
+    reader.read(Buffer.concat([text('a'), text('b'), text('c')]), sink);
+    reader.read(text('d'), sink);
+    expect(heard).toEqual([['text', 'a']]);
+    reader.resume(sink);
+    expect(heard).toEqual([
+      ['text', 'a'],
+      ['text', 'b'],
+    ]);
+  });
+});
+
+describe('a deaf reader', () => {
+  it('passes messages over, whole and in parts, and hears the close', () => {
+    const { reader, sink, heard } = listener(MAX_BYTES);
+    reader.read(text('begun', { isFinal: false }), sink);
+    reader.beDeaf();
+    reader.read(Buffer.concat([rest('ended'), text('more'), rest('never begun')]), sink);
+    reader.read(frame({ opcode: 8, payload: Buffer.from([0x03, 0xe8]) }), sink);
+    expect(heard).toEqual([['closed', 1000]]);
   });
 });

@@ -46,8 +46,13 @@ export class FrameReader {
   #frame: Growing | undefined = undefined;
   /** The beginning of a message whose last frame is still to come. */
   #message: Growing | undefined = undefined;
+  /** What came and was not looked at, from `#restAt` on: whoever listens has enough for now. */
+  #rest: Buffer | undefined = undefined;
+  #restAt = 0;
   #isBinary = false;
   #isOver = false;
+  #isHeld = false;
+  #isDeaf = false;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
@@ -57,29 +62,67 @@ export class FrameReader {
   stop(): void {
     this.#isOver = true;
     this.#message = undefined;
+    this.#rest = undefined;
   }
 
-  /** Takes what came next, and may overwrite it. */
+  /** Passes messages over from now on, unread, and hears only how the connection ends. */
+  beDeaf(): void {
+    this.#isDeaf = true;
+    this.#message = undefined;
+  }
+
+  /** Whether it waits for {@link resume}. */
+  get isHeld(): boolean {
+    return this.#isHeld;
+  }
+
+  /** Reads no further frame until {@link resume}, not even of what has come. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  /** Reads on, from where it was held. */
+  resume(sink: FrameSink): void {
+    this.#isHeld = false;
+    const rest = this.#rest;
+    if (rest === undefined) return;
+    this.#rest = undefined;
+    this.#frames(rest, this.#restAt, rest.length, sink);
+  }
+
+  /** Takes what came next, keeps it while it is held, and may overwrite it. */
   read(chunk: Buffer, sink: FrameSink): void {
     if (this.#isOver) return;
-    let bytes = chunk;
-    let end = chunk.length;
-    const held = this.#frame;
-    if (held !== undefined) {
-      held.append(chunk, 0, end);
-      ({ bytes, length: end } = held);
+    if (this.#isHeld) {
+      const rest = this.#rest?.subarray(this.#restAt);
+      this.#rest = rest === undefined ? chunk : Buffer.concat([rest, chunk]);
+      this.#restAt = 0;
+      return;
     }
-    let at = 0;
-    while (!this.#isOver && at < end) {
+    const begun = this.#frame;
+    if (begun === undefined) return this.#frames(chunk, 0, chunk.length, sink);
+    begun.append(chunk, 0, chunk.length);
+    this.#frames(begun.bytes, 0, begun.length, sink);
+  }
+
+  /** Takes the frames between `at` and `end`, as far as they are whole and wanted, and keeps the rest. */
+  #frames(bytes: Buffer, from: number, end: number, sink: FrameSink): void {
+    let at = from;
+    while (!this.#isOver && !this.#isHeld && at < end) {
       const next = this.#take(bytes, at, end, sink);
       if (next < 0) break;
       at = next;
     }
-    if (this.#isOver || at === end) this.#frame = undefined;
-    else if (held === undefined || at > 0) {
-      this.#frame = new Growing();
-      this.#frame.append(bytes, at, end);
+    if (at === from && this.#frame?.bytes === bytes && !this.#isOver) return;
+    this.#frame = undefined;
+    if (this.#isOver || at === end) return;
+    if (this.#isHeld) {
+      this.#rest = bytes.subarray(0, end);
+      this.#restAt = at;
+      return;
     }
+    this.#frame = new Growing();
+    this.#frame.append(bytes, at, end);
   }
 
   /** Takes one frame. Answers where the next one begins, or −1 when it is not whole or nothing more is read. */
@@ -109,6 +152,7 @@ export class FrameReader {
     const from = maskAt + MASK_BYTES;
     const to = from + length;
     if (end < to) return -1;
+    if (this.#isDeaf && opcode < CLOSE) return to;
     const isAscii = unmask(bytes, maskAt, from, to);
     if (opcode >= CLOSE) this.#control(opcode, bytes, from, to, sink);
     else if (isFinal && opcode === TEXT) this.#text(bytes, from, to, isAscii, sink);
@@ -117,7 +161,9 @@ export class FrameReader {
   }
 
   #mayCome(opcode: number, isFinal: boolean, length: number): boolean {
+    if (opcode === CLOSE && length === 1) return false;
     if (opcode >= CLOSE) return opcode <= PONG && isFinal && length <= MAX_CONTROL_BYTES;
+    if (this.#isDeaf) return opcode <= BINARY;
     return opcode <= BINARY && (opcode === CONTINUATION) === (this.#message !== undefined);
   }
 

@@ -1,10 +1,10 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { readPlainUpgrade, type PlainUpgrade } from './plain-upgrade.ts';
+import { mayBecomeUpgrade, readPlainUpgrade, type PlainUpgrade } from './plain-upgrade.ts';
 
 /** Whom the front hands connections to, and how long it waits. */
 export interface FrontRules {
-  /** A new connection may wait this long before it says something, in milliseconds; 0 for ever. */
+  /** A new connection may take this long to say what it wants, in milliseconds; 0 for ever. */
   readonly silentMs: number;
   readonly nowMs: () => number;
   /** Takes a connection that asked for a WebSocket; `head` came after the request. */
@@ -12,13 +12,13 @@ export interface FrontRules {
 }
 
 /**
- * Stands before an HTTP server's connections and looks at the first bytes of each: a plain request for a WebSocket
- * is taken from it, all else is the HTTP server's. To be heard by an HTTP server costs a connection about as much
- * as five messages, and 600 bytes for as long as it lives.
+ * Stands before an HTTP server's connections and looks at the first bytes of each, waiting for the end of what begins
+ * as a request for a WebSocket may: a plain one is taken from it, all else is the HTTP server's. To be heard by an HTTP
+ * server costs a connection about as much as five messages, and 600 bytes for as long as it lives.
  */
 export class Front {
   readonly #rules: FrontRules;
-  /** Connections that have said nothing yet, oldest first. */
+  /** Connections that have said nothing yet, or only the beginning of a request, oldest first. */
   readonly #silent = new Map<Socket, number>();
 
   constructor(server: Server, rules: FrontRules) {
@@ -34,11 +34,12 @@ export class Front {
     });
   }
 
-  /** Lets time pass: drops who says nothing, and forgets who went. To be called about once a second. */
+  /** Lets time pass: drops who says nothing or never ends, and forgets who went. To be called about once a second. */
   sweep(): void {
-    const { silentMs, nowMs } = this.#rules;
+    const { silentMs } = this.#rules;
+    const nowMs = this.#rules.nowMs();
     for (const [socket, sinceMs] of this.#silent) {
-      if (silentMs > 0 && nowMs() - sinceMs >= silentMs) socket.destroy();
+      if (silentMs > 0 && nowMs - sinceMs >= silentMs) socket.destroy();
       if (socket.destroyed) this.#silent.delete(socket);
     }
   }
@@ -50,7 +51,13 @@ export class Front {
 
   #listen(socket: Socket, toHttp: (said: Buffer) => void): void {
     this.#silent.set(socket, this.#rules.nowMs());
-    const hear = (said: Buffer) => {
+    let begun: Buffer | undefined;
+    const hear = (bytes: Buffer) => {
+      const said = begun === undefined ? bytes : Buffer.concat([begun, bytes]);
+      if (mayBecomeUpgrade(said)) {
+        begun = said;
+        return;
+      }
       this.#silent.delete(socket);
       socket.off('data', hear);
       socket.off('end', drop);

@@ -19,8 +19,8 @@ export class Handshakes {
 
   began(socket: Socket): void {
     this.#sockets.add(socket);
-    if (this.#max === 0 || this.#sockets.size <= this.#max) return;
-    this.sweep();
+    if (this.#max === 0) return;
+    // One comes, one goes: those that closed by themselves are not looked for among thousands each time.
     for (const oldest of this.#sockets) {
       if (this.#sockets.size <= this.#max) return;
       this.#sockets.delete(oldest);

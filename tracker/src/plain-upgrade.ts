@@ -29,8 +29,18 @@ const READ = new Set([
 /** Fields with which a request would be longer than its head, or wait for an answer before it goes on. */
 const NOT_PLAIN = new Set(['content-length', 'transfer-encoding', 'expect']);
 
+/** How all such requests begin. */
+const BEGINNING = 'GET /';
+
+/** Whether more has to come before it is known that this is a plain upgrade request. */
+export function mayBecomeUpgrade(bytes: Buffer): boolean {
+  if (bytes.length >= MAX_HEAD_BYTES || bytes.includes(END_OF_HEAD, 0, 'latin1')) return false;
+  const { length } = BEGINNING;
+  return bytes.toString('latin1', 0, length) === BEGINNING.slice(0, bytes.length);
+}
+
 /**
- * Reads a request that asks for a WebSocket as clients and proxies write it: whole, in one piece, short, every
+ * Reads a request that asks for a WebSocket as clients and proxies write it: whole, short, every
  * field that counts said once. Of anything else, and of anything doubtful, answers `undefined`: an HTTP server has
  * to judge it.
  */

@@ -5,20 +5,41 @@ interface Sender extends TurnTaker<string> {
   isPaused: boolean;
 }
 
-function place(mayWait = 0) {
+/** `eachMs`: what an item takes. */
+function place(mayWait = 0, eachMs = 0) {
   const handled: string[] = [];
   const due: (() => void)[] = [];
-  const turns = new Turns<string, Sender>(2, mayWait, {
-    handle: (_sender, item) => void handled.push(item),
-    pause: (sender) => void (sender.isPaused = true),
-    resume: (sender) => void (sender.isPaused = false),
-    nextTurn: (run) => void due.push(run),
-  });
+  const later: { atMs: number; run: () => void }[] = [];
+  const time = { nowMs: 0 };
+  const turns = new Turns<string, Sender>(
+    { perTurn: 2, mayWait, waitingMs: 5, restMs: 20 },
+    {
+      handle: (_sender, item) => {
+        handled.push(item);
+        time.nowMs += eachMs;
+      },
+      pause: (sender) => void (sender.isPaused = true),
+      resume: (sender) => void (sender.isPaused = false),
+      nextTurn: (run) => void due.push(run),
+      later: (run, ms) => void later.push({ atMs: time.nowMs + ms, run }),
+      nowMs: () => time.nowMs,
+    },
+  );
   const next = () => {
     for (const run of due.splice(0)) run();
   };
+  const pass = (ms: number) => {
+    time.nowMs += ms;
+    for (const [i, { atMs, run }] of later.entries()) {
+      if (atMs <= time.nowMs) {
+        later.splice(i, 1);
+        run();
+        return;
+      }
+    }
+  };
   const sender = (): Sender => ({ turn: -1, heardInTurn: 0, waiting: undefined, isPaused: false });
-  return { handled, turns, next, sender };
+  return { handled, turns, next, pass, sender };
 }
 
 describe('turns', () => {
@@ -64,6 +85,70 @@ describe('turns', () => {
     for (let i = 0; i < 8; i++) turns.take(b, 'b');
     for (let i = 0; i < 3; i++) next();
     expect(handled.join('')).toBe('aabbaabbaabbaabb');
+  });
+
+  it('hear no more of the loud ones than there is time for, each of them once before any again', () => {
+    const { handled, turns, next, sender } = place(0, 2);
+    for (const name of ['a', 'b', 'c']) {
+      const loud = sender();
+      for (let i = 0; i < 6; i++) turns.take(loud, name);
+    }
+    handled.length = 0;
+    next();
+    expect(handled.splice(0).join('')).toBe('aabb');
+    turns.take(sender(), 'quiet');
+    next();
+    expect(handled.splice(0).join('')).toBe('quietccaa');
+    next();
+    expect(handled.join('')).toBe('bbcc');
+  });
+
+  it('let who was loud wait at once when it goes on, behind others', () => {
+    const { handled, turns, next, sender } = place();
+    const loud = sender();
+    for (let i = 0; i < 4; i++) turns.take(loud, 'loud');
+    next();
+    expect(loud.isPaused).toBe(false);
+    turns.take(loud, 'again');
+    turns.take(sender(), 'quiet');
+    expect(handled.slice(4)).toEqual(['quiet']);
+    next();
+    expect(handled.slice(4)).toEqual(['quiet', 'again']);
+  });
+
+  it('let one rest: what it said and says is heard afterwards, in order', () => {
+    const { handled, turns, next, pass, sender } = place();
+    const one = sender();
+    for (let i = 0; i < 3; i++) turns.take(one, `${i}`);
+    turns.rest(one);
+    turns.rest(one);
+    turns.take(one, '3');
+    expect(one.isPaused).toBe(true);
+    next();
+    pass(19);
+    next();
+    expect(handled).toEqual(['0', '1']);
+    pass(1);
+    next();
+    expect(handled).toEqual(['0', '1', '2', '3']);
+    expect(one.isPaused).toBe(false);
+  });
+
+  it('let one rest of whom nothing waits, and hear it again', () => {
+    const { handled, turns, next, pass, sender } = place();
+    const one = sender();
+    turns.take(one, '0');
+    turns.rest(one);
+    turns.take(one, '1');
+    expect(handled).toEqual(['0']);
+    pass(20);
+    next();
+    expect(handled).toEqual(['0', '1']);
+    expect(one.isPaused).toBe(false);
+    next();
+    turns.take(one, '2');
+    next();
+    expect(handled).toEqual(['0', '1', '2']);
   });
 
   it('forget who is gone', () => {

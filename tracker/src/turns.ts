@@ -15,30 +15,45 @@ export interface TurnRules<Taker, Item> {
   resume(taker: Taker): void;
   /** Runs something once, when all that came in meanwhile was heard. */
   nextTurn(run: () => void): void;
+  /** Runs something once, after a time. */
+  later(run: () => void, ms: number): void;
+  nowMs(): number;
+}
+
+/** How much is heard at a time. */
+export interface TurnLimits {
+  /** Items of one sender handled in one turn. */
+  readonly perTurn: number;
+  /**
+   * Items of one that wait while it is still read from; to stop reading and begin again costs as much as a message.
+   */
+  readonly mayWait: number;
+  /** Time in one turn for all together who wait; who has had no turn then is first in the next. */
+  readonly waitingMs: number;
+  /** How long a sender is not heard that has to {@link Turns.rest}. */
+  readonly restMs: number;
 }
 
 /**
  * Hears everybody in turn. A sender whose messages come in heaps has a few of them handled in each turn of the
- * event loop, and where many wait, is not read from until all are; those of others pass in between. So a flood
- * costs its sender time, and others nearly none.
+ * event loop, as far as there is time for those who wait, and where many wait, is not read from until all are; those
+ * of others pass in between. So a flood costs its sender time, and others nearly none.
  */
 export class Turns<Item, Taker extends TurnTaker<Item>> {
   readonly #rules: TurnRules<Taker, Item>;
-  readonly #perTurn: number;
-  readonly #mayWait: number;
+  readonly #limits: TurnLimits;
   readonly #paused = new Set<Taker>();
+  /** Who has something waiting, in the order in which they are heard. */
   readonly #waiting = new Set<Taker>();
+  /** Who rests, and until when; in the order in which that ends. */
+  readonly #resting = new Map<Taker, number>();
   #turn = 0;
   #isDue = false;
+  #isWakeDue = false;
 
-  /**
-   * `perTurn`: items of one sender handled in one turn. `mayWait`: items of one that wait while it is still read
-   * from; to stop reading and begin again costs as much as a message.
-   */
-  constructor(perTurn: number, mayWait: number, rules: TurnRules<Taker, Item>) {
+  constructor(limits: TurnLimits, rules: TurnRules<Taker, Item>) {
+    this.#limits = limits;
     this.#rules = rules;
-    this.#perTurn = perTurn;
-    this.#mayWait = mayWait;
   }
 
   /** Handles a message now, or when its sender's turn comes. */
@@ -47,26 +62,62 @@ export class Turns<Item, Taker extends TurnTaker<Item>> {
       taker.waiting.push(item);
       return this.#pauseIfLoud(taker, taker.waiting.length);
     }
-    if (taker.turn !== this.#turn) {
+    if (taker.turn < this.#turn) {
       taker.turn = this.#turn;
       taker.heardInTurn = 0;
       this.#plan();
     }
-    if (++taker.heardInTurn <= this.#perTurn) return this.#rules.handle(taker, item);
+    const { perTurn } = this.#limits;
+    if (++taker.heardInTurn <= perTurn && !this.#isResting(taker)) return this.#rules.handle(taker, item);
     taker.waiting = [item];
+    if (this.#isResting(taker)) return;
     this.#waiting.add(taker);
+    this.#plan();
     this.#pauseIfLoud(taker, 1);
   }
 
-  /** Drops what waits of a sender that is gone. */
+  /** Hears no more of a sender in this turn, though nothing it said waits: what it sends is work without being items. */
+  yield(taker: Taker): void {
+    if (taker.waiting !== undefined || this.#isResting(taker)) return;
+    taker.waiting = [];
+    this.#waiting.add(taker);
+    this.#plan();
+    this.#pause(taker);
+  }
+
+  /** Whether more came of a sender than may wait. */
+  isLoud(taker: Taker): boolean {
+    return this.#paused.has(taker);
+  }
+
+  /** Hears nothing of a sender for a while: neither what waits nor what comes. */
+  rest(taker: Taker): void {
+    const { restMs } = this.#limits;
+    if (restMs <= 0 || this.#resting.has(taker)) return;
+    this.#waiting.delete(taker);
+    this.#resting.set(taker, this.#rules.nowMs() + restMs);
+    this.#pause(taker);
+    this.#planWaking(restMs);
+  }
+
+  /** Drops what waits of a sender that is gone, or of whom nothing more counts. */
   forget(taker: Taker): void {
     taker.waiting = undefined;
     this.#waiting.delete(taker);
+    this.#resting.delete(taker);
     this.#paused.delete(taker);
   }
 
+  #isResting(taker: Taker): boolean {
+    return this.#resting.size > 0 && this.#resting.has(taker);
+  }
+
   #pauseIfLoud(taker: Taker, waiting: number): void {
-    if (waiting <= this.#mayWait || this.#paused.has(taker)) return;
+    if (waiting > this.#limits.mayWait) this.#pause(taker);
+  }
+
+  #pause(taker: Taker): void {
+    if (this.#paused.has(taker)) return;
     this.#paused.add(taker);
     this.#rules.pause(taker);
   }
@@ -80,16 +131,49 @@ export class Turns<Item, Taker extends TurnTaker<Item>> {
   #next(): void {
     this.#isDue = false;
     this.#turn++;
+    const { perTurn, waitingMs } = this.#limits;
+    let left = this.#waiting.size;
+    const untilMs = left === 0 ? 0 : this.#rules.nowMs() + waitingMs;
     for (const taker of this.#waiting) {
-      for (let heard = 0; heard < this.#perTurn; heard++) {
+      if (--left < 0) break;
+      // Last in the next turn.
+      this.#waiting.delete(taker);
+      this.#waiting.add(taker);
+      for (let heard = 0; heard < perTurn && this.#waiting.has(taker); heard++) {
         const item = taker.waiting?.shift();
         if (item !== undefined) this.#rules.handle(taker, item);
       }
-      if (taker.waiting !== undefined && taker.waiting.length > 0) continue;
-      const wasPaused = this.#paused.has(taker);
-      this.forget(taker);
-      if (wasPaused) this.#rules.resume(taker);
+      if (this.#waiting.has(taker) && taker.waiting?.length === 0) this.#letOn(taker);
+      if (this.#rules.nowMs() >= untilMs) break;
     }
     if (this.#waiting.size > 0) this.#plan();
+  }
+
+  /** Nothing of it waits any more. It had its share of this turn, and who is loud has it of the next. */
+  #letOn(taker: Taker): void {
+    const wasPaused = this.#paused.has(taker);
+    this.forget(taker);
+    taker.turn = wasPaused ? this.#turn + 1 : this.#turn;
+    taker.heardInTurn = this.#limits.perTurn;
+    if (wasPaused) this.#rules.resume(taker);
+  }
+
+  #planWaking(ms: number): void {
+    if (this.#isWakeDue) return;
+    this.#isWakeDue = true;
+    this.#rules.later(() => this.#wake(), ms);
+  }
+
+  #wake(): void {
+    this.#isWakeDue = false;
+    const nowMs = this.#rules.nowMs();
+    for (const [taker, untilMs] of this.#resting) {
+      if (untilMs > nowMs) return this.#planWaking(untilMs - nowMs);
+      this.#resting.delete(taker);
+      // What it says next waits for its turn, as what waits already.
+      taker.waiting ??= [];
+      this.#waiting.add(taker);
+      this.#plan();
+    }
   }
 }

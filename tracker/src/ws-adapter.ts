@@ -6,12 +6,13 @@ import { BINARY, Connection, type ConnectionOwner, type Heard } from './connecti
 import type { AddressLimits } from './address-limits.ts';
 import { perMinute, type Rate } from './core/rate-limit.ts';
 import type { RefusalReason } from './core/refusal.ts';
+import type { TrackerSession } from './core/session.ts';
 import type { Tracker } from './core/tracker.ts';
 import { handshakeAnswer, type UpgradeRequest } from './handshake.ts';
 import type { RefusalLog } from './log.ts';
 import { Outboxes } from './outboxes.ts';
 import { refuseHandshake } from './refuse-upgrade.ts';
-import { Turns } from './turns.ts';
+import { Turns, type TurnLimits } from './turns.ts';
 
 /** How the adapter treats connections; times in milliseconds, every limit 0 for none. */
 export interface WsAdapterOptions {
@@ -47,10 +48,16 @@ export interface WsAdapterContext {
   readonly tookSeconds: (seconds: number) => void;
 }
 
-/** Messages of one socket handled in one turn of the event loop. An ordinary burst is through in a few. */
-const MESSAGES_PER_TURN = 2;
-/** Messages of one socket that wait before it is no longer read from: offers with candidates to a few peers. */
-const MAY_WAIT = 4;
+const TURN_LIMITS: TurnLimits = {
+  /** An ordinary burst is through in a few turns. */
+  perTurn: 2,
+  /** Offers with candidates to a few peers. */
+  mayWait: 4,
+  /** As long as five to ten messages take, with what the kernel does to send the answers. */
+  waitingMs: 0.25,
+  /** Who is told that it is too fast is heard fifty times a second. */
+  restMs: 20,
+};
 /** One message in so many is timed: a clock costs about as much as a small message. */
 const TIMED_ONE_IN = 32;
 /** Time between the closes of two sockets when the tracker stops, at most, in milliseconds. */
@@ -77,15 +84,19 @@ export class WsAdapter implements ConnectionOwner {
   /** Connections on their way out with the time when they are dropped, oldest first. */
   readonly #closing = new Map<Connection, number>();
   readonly #outboxes = new Outboxes(MAY_BE_UNSENT, (run) => void setImmediate(run));
-  readonly #turns = new Turns<Heard, Connection>(MESSAGES_PER_TURN, MAY_WAIT, {
+  readonly #turns = new Turns<Heard, Connection>(TURN_LIMITS, {
     handle: (connection, heard) => this.#hear(connection, heard),
     pause: (connection) => connection.pause(),
     resume: (connection) => connection.resume(),
     nextTurn: (run) => void setImmediate(run),
+    later: (run, ms) => void setTimeout(run, ms),
+    nowMs: () => performance.now(),
   });
   readonly #door: Door;
   #nextId = 1;
   #messages = 0;
+  /** Whose message is being followed. */
+  #hearing: Connection | undefined = undefined;
 
   constructor(context: WsAdapterContext, options: Partial<WsAdapterOptions> = {}) {
     this.#context = context;
@@ -171,7 +182,20 @@ export class WsAdapter implements ConnectionOwner {
     if (this.#options.pingIntervalMs > 0) this.#ping(connection, this.#context.nowMs());
   }
 
+  yields(connection: Connection): void {
+    this.#turns.yield(connection);
+  }
+
+  /** Who goes on telling much to one that does not read waits with it, for as long as for any refusal. */
+  lags(connection: Connection): void {
+    const from = this.#hearing;
+    if (from !== undefined && from !== connection) this.#turns.rest(from);
+  }
+
   closing(connection: Connection): void {
+    // What it said and still says is passed over, until it answers.
+    this.#turns.forget(connection);
+    connection.resume();
     this.#closing.set(connection, this.#context.nowMs() + CLOSE_WITHIN_MS);
   }
 
@@ -185,6 +209,8 @@ export class WsAdapter implements ConnectionOwner {
   }
 
   refused(connection: Connection, reason: RefusalReason, re: string | undefined): void {
+    // Of who has heaps to say what is refused is heard fifty times a second; a mistake among few words costs nothing.
+    if (reason === 'too-fast' || this.#turns.isLoud(connection)) this.#turns.rest(connection);
     this.#context.refusals.note(reason, { conn: connection.id, address: connection.from.text }, re);
   }
 
@@ -219,8 +245,15 @@ export class WsAdapter implements ConnectionOwner {
     if (head.length > 0) connection.read(head);
   }
 
-  #hear({ session }: Connection, heard: Heard): void {
+  #hear(connection: Connection, heard: Heard): void {
+    const { session } = connection;
     if (session === undefined) return;
+    this.#hearing = connection;
+    this.#receive(session, heard);
+    this.#hearing = undefined;
+  }
+
+  #receive(session: TrackerSession, heard: Heard): void {
     if (heard === BINARY) return session.receiveBinary();
     if (++this.#messages % TIMED_ONE_IN !== 0) return session.receive(heard);
     const startMs = performance.now();

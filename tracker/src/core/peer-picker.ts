@@ -120,14 +120,16 @@ function pickFrom(
   /** For each of the sample, by use first and round trip second: with nothing to give none is a source. */
   const ranks: number[] = [];
   /** How many of the sample each address has, and may have. */
-  const crowds = isOpen && context.maxShareOfOneAddress > 0 ? new Map<string, number>() : undefined;
+  let crowds: Map<string, number> | undefined;
+  const countsCrowds = isOpen && context.maxShareOfOneAddress > 0;
   const atMost = Math.max(1, Math.floor(want * context.maxShareOfOneAddress));
   let passedOver = 0;
   const take = (member: Member): boolean => {
     if (member === asker || !isFresh(member.peer, context)) return true;
     if (isOpen && member.peer.aula !== undefined && member.peer.aula === asker.peer.aula) return true;
     const { address } = member.peer;
-    if (crowds !== undefined && address !== undefined) {
+    if (countsCrowds && address !== undefined) {
+      crowds ??= new Map();
       const count = (crowds.get(address) ?? 0) + 1;
       if (count > atMost) return ++passedOver > MAX_PASSED_OVER;
       crowds.set(address, count);

@@ -20,6 +20,8 @@ export class Peer {
   /** A small number of its own: names it where keeping the object would keep it alive. */
   readonly serial: number;
   readonly socket: TrackerSocket;
+  /** Where it comes from; absent where addresses do not count. Kept here, as the picker looks at it of strangers. */
+  readonly address: string | undefined;
   /** The connection it was welcomed on; absent once that is over. */
   session: Session | undefined = undefined;
   /** When its last message came. */
@@ -49,12 +51,8 @@ export class Peer {
     this.id = id;
     this.serial = serial;
     this.socket = socket;
+    this.address = socket.address;
     this.heardMs = nowMs;
-  }
-
-  /** Where it comes from; absent where addresses do not count. */
-  get address(): string | undefined {
-    return this.socket.address;
   }
 
   /** The swarms it announced, one for each version of a track. */

@@ -1,0 +1,121 @@
+import { percentile, round } from './report.ts';
+import { startLoads } from './tracker-bench.ts';
+import type { FromAttacker, ToAttacker } from './tracker-attack-main.ts';
+import type { AttackKind } from './tracker-attacks.ts';
+import { BenchChild } from './tracker-child.ts';
+import { giveOwnCore, giveWay } from './tracker-cores.ts';
+import { pause } from './tracker-load.ts';
+
+export { ONE_CORE_FLAGS } from './tracker-bench.ts';
+export { ATTACK_KINDS, type AttackKind } from './tracker-attacks.ts';
+
+/** A tracker of ours that runs in a process of its own. */
+export interface AttackedTracker {
+  readonly url: string;
+  readonly pid: number;
+  /** Resident memory of the process, in bytes. */
+  residentBytes(): number | Promise<number>;
+}
+
+/** How honest listeners fare while a tracker is attacked. */
+export interface AttackedReport {
+  readonly kind: AttackKind;
+  /** Signals of honest listeners, one way through the tracker, 99th percentiles: medians of the rounds. */
+  readonly quietP99Ms: number;
+  readonly attackedP99Ms: number;
+  readonly ratio: number;
+  readonly quietP50Ms: number;
+  readonly attackedP50Ms: number;
+  /** Most that memory grew by from the quiet before an attack to its end, over the rounds; 1,048,576 bytes. */
+  readonly grownMB: number;
+  /** How late the listeners' own process was, 99th percentile: without an attack, and under one. */
+  readonly quietLateP99Ms: number;
+  readonly attackedLateP99Ms: number;
+  /** Signals in the least of all measurements. */
+  readonly samples: number;
+  /** Each round: quiet and attacked. */
+  readonly rounds: readonly (readonly [quietP99Ms: number, attackedP99Ms: number])[];
+}
+
+/** Honest pairs; each listener says nine signals a second. */
+const PAIRS = 60;
+/** A measurement: about 1,100 signals. */
+const MEASURE_MS = 1_100;
+/** After an attack the tracker is done with those who went, in milliseconds. */
+const SETTLE_MS = 1_000;
+const BYTES_PER_MB = 1_048_576;
+
+/**
+ * Measures honest listeners of a tracker in turn without and with an attack, so many times. The tracker has a core of
+ * its own; the attacker shares the others with the listeners and gives way to them, so that the tracker's delay is
+ * measured and not the listeners'. Rejects when a listener was refused or ended, or the tracker went.
+ */
+export async function measureAttacked(
+  kind: AttackKind,
+  tracker: AttackedTracker,
+  rounds: number,
+): Promise<AttackedReport> {
+  const [honest] = startLoads(1);
+  if (honest?.pid === undefined) throw new Error('no load');
+  const quiet: Measured[] = [];
+  const attacked: Measured[] = [];
+  let grownBytes = 0;
+  try {
+    giveOwnCore(tracker.pid, [honest.pid]);
+    await honest.ask({ type: 'pair', url: tracker.url, count: PAIRS }, 'paired');
+    const measure = async (): Promise<Measured> => {
+      const { tookMs, lateP99Ms } = await honest.ask({ type: 'signal', forMs: MEASURE_MS }, 'signalled');
+      return {
+        p50: percentile(tookMs, 0.5),
+        p99: percentile(tookMs, 0.99),
+        lateP99Ms,
+        samples: tookMs.length,
+      };
+    };
+    // The first round is not counted, but for its memory: neither side has compiled what it will.
+    for (let run = 0; run <= rounds; run++) {
+      quiet.push(await measure());
+      const before = await tracker.residentBytes();
+      const attacker = new BenchChild<ToAttacker, FromAttacker>('tracker-attack-main');
+      try {
+        if (attacker.pid === undefined) throw new Error('no attacker');
+        giveOwnCore(tracker.pid, [attacker.pid]);
+        giveWay(attacker.pid);
+        await attacker.ask({ type: 'attack', kind, url: tracker.url }, 'attacking');
+        attacked.push(await measure());
+        grownBytes = Math.max(grownBytes, (await tracker.residentBytes()) - before);
+      } finally {
+        await attacker.kill();
+      }
+      if (run < rounds) await pause(SETTLE_MS);
+    }
+  } finally {
+    await honest.kill();
+  }
+  quiet.shift();
+  attacked.shift();
+  const of = (figures: readonly Measured[], figureOf: (figure: Measured) => number) =>
+    round(percentile(figures.map(figureOf), 0.5), 2);
+  const [quietP99Ms, attackedP99Ms] = [of(quiet, ({ p99 }) => p99), of(attacked, ({ p99 }) => p99)];
+  return {
+    kind,
+    quietP99Ms,
+    attackedP99Ms,
+    ratio: round(attackedP99Ms / quietP99Ms, 2),
+    quietP50Ms: of(quiet, ({ p50 }) => p50),
+    attackedP50Ms: of(attacked, ({ p50 }) => p50),
+    grownMB: round(grownBytes / BYTES_PER_MB, 1),
+    quietLateP99Ms: of(quiet, ({ lateP99Ms }) => lateP99Ms),
+    attackedLateP99Ms: of(attacked, ({ lateP99Ms }) => lateP99Ms),
+    samples: Math.min(...[...quiet, ...attacked].map(({ samples }) => samples)),
+    rounds: quiet.map(({ p99 }, i) => [round(p99, 2), round(attacked[i]?.p99 ?? 0, 2)] as const),
+  };
+}
+
+/** One measurement, times in milliseconds. */
+interface Measured {
+  readonly p50: number;
+  readonly p99: number;
+  readonly lateP99Ms: number;
+  readonly samples: number;
+}
