@@ -1,4 +1,5 @@
-import { BLOCK_HEADER_BYTES } from '@sonantica/wire';
+/** What a frame has beside its blocks, in bytes: `BLOCK_HEADER_BYTES`, whose codec a page without links need not load. */
+const HEADER_BYTES = 11;
 
 /**
  * Frees what sources sent as soon as all of it was put elsewhere. Left to the browser's garbage collector, the memory of
@@ -15,7 +16,7 @@ export class SpentMemory {
     if (!(buffer instanceof ArrayBuffer) || buffer.byteLength === 0) return;
     const bytes = (this.#spentBytes.get(buffer) ?? 0) + byteLength;
     // What a frame has beside its blocks was read when it came.
-    if (bytes >= buffer.byteLength - BLOCK_HEADER_BYTES) this.#free(buffer);
+    if (bytes >= buffer.byteLength - HEADER_BYTES) this.#free(buffer);
     else this.#spentBytes.set(buffer, bytes);
   };
 
