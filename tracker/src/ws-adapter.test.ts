@@ -204,6 +204,37 @@ describe('the close codes', () => {
   });
 });
 
+describe('one who is too fast', () => {
+  it('is not read from for a moment after each refusal', async () => {
+    const { url, stats } = await tracker();
+    const { client } = await Client.welcomed(url);
+    for (let i = 0; i < 300; i++) client.ws.send('{"type":"part"}');
+    const refusals = () => stats().refusedBy['too-fast'];
+    await expect.poll(refusals).toBeGreaterThan(0);
+    // One in 20 ms; without the pause all hundred come in one go.
+    expect(refusals()).toBeLessThan(50);
+    // All are heard in the end; meanwhile the rate allows a few again.
+    await expect.poll(refusals, { timeout: 10_000 }).toBeGreaterThan(90);
+  });
+
+  it('and tells a reader much that does not read, waits too', async () => {
+    const { url, stats } = await tracker();
+    const { client: writer } = await Client.welcomed(url);
+    const { client: reader, welcome } = await Client.welcomed(url);
+    for (const one of [reader, writer]) {
+      one.say(announce(ChunkSet.all(10)));
+      await one.next('peers');
+    }
+    reader.ws.pause();
+    const startMs = performance.now();
+    for (let i = 0; i < 590; i++)
+      writer.say({ type: 'signal', to: welcome.peerId, data: 'x'.repeat(16_000) });
+    await expect.poll(() => stats().peers, { timeout: 15_000 }).toBe(1);
+    // Sixty signals fill the mebibyte that may wait; once 64 KiB of it do, one in 20 ms.
+    expect(performance.now() - startMs).toBeGreaterThan(900);
+  });
+});
+
 describe('a slow reader', () => {
   it('is dropped when too much waits for it', async () => {
     const { url, port, stats } = await tracker({ sockets: { maxBufferedBytes: 65_536 } });
