@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ChunkSet } from './chunk-set.ts';
 import { ProtocolError } from './errors.ts';
 import { parseAulaId, parsePeerId, parseRootHash, parseTrackId } from './ids.ts';
@@ -340,6 +340,22 @@ describe('the payload of a signal', () => {
     const text = `{"type":"signal","to":"${peerId}","data":${'['.repeat(depth)}${']'.repeat(depth)}}`;
     expect(refusal(parseClientMessage, text)).toBe(expected);
     expect(refusal(parseClientMessage, ` ${text}`)).toBe(expected);
+    expect(clientMessageType(text)).toBe('signal');
+  });
+
+  it('is not deep for the brackets in its text', () => {
+    const text = textOf(['"'.repeat(100), '\\', '[{'.repeat(2_000), { a: ['}]'] }]);
+    expect(parseClientMessage(text)).toMatchObject({ type: 'signal' });
+    expect(parseClientMessage(` ${text}`)).toMatchObject({ type: 'signal' });
+  });
+
+  it.each(['[', '{"a":', '[[],', '{"data":['])('what else nests deep is no message: %s', (opening) => {
+    const text = opening.repeat(6_000);
+    const parse = vi.spyOn(JSON, 'parse');
+    onTestFinished(() => parse.mockRestore());
+    expect(refusal(parseClientMessage, text)).toBe('bad-json');
+    expect(clientMessageType(text)).toBeUndefined();
+    expect(parse).not.toHaveBeenCalled();
   });
 
   it('may be anything JSON can say', () => {

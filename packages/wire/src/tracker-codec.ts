@@ -13,6 +13,7 @@ import {
   readList,
   readNumber,
   readText,
+  textNestsWithin,
   utf8LengthUpTo,
   type JsonRecord,
 } from './tracker-fields.ts';
@@ -151,8 +152,9 @@ export function clientMessageType(text: string): ClientMessage['type'] | undefin
   try {
     const { type } = parseRecord(text);
     return CLIENT_TYPES.find((known) => known === type);
-  } catch {
-    return undefined;
+  } catch (error) {
+    // What is too deep was not parsed, and is a signal where its field is what is bad.
+    return error instanceof ProtocolError && error.code === 'bad-field' ? 'signal' : undefined;
   }
 }
 
@@ -184,6 +186,7 @@ function parsePlainSignal(text: string, maxBytes: number): ReceivedSignal | unde
   if (!text.endsWith('}') || text.length > maxBytes) return undefined;
   const dataText = text.slice(SIGNAL_DATA_AT, -1);
   if (utf8LengthUpTo(dataText, LIMITS.maxSignalBytes) > LIMITS.maxSignalBytes) return undefined;
+  if (isLong(dataText) && !textNestsWithin(dataText, LIMITS.maxSignalDepth)) throw tooDeep();
   let data: unknown;
   try {
     data = JSON.parse(dataText);
@@ -195,7 +198,17 @@ function parsePlainSignal(text: string, maxBytes: number): ReceivedSignal | unde
   return { type: 'signal', to, data, dataText };
 }
 
+/** Text that can nest so deep that parsing it takes long: what honest clients say is shorter, but for bitmaps. */
+function isLong(text: string): boolean {
+  return text.length > 2_048;
+}
+
+const SIGNAL_TYPE = /^\s*\{\s*"type"\s*:\s*"signal"/;
+
 function parseRecord(text: string, maxBytes: number = LIMITS.maxTrackerMessageBytes): JsonRecord {
+  // Its size comes first, where it is too large too.
+  if (isLong(text) && text.length <= maxBytes && !textNestsWithin(text, LIMITS.maxSignalDepth + 1))
+    throw SIGNAL_TYPE.test(text) ? tooDeep() : new ProtocolError('bad-json', 'nests too deep');
   const message = parseJson(text, maxBytes);
   if (isRecord(message) && typeof message.type === 'string') return message;
   throw new ProtocolError('bad-json', 'expected an object with a type');
