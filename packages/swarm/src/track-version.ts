@@ -57,18 +57,15 @@ export class TrackVersion {
   readonly #verifier: Verifier;
   readonly #handler: TrackVersionHandler;
   readonly #memory: (bytes: number) => Uint8Array;
-  readonly #spent: (block: Uint8Array) => void;
   readonly #assemblies = new Map<number, ChunkAssembly>();
   readonly #waiters = new Set<Waiter>();
 
-  /** `memory` gives a chunk its place; `spent` is told of each block, once, that is of no use any more. */
   constructor(
     manifest: Manifest,
     held: ChunkSet,
     verifier: Verifier,
     handler: TrackVersionHandler,
     memory: (bytes: number) => Uint8Array = (bytes) => new Uint8Array(bytes),
-    spent: (block: Uint8Array) => void = () => undefined,
   ) {
     this.key = trackKey(manifest.trackId, manifest.root);
     this.manifest = manifest;
@@ -76,7 +73,6 @@ export class TrackVersion {
     this.#verifier = verifier;
     this.#handler = handler;
     this.#memory = memory;
-    this.#spent = spent;
   }
 
   get isComplete(): boolean {
@@ -107,13 +103,14 @@ export class TrackVersion {
 
   /** A source sent a block. Takes over the bytes. */
   acceptBlock(source: SourceId, chunk: number, block: number, bytes: Uint8Array): void {
-    if (this.held.has(chunk) || block >= blockCount(this.manifest, chunk)) return this.#wasted(source, bytes);
+    if (this.held.has(chunk) || block >= blockCount(this.manifest, chunk))
+      return this.#handler.wasted(this, source, bytes.length);
     const assembly = this.#assemblies.get(chunk) ?? new ChunkAssembly(this.manifest, chunk, this.#memory);
     this.#assemblies.set(chunk, assembly);
-    if (assembly.isPlaced(block)) return this.#wasted(source, bytes);
+    if (assembly.isPlaced(block)) return this.#handler.wasted(this, source, bytes.length);
     const held: UnprovenBlock = { block, bytes, source };
     if (this.#verifier.hasLeaves(chunk)) return this.#prove(assembly, held);
-    if (!assembly.hold(held)) return this.#wasted(source, bytes);
+    if (!assembly.hold(held)) return this.#handler.wasted(this, source, bytes.length);
     this.#tryWholeChunk(assembly, source);
   }
 
@@ -228,9 +225,8 @@ export class TrackVersion {
 
   #prove(assembly: ChunkAssembly, { block, bytes, source }: UnprovenBlock): void {
     then(this.#verifier.proveBlock(assembly.chunk, block, bytes), (right) => {
-      if (right) return this.#place(assembly, block, bytes, source);
-      this.#handler.disproved(this, assembly.chunk, block, source);
-      this.#spent(bytes);
+      if (!right) return this.#handler.disproved(this, assembly.chunk, block, source);
+      this.#place(assembly, block, bytes, source);
     });
   }
 
@@ -252,15 +248,10 @@ export class TrackVersion {
     });
   }
 
-  #wasted(source: SourceId, bytes: Uint8Array): void {
-    this.#handler.wasted(this, source, bytes.length);
-    this.#spent(bytes);
-  }
-
   #place(assembly: ChunkAssembly, block: number, bytes: Uint8Array, source: SourceId): void {
     const { chunk } = assembly;
     if (this.#assemblies.get(chunk) !== assembly || !assembly.place(block, bytes)) {
-      return this.#wasted(source, bytes);
+      return this.#handler.wasted(this, source, bytes.length);
     }
     if (assembly.isComplete) {
       this.#assemblies.delete(chunk);
@@ -273,6 +264,5 @@ export class TrackVersion {
       this.#waiters.delete(waiter);
       waiter.resolve(assembly.bytes);
     }
-    this.#spent(bytes);
   }
 }

@@ -120,28 +120,6 @@ it('takes back all it wants when it is cancelled, the last first, and gives noth
   await expect(reader.next()).rejects.toMatchObject({ code: 'aborted' });
 });
 
-it('takes back what is wanted beside before what is read, so that it is not asked for in its place', async () => {
-  const log: string[] = [];
-  const read: ReadableTrack['read'] = async ({ start, end }, { signal }) => {
-    const isAside = start > 50_000_000;
-    if (!isAside && start < 2_000_000) return new Uint8Array(end - start);
-    await new Promise((resolve) => signal?.addEventListener('abort', resolve, { once: true }));
-    // What lies in several chunks is given up a few turns later.
-    for (let i = 0; isAside && i < 5; i++) await Promise.resolve();
-    log.push(isAside ? 'aside' : 'piece');
-    throw new Error('taken back');
-  };
-  const reader = readerOf({ playhead: fakeTrack().playhead, read }, 0, FACTS.size);
-  for (let i = 0; i < 12; i++) {
-    const came = await Promise.race([reader.next(), new Promise((resolve) => setImmediate(resolve))]);
-    if (came === undefined) break;
-  }
-  reader.cancel();
-  await expect.poll(() => log.length).toBeGreaterThan(2);
-  expect(log[0]).toBe('aside');
-  expect(log.slice(1)).not.toContain('aside');
-});
-
 it('ends with the first failure', async () => {
   const reader = readerOf(
     { playhead: fakeTrack().playhead, read: () => Promise.reject(new Error('gone')) },

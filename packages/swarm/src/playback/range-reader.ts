@@ -51,8 +51,6 @@ export class RangeReader {
   readonly #pause: ((ms: number) => Promise<void>) | undefined;
   /** Wanted and not yet here or not yet taken, in order. */
   readonly #pieces = new Set<Piece>();
-  /** What is wanted beside the pieces and has not come. */
-  readonly #asides = new Set<Promise<unknown>>();
   #at: number;
   #takenTo: number;
   #nextBytes = LEAST_BYTES;
@@ -114,15 +112,9 @@ export class RangeReader {
   cancel(): void {
     const why = new SwarmError('aborted', 'the player turned elsewhere');
     this.#stop.abort(why);
-    // The last first, and what is wanted beside before all: what is taken back makes room for nothing that is about to be
-    // taken back too.
-    const pieces = [...this.#pieces].toReversed();
+    // The last first: what is taken back makes room for nothing that is about to be taken back too.
+    for (const { stop } of [...this.#pieces].toReversed()) stop.abort(why);
     this.#pieces.clear();
-    const takeBack = () => {
-      for (const { stop } of pieces) stop.abort(why);
-    };
-    if (this.#asides.size === 0) takeBack();
-    else void Promise.all(this.#asides).then(takeBack);
   }
 
   #nextPiece(): Piece | undefined {
@@ -206,11 +198,7 @@ export class RangeReader {
     const { signal } = this.#stop;
     for (const { range, deadlineMs } of this.#demand.takeAsides(this.#pull, this.#facts)) {
       // Best effort: whoever plays hears of what is missing.
-      const aside = this.#track
-        .read(range, { signal, deadlineMs })
-        .catch(() => this.#demand.missed(this.#pull))
-        .finally(() => this.#asides.delete(aside));
-      this.#asides.add(aside);
+      this.#track.read(range, { signal, deadlineMs }).catch(() => this.#demand.missed(this.#pull));
     }
   }
 }
