@@ -118,6 +118,31 @@ describe('what is wanted of a track', () => {
     expect(seen.size).toBe(chunks);
   });
 
+  it('leaves out what was completed or given up between two looks', () => {
+    const track = open();
+    track.demand(1, { start: 0, end: 4 * SONG.chunkSize }, 1_000, 0);
+    expect(order(track)).toEqual([0, 1, 2, 3]);
+    track.demand(2, chunkRange(SONG, 9), 500, 0);
+    track.complete(1);
+    track.abandon(2);
+    expect(order(track)).toEqual([9, 0, 2, 3]);
+    track.drop(1, 0);
+    expect(order(track)).toEqual([9]);
+  });
+
+  it('is listened to at the rate of what is waited for now', () => {
+    const track = open();
+    track.demand(1, chunkRange(SONG, 0), 1_000, 0);
+    track.demand(2, chunkRange(SONG, 1), 2_000, 0);
+    expect(track.consumptionBytesPerMs).toBe(SONG.chunkSize / 1_000);
+    track.demand(3, chunkRange(SONG, 4), 3_000, 0);
+    expect(track.consumptionBytesPerMs).toBe((4 * SONG.chunkSize) / 2_000);
+    track.drop(3, 0);
+    expect(track.consumptionBytesPerMs).toBe(SONG.chunkSize / 1_000);
+    track.drop(2, 0);
+    expect(track.consumptionBytesPerMs).toBe(0);
+  });
+
   it('knows which demands need a chunk', () => {
     const track = open();
     track.demand(1, { start: 0, end: SONG.chunkSize }, 1_000, 0);
