@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readPlainUpgrade } from './plain-upgrade.ts';
+import { mayBecomeUpgrade, readPlainUpgrade } from './plain-upgrade.ts';
 
 const FIELDS = [
   'Host: tracker.example.org',
@@ -10,6 +10,23 @@ const FIELDS = [
 ];
 const request = (more: readonly string[] = [], line = 'GET / HTTP/1.1', fields = FIELDS) =>
   Buffer.from(`${[line, ...fields, ...more].join('\r\n')}\r\n\r\n`, 'latin1');
+
+describe('what may become a plain request', () => {
+  it('is its beginning, however short, until its end has come', () => {
+    const bytes = request();
+    for (let length = 1; length < bytes.length; length++)
+      expect(mayBecomeUpgrade(bytes.subarray(0, length))).toBe(true);
+    expect(mayBecomeUpgrade(bytes)).toBe(false);
+  });
+
+  it.each(['P', 'POST / HTTP/1.1', 'GET http://x/', '\x16\x03\x01', 'get /'])('is not %j', (text) => {
+    expect(mayBecomeUpgrade(Buffer.from(text, 'latin1'))).toBe(false);
+  });
+
+  it('is not what never ends', () => {
+    expect(mayBecomeUpgrade(Buffer.from(`GET /${'x'.repeat(16_384)}`))).toBe(false);
+  });
+});
 
 describe('a plain request for a WebSocket', () => {
   it('is read up to its end', () => {

@@ -116,6 +116,19 @@ describe('turns', () => {
     expect(handled.slice(4)).toEqual(['quiet', 'again']);
   });
 
+  it('let one that is work without words leave the rest of the turn to others', () => {
+    const { handled, turns, next, sender } = place();
+    const one = sender();
+    turns.yield(one);
+    expect(one.isPaused).toBe(true);
+    turns.take(one, 'one');
+    turns.take(sender(), 'other');
+    expect(handled).toEqual(['other']);
+    next();
+    expect(handled).toEqual(['other', 'one']);
+    expect(one.isPaused).toBe(false);
+  });
+
   it('let one rest: what it said and says is heard afterwards, in order', () => {
     const { handled, turns, next, pass, sender } = place();
     const one = sender();

@@ -217,6 +217,16 @@ describe('one who is too fast', () => {
     await expect.poll(refusals, { timeout: 10_000 }).toBeGreaterThan(90);
   });
 
+  it('or has heaps to say that are refused, is not either', async () => {
+    const { url, stats } = await tracker();
+    const { client } = await Client.welcomed(url);
+    for (let i = 0; i < 200; i++) client.ws.send(`{"type":"signal","to":"${'a'.repeat(22)}","data":${i}}`);
+    const refusals = () => stats().refusedBy['not-visible'];
+    await expect.poll(refusals).toBeGreaterThan(0);
+    expect(refusals()).toBeLessThan(50);
+    await expect.poll(refusals, { timeout: 15_000 }).toBe(200);
+  });
+
   it('and tells a reader much that does not read, waits too', async () => {
     const { url, stats } = await tracker();
     const { client: writer } = await Client.welcomed(url);

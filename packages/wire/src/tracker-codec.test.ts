@@ -343,8 +343,18 @@ describe('the payload of a signal', () => {
     expect(clientMessageType(text)).toBe('signal');
   });
 
+  it.each(['', ' '])('that nests deep is not parsed, however it is spelt: %j', (before) => {
+    const parse = vi.spyOn(JSON, 'parse');
+    onTestFinished(() => parse.mockRestore());
+    const data = `${'['.repeat(8_000)}${']'.repeat(8_000)}`;
+    const text = `${before}{"type":"signal","to":"${peerId}","data":${data}}`;
+    expect(refusal(parseClientMessage, text)).toBe('bad-field data');
+    expect(clientMessageType(text)).toBe('signal');
+    expect(parse).not.toHaveBeenCalled();
+  });
+
   it('is not deep for the brackets in its text', () => {
-    const text = textOf(['"'.repeat(100), '\\', '[{'.repeat(2_000), { a: ['}]'] }]);
+    const text = textOf(['"'.repeat(101), '\\', '[{'.repeat(2_000), { a: ['}]'] }]);
     expect(parseClientMessage(text)).toMatchObject({ type: 'signal' });
     expect(parseClientMessage(` ${text}`)).toMatchObject({ type: 'signal' });
   });
