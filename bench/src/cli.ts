@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { addCompareCommand } from './compare-command.ts';
 import { endWith } from './failure.ts';
 import { addFigureCommands } from './figures-command.ts';
-import { measureGoodput, type GoodputSettings } from './goodput.ts';
+import type { GoodputSettings } from './goodput.ts';
 import { DEFAULT_SCENARIO } from './scenario.ts';
 import { brokenPromises } from './simulate.ts';
 import { addSwarmCommand } from './swarm-command.ts';
@@ -45,6 +45,7 @@ program
   .option('--runs <n>', 'pairs of runs', count, 5)
   .option('--json', 'print the result as JSON')
   .action(async ({ json, ...settings }: GoodputSettings & { json?: boolean }) => {
+    const { measureGoodput } = await import('./goodput.ts');
     const report = await measureGoodput(settings);
     const { rtc, rawMBps, goodputMBps, ratio } = report;
     console.log(

@@ -13,7 +13,7 @@ import {
   type Giving,
   type SimNode,
 } from '@sonantica/swarm/testing';
-import { Tracker } from '@sonantica/tracker';
+import { Tracker } from '@sonantica/tracker/core';
 import { Listening } from './listening.ts';
 import { HttpPlay, SwarmPlay, type CountWrong, type Piece, type Play } from './player.ts';
 import { programmeOf } from './programme.ts';
@@ -435,7 +435,7 @@ type CountedField = 'uploadedBytes' | 'receivedBlockBytes' | 'receivedAudioBytes
 const wrongBlocks: CountWrong = (_start, bytes) => {
   let wrong = 0;
   for (let at = 0; at < bytes.length; at += BLOCK_BYTES) {
-    if (isWrong(bytes.subarray(at))) wrong += Math.min(BLOCK_BYTES, bytes.length - at);
+    if (isWrong(bytes, at)) wrong += Math.min(BLOCK_BYTES, bytes.length - at);
   }
   return wrong;
 };

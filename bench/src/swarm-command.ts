@@ -6,7 +6,6 @@ import { describeBars } from './output/table.ts';
 import type { RunRecord, Watcher } from './record.ts';
 import { ChildError } from './real/child.ts';
 import { Impossible } from './real/impossible.ts';
-import { runReal } from './real/run.ts';
 import { isReal, NOTHING_REAL } from './report.ts';
 import { NAMED_SCENARIOS, ScenarioError } from './scenario-choice.ts';
 import { observeSimulation } from './simulate.ts';
@@ -103,7 +102,9 @@ async function runSwarm(flags: SwarmFlags): Promise<number> {
     record =
       runtime === 'sim'
         ? await observeSimulation(scenario, watcher)
-        : await runReal({ scenario, rtc, trackerPort, originPort, ...deployment }, watcher);
+        : await (
+            await import('./real/run.ts')
+          ).runReal({ scenario, rtc, trackerPort, originPort, ...deployment }, watcher);
   } catch (error) {
     if (!stop.signal.aborted) throw error;
     process.stderr.write('stopped before anything was measured\n');

@@ -1,12 +1,9 @@
 import { Option, type Command } from 'commander';
 import { webSocketUrl, wholeNumber } from './flag-values.ts';
 import { round } from './report.ts';
-import { measureJoinsAt, type JoinReport, type TrackerBenchSettings } from './tracker-bench.ts';
-import { alternate, DEFAULT_TRACKER_BENCH, trackerFigures } from './tracker-figures.ts';
-import { installRival } from './tracker-rival.ts';
-import { measureCrowd, measureCrowdAt, type CrowdName, type CrowdSettings } from './tracker-crowd.ts';
-import { requireSockets } from './requirements.ts';
-import { reachTracker } from './tracker-reach.ts';
+import type { JoinReport, TrackerBenchSettings } from './tracker-bench.ts';
+import type { CrowdName, CrowdSettings } from './tracker-crowd.ts';
+import { DEFAULT_TRACKER_BENCH } from './tracker-defaults.ts';
 import { describeCrowd, describeJoins } from './tracker-report.ts';
 
 interface TrackerFlags {
@@ -80,16 +77,20 @@ export function addTrackerCommands(program: Command): void {
         );
       }
       const settings = settingsOf(flags);
+      const { requireSockets } = await import('./requirements.ts');
       // A tracker of the bench's own holds all of them, and each load its part.
       requireSockets(url === undefined ? settings.peers : Math.ceil(settings.peers / settings.loads));
-      if (url !== undefined) await reachTracker(url.href);
+      if (url !== undefined) await (await import('./tracker-reach.ts')).reachTracker(url.href);
       if (flags.load !== 'joins') {
         if (against.length > 0) command.error('error: --against is for --load joins');
         return crowd(flags.load, flags);
       }
       if (url !== undefined) {
+        const { measureJoinsAt } = await import('./tracker-bench.ts');
         return print({ report: await measureJoinsAt(url.href, settings), against: {} }, settings, json);
       }
+      const { alternate } = await import('./tracker-figures.ts');
+      const { installRival } = await import('./tracker-rival.ts');
       const rival = against.includes('bittorrent-tracker') ? await installRival(progress) : undefined;
       const subjects = (['sonantica', ...new Set(against)] as const).map((name) => ({ name, settings }));
       const [report, ...others] = await alternate(subjects, rounds, rival);
@@ -112,6 +113,7 @@ export function addTrackerCommands(program: Command): void {
     )
     .option('--json', 'print JSON')
     .action(async ({ only, rounds, json }: TrackerFigureFlags) => {
+      const { trackerFigures } = await import('./tracker-figures.ts');
       const figures = await trackerFigures({ only, rounds, progress });
       if (json === true) console.log(JSON.stringify(figures, undefined, 2));
       else {
@@ -129,6 +131,7 @@ async function crowd(
   { url, peers, swarms, loads, holdS, json }: TrackerFlags,
 ): Promise<void> {
   const settings: CrowdSettings = { load, peers, swarms, loads, holdS };
+  const { measureCrowd, measureCrowdAt } = await import('./tracker-crowd.ts');
   const report = await (url === undefined ? measureCrowd(settings) : measureCrowdAt(url.href, settings));
   console.log(json === true ? JSON.stringify(report) : describeCrowd(report, settings));
   process.exitCode = report.up > 0 ? 0 : 1;

@@ -8,6 +8,7 @@ import {
   type JoinReport,
   type TrackerBenchSettings,
 } from './tracker-bench.ts';
+import { DEFAULT_TRACKER_BENCH } from './tracker-defaults.ts';
 import { measureLatency, type LatencyReport } from './tracker-latency.ts';
 import { measureChurn, measureIdle, measureRegistry } from './tracker-memory.ts';
 import type { SubjectName } from './tracker-messages.ts';
@@ -34,16 +35,6 @@ export interface TrackerFigureSettings {
   readonly rounds: number;
   readonly progress: (line: string) => void;
 }
-
-/** 5,000 peers in 100 swarms, five offers each: what every comparison starts from. */
-export const DEFAULT_TRACKER_BENCH: TrackerBenchSettings = {
-  peers: 5_000,
-  swarms: 100,
-  offers: 5,
-  candidates: false,
-  underWay: 64,
-  loads: 1,
-};
 
 /** Every bar, one after another. Each is bounded; together they take some minutes. */
 export async function trackerFigures(settings: TrackerFigureSettings): Promise<TrackerFigure[]> {

@@ -21,7 +21,7 @@ import {
   type SimNode,
   type SimTrackerCore,
 } from '@sonantica/swarm/testing';
-import { Tracker } from '@sonantica/tracker';
+import { Tracker } from '@sonantica/tracker/core';
 import { onTestFinished } from 'vitest';
 
 /** Chunks of simulated tracks, in bytes. */

@@ -15,6 +15,14 @@ import { WantedChunk, type PrefetchSources } from './wanted-chunk.ts';
 /** Names one demand within a swarm. */
 export type DemandId = number;
 
+/** Chunks in a row, the end exclusive. */
+interface ChunkRun {
+  readonly first: number;
+  readonly end: number;
+}
+
+const NO_CHUNKS: ChunkRun = { first: 0, end: 0 };
+
 interface Demand {
   readonly range: ByteRange;
   readonly madeMs: number;
@@ -60,9 +68,12 @@ export class TrackDemand {
   readonly #demands = new Map<DemandId, Demand>();
   readonly #compare: (a: WantedChunk, b: WantedChunk) => number;
   #order: WantedChunk[] | undefined;
+  /** Chunks of which it may be wanted otherwise than the last order says. */
+  #changed: ChunkRun;
   /** The last order, or what is left of it: a new one differs little, and what is nearly in order is soon sorted. */
   #arranged: readonly WantedChunk[] = [];
   #consumption: number | undefined;
+  readonly #all: ChunkRun;
   /** Whether a demand lacks more than is in the order. */
   #isPartial = false;
 
@@ -78,6 +89,8 @@ export class TrackDemand {
     this.key = key;
     this.geometry = geometry;
     this.held = held;
+    this.#all = { first: 0, end: chunkCount(geometry) };
+    this.#changed = this.#all;
     this.#ranks = randomRanks(chunkCount(geometry), random);
     this.#start = Math.floor(random.next() * LIMITS.maxChunks);
   }
@@ -108,7 +121,7 @@ export class TrackDemand {
     prefetch?: PrefetchSources,
   ): void {
     this.#demands.set(id, { range, deadlineMs, madeMs: nowMs, prefetch });
-    this.#order = undefined;
+    this.#reorder(chunksOf(this.geometry, range));
     this.#consumption = undefined;
   }
 
@@ -119,10 +132,11 @@ export class TrackDemand {
   drop(id: DemandId, nowMs: number): boolean {
     const dropped = this.#demands.get(id);
     if (dropped === undefined) return false;
-    this.#order = undefined;
+    const wasLate = nowMs > dropped.deadlineMs;
+    this.#reorder(wasLate ? this.#all : chunksOf(this.geometry, dropped.range));
     this.#consumption = undefined;
     this.#demands.delete(id);
-    for (const demand of nowMs > dropped.deadlineMs ? this.#demands.values() : []) {
+    for (const demand of wasLate ? this.#demands.values() : []) {
       if (demand.deadlineMs === Number.POSITIVE_INFINITY || demand.range.start < dropped.range.end) continue;
       const slipMs = nowMs - Math.max(dropped.deadlineMs, demand.madeMs);
       demand.deadlineMs += Math.min(LONGEST_SLIP_MS, Math.max(0, slipMs));
@@ -201,13 +215,13 @@ export class TrackDemand {
   /** A chunk is no longer kept; it is fetched again if it is wanted. */
   lost(index: number): void {
     this.held.delete(index);
-    this.#order = undefined;
+    this.#reorder({ first: index, end: index + 1 });
   }
 
   /** A begun chunk is thrown away: what was proven of it is no longer in memory. */
   abandon(index: number): void {
     this.#chunks.delete(index);
-    this.#order = undefined;
+    this.#reorder({ first: index, end: index + 1 });
   }
 
   /**
@@ -217,6 +231,16 @@ export class TrackDemand {
   inOrder(): readonly WantedChunk[] {
     this.#order ??= this.#arrange();
     return this.#order;
+  }
+
+  /** The order holds no longer, nor what was wanted of these chunks. */
+  #reorder({ first, end }: ChunkRun): void {
+    this.#order = undefined;
+    const changed = this.#changed;
+    this.#changed =
+      changed === NO_CHUNKS
+        ? { first, end }
+        : { first: Math.min(changed.first, first), end: Math.max(changed.end, end) };
   }
 
   /** Others hold more or less of the track than before. */
@@ -230,28 +254,21 @@ export class TrackDemand {
     if (chunk !== undefined && this.#order !== undefined) {
       const at = this.#order.indexOf(chunk);
       if (at >= 0) this.#order.splice(at, 1);
-      if (this.#isPartial && this.#order.length < MOST_CHUNKS / 2) this.#order = undefined;
+      if (this.#isPartial && this.#order.length < MOST_CHUNKS / 2) this.#reorder(this.#all);
     }
   }
 
   #arrange(): WantedChunk[] {
-    for (const chunk of this.#chunks.values()) chunk.unwant();
-    this.#isPartial = false;
-    for (const demand of this.#demands.values()) {
-      const { range, deadlineMs, prefetch } = demand;
-      for (const index of this.#nextOf(demand)) {
-        const chunk = this.begin(index);
-        const bytes = withinChunk(this.geometry, index, range);
-        const span = {
-          first: Math.floor(bytes.start / LIMITS.blockBytes),
-          end: Math.ceil(bytes.end / LIMITS.blockBytes),
-        };
-        chunk.want(span, deadlineMs, prefetch);
-      }
-    }
-    const known = new Set(this.#arranged);
+    // Of a very long track a demand wants what comes next, wherever that is.
+    this.#wantAnew(this.#all.end > MOST_CHUNKS ? this.#all : this.#changed);
+    this.#changed = NO_CHUNKS;
     const order = this.#arranged.filter((chunk) => chunk.isWanted && this.#chunks.get(chunk.chunk) === chunk);
-    for (const chunk of this.#chunks.values()) if (chunk.isWanted && !known.has(chunk)) order.push(chunk);
+    const wanted: WantedChunk[] = [];
+    for (const chunk of this.#chunks.values()) if (chunk.isWanted) wanted.push(chunk);
+    if (wanted.length > order.length) {
+      const known = new Set(order);
+      for (const chunk of wanted) if (!known.has(chunk)) order.push(chunk);
+    }
     order.sort((a, b) => {
       const later = a.prefetch !== undefined;
       if (later !== (b.prefetch !== undefined)) return later ? 1 : -1;
@@ -261,11 +278,31 @@ export class TrackDemand {
     return order;
   }
 
-  /** The chunks that a demand lacks, of a very long one those that come next. */
-  #nextOf({ range, deadlineMs, prefetch }: Demand): number[] {
+  /** Works out anew what is wanted of some chunks. */
+  #wantAnew(some: ChunkRun): void {
+    for (const chunk of this.#chunks.values())
+      if (chunk.chunk >= some.first && chunk.chunk < some.end) chunk.unwant();
+    this.#isPartial = false;
+    for (const demand of this.#demands.values()) {
+      const { range, deadlineMs, prefetch } = demand;
+      for (const index of this.#nextOf(demand, some)) {
+        const chunk = this.begin(index);
+        const bytes = withinChunk(this.geometry, index, range);
+        const span = {
+          first: Math.floor(bytes.start / LIMITS.blockBytes),
+          end: Math.ceil(bytes.end / LIMITS.blockBytes),
+        };
+        chunk.want(span, deadlineMs, prefetch);
+      }
+    }
+  }
+
+  /** Of some chunks those that a demand lacks, of a very long one those that come next. */
+  #nextOf({ range, deadlineMs, prefetch }: Demand, some: ChunkRun): number[] {
     const { first, end } = chunksOf(this.geometry, range);
     const lacking: number[] = [];
-    for (let index = first; index < end; index++) if (!this.held.has(index)) lacking.push(index);
+    for (let index = Math.max(first, some.first); index < Math.min(end, some.end); index++)
+      if (!this.held.has(index)) lacking.push(index);
     if (lacking.length <= MOST_CHUNKS) return lacking;
     this.#isPartial = true;
     const inTurn = deadlineMs !== Number.POSITIVE_INFINITY || prefetch !== undefined;

@@ -291,8 +291,7 @@ export class SimLink implements PeerLink {
       network.sendUrgent(this.#from, this.#to, frame.length, () => this.#other?.receive(frame));
       return;
     }
-    const wrong =
-      giving === 'wrong-bytes' || isWrong(frame.subarray(BLOCK_HEADER_BYTES, BLOCK_HEADER_BYTES + 1));
+    const wrong = giving === 'wrong-bytes' || isWrong(frame, BLOCK_HEADER_BYTES);
     this.#flow.send(new BlockPacket(this, frame, wrong));
   }
 
@@ -375,13 +374,16 @@ class BlockPacket implements Packet {
   }
 }
 
-/** Right blocks are read at once and copied nowhere: one buffer serves all. */
+/** Right blocks are read at once and copied nowhere: one buffer serves all, seen as frames of the few lengths there are. */
 const scratch = new Uint8Array(BLOCK_HEADER_BYTES + LIMITS.maxBlocksInFrame * LIMITS.blockBytes);
+const scratchOf = new Map<number, Uint8Array>();
 
 function rightBlock(header: Uint8Array, length: number): Uint8Array {
   // The header is parsed before `receive` returns; views of the rest are zeros for ever.
   for (let at = 0; at < BLOCK_HEADER_BYTES; at++) scratch[at] = header[at] ?? 0;
-  return length === scratch.length ? scratch : scratch.subarray(0, length);
+  const frame = scratchOf.get(length) ?? scratch.subarray(0, length);
+  scratchOf.set(length, frame);
+  return frame;
 }
 
 function wrongBlock(header: Uint8Array, length: number): Uint8Array {

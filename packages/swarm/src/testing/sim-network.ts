@@ -179,7 +179,7 @@ export class SimFlow implements Queue {
   readonly #windowBytes: number;
   readonly #isOrdered: boolean;
   readonly #queue = new Fifo<Packet>();
-  readonly #arriving = new Fifo<Packet>();
+  readonly #arriving = new Fifo<Travelling>();
   readonly #delayMs: number;
   #queuedBytes = 0;
   #inNetworkBytes = 0;
@@ -217,18 +217,19 @@ export class SimFlow implements Queue {
     if (packet === undefined || this.#inNetworkBytes + packet.bytes > this.#windowBytes) return undefined;
     this.#queue.shift();
     this.#inNetworkBytes += packet.bytes;
-    return new Leaving(this, packet);
+    return new Travelling(this, packet);
   }
 
   /** The last byte of a packet left the sender. */
-  left(packet: Packet): void {
+  left(travelling: Travelling): void {
+    const { packet } = travelling;
     const network = this.#network;
     network.isQuiet = true;
     this.#queuedBytes = Math.max(0, this.#queuedBytes - packet.bytes);
     packet.sent?.();
     network.clock.post(this.#delayMs + (this.#isOrdered ? 0 : network.jitterMs()), () => {
       network.isQuiet = true;
-      this.#arriving.push(packet);
+      this.#arriving.push(travelling);
       this.#to.down.serve(this.#tail);
     });
   }
@@ -241,44 +242,27 @@ export class SimFlow implements Queue {
   }
 
   readonly #tail: Queue = {
-    next: () => {
-      const packet = this.#arriving.shift();
-      return packet && new Arriving(this, packet);
-    },
+    next: () => this.#arriving.shift(),
   };
 }
 
-/** A packet of a flow on the sender's line. */
-class Leaving implements Passing {
+/** A packet of a flow on its way: on the sender's line first, then on the receiver's. */
+class Travelling implements Passing {
   readonly bytes: number;
+  readonly packet: Packet;
   readonly #flow: SimFlow;
-  readonly #packet: Packet;
+  #hasLeft = false;
 
   constructor(flow: SimFlow, packet: Packet) {
     this.bytes = packet.bytes;
+    this.packet = packet;
     this.#flow = flow;
-    this.#packet = packet;
   }
 
   passed(): void {
-    this.#flow.left(this.#packet);
-  }
-}
-
-/** A packet of a flow on the receiver's line. */
-class Arriving implements Passing {
-  readonly bytes: number;
-  readonly #flow: SimFlow;
-  readonly #packet: Packet;
-
-  constructor(flow: SimFlow, packet: Packet) {
-    this.bytes = packet.bytes;
-    this.#flow = flow;
-    this.#packet = packet;
-  }
-
-  passed(): void {
-    this.#flow.arrived(this.#packet);
+    if (this.#hasLeft) return this.#flow.arrived(this.packet);
+    this.#hasLeft = true;
+    this.#flow.left(this);
   }
 }
 

@@ -9,9 +9,9 @@ export function zeros(bytes: number): Uint8Array {
   return bytes <= ZEROS.length ? ZEROS.subarray(0, bytes) : new Uint8Array(bytes);
 }
 
-/** Whether simulated bytes are wrong. */
-export function isWrong(bytes: Uint8Array): boolean {
-  return bytes[0] !== 0;
+/** Whether simulated bytes that begin at `at` are wrong. */
+export function isWrong(bytes: Uint8Array, at = 0): boolean {
+  return bytes[at] !== 0;
 }
 
 /** Marks a block or proof in a frame as wrong; `at` is where its bytes begin. */
