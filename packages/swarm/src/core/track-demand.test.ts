@@ -118,6 +118,31 @@ describe('what is wanted of a track', () => {
     expect(seen.size).toBe(chunks);
   });
 
+  it('takes more of a very long track as its chunks come, also where something else was wanted meanwhile', () => {
+    const chunks = 600;
+    const long: Geometry = { size: chunks * 262_144, chunkSize: 262_144 };
+    const track = new TrackDemand('long@1' as TrackKey, long, ChunkSet.none(chunks), seededRandom(1));
+    track.demand(1, { start: 0, end: long.size }, NEVER, 0);
+    expect(order(track)).toHaveLength(512);
+    track.demand(2, chunkRange(long, order(track)[0] ?? 0), 1_000, 0);
+    let taken = 0;
+    for (let next = track.inOrder()[0]; next !== undefined; next = track.inOrder()[0]) {
+      track.complete(next.chunk);
+      taken++;
+    }
+    expect(taken).toBe(chunks);
+  });
+
+  it('is due later after what was late, also where the order was known before', () => {
+    const track = open();
+    track.demand(1, { start: 0, end: BLOCK }, 100, 0);
+    track.demand(2, chunkRange(SONG, 3), 1_000, 0);
+    expect(order(track)).toEqual([0, 3]);
+    track.drop(1, 300);
+    order(track);
+    expect(track.chunk(3)?.deadlineMs).toBe(1_200);
+  });
+
   it('leaves out what was completed or given up between two looks', () => {
     const track = open();
     track.demand(1, { start: 0, end: 4 * SONG.chunkSize }, 1_000, 0);
