@@ -36,9 +36,12 @@ const NUDGE_TOKEN = 0;
 /** While blocks are due, the round trip is measured at the first tick after this long: about once a second. */
 const PING_WHILE_BUSY_MS = 900;
 
+/** What block frames are written into, those of all sessions: memory for each would be 48 KiB a link, and seldom in a cache. */
+const blockMemory = new Uint8Array(BLOCK_HEADER_BYTES + LIMITS.maxBlocksInFrame * LIMITS.blockBytes);
+
 /** What a session asks of its shell, in order. */
 export type SessionEffect =
-  /** A frame of a block is the session's own memory: to be sent or copied before anything else is asked of it. */
+  /** A frame of a block is memory that all sessions share: to be sent or copied before anything else is asked of one. */
   | { readonly type: 'send'; readonly frame: Uint8Array; readonly lane: 'control' | 'blocks' }
   /** Close the link; a `close` frame was sent before where that makes sense. `fault` says the other end broke the rules. */
   | { readonly type: 'close'; readonly reason: string; readonly fault: boolean }
@@ -140,8 +143,7 @@ export class PeerSession {
   // Asked of the other end: what is due, and how many copies of blocks and proofs taken back may still come.
   readonly #due = new DueBlocks();
   readonly #takenBack = new Map<string, number>();
-  // Asked by the other end; block frames are all written into the same memory.
-  #blockMemory: Uint8Array | undefined;
+  // Asked by the other end.
   readonly #incoming = new Set<IncomingRequest>();
   #incomingBytes = 0;
   /** The one of {@link #incoming} that is due first, as far as it was looked for since. */
@@ -350,16 +352,14 @@ export class PeerSession {
 
   /**
    * Sends one block of a request, or several in a row if it allows that. The bytes are copied, into a frame that holds
-   * until the next is sent.
+   * until the next is sent by any session.
    */
   sendBlocks(request: IncomingRequest, block: number, bytes: Uint8Array): SessionEffect[] {
     if (!request.cancelled) {
       request.nextBlock = block + Math.ceil(bytes.length / LIMITS.blockBytes);
       if (!this.#ended) {
         const { handle, chunk } = request;
-        if (this.#blockMemory === undefined || this.#blockMemory.length < BLOCK_HEADER_BYTES + bytes.length)
-          this.#blockMemory = new Uint8Array(BLOCK_HEADER_BYTES + bytes.length);
-        const frame = encodeBlockFrame({ type: 'block', handle, chunk, block, bytes }, this.#blockMemory);
+        const frame = encodeBlockFrame({ type: 'block', handle, chunk, block, bytes }, blockMemory);
         this.#effects.push({ type: 'send', frame, lane: 'blocks' });
       }
     }
