@@ -604,8 +604,8 @@ export class Swarm {
 
   /** Takes up a version: wanted, given on and kept from here on. */
   #adopt(manifest: Manifest, held: ChunkSet): TrackVersion {
-    const { verifier, memory } = this.#environment;
-    const version = new TrackVersion(manifest, held, verifier(manifest), this.#delivery, memory);
+    const { verifier, memory, spent } = this.#environment;
+    const version = new TrackVersion(manifest, held, verifier(manifest), this.#delivery, memory, spent);
     this.#versions.set(version.key, { version, counts: new TransferCounts(), whenComplete: new Set() });
     this.#delivery.add(version);
     this.#neighbourhood?.add(version);
