@@ -16,7 +16,7 @@ async function waiting() {
   await track.manifest();
   const isAsked = () =>
     until('its sound is asked for', () => origin.asked.some(({ kind }) => kind === 'audio'));
-  return { place, track, isAsked };
+  return { origin, place, track, isAsked };
 }
 
 it('a read ends when its signal says so, and others of the track go on', async () => {
@@ -38,4 +38,23 @@ it('reads end when their track is closed', async () => {
   await isAsked();
   track.close();
   for (const read of reads) await expect(read).rejects.toMatchObject({ code: 'closed' });
+});
+
+it('of reads that are given up in a row none is asked for in the place of another', async () => {
+  const { origin, place, track, isAsked } = await waiting();
+  const [beside, played] = [new AbortController(), new AbortController()];
+  const { size } = place.track.manifest;
+  const end = { start: size - 2 * CHUNK_BYTES, end: size };
+  const reads = [
+    track.read(FIRST, { signal: played.signal, deadlineMs: 0 }),
+    track.read(end, { signal: beside.signal, deadlineMs: 15_000 }),
+  ];
+  await isAsked();
+  beside.abort();
+  played.abort();
+  for (const read of reads) await expect(read).rejects.toMatchObject({ code: 'aborted' });
+  await track.read({ start: 0, end: 1 }, { deadlineMs: 0 });
+  const asked = origin.asked.filter(({ kind }) => kind === 'audio');
+  const starts = asked.map(({ range }) => Number(/^bytes=(\d+)-/.exec(range ?? '')?.[1]));
+  expect(Math.max(...starts)).toBeLessThan(CHUNK_BYTES);
 });

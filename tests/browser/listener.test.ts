@@ -247,8 +247,9 @@ describe.skipIf(skipsBrowser)('a listener in a browser', { timeout: 60_000 }, ()
       globalThis.troubles = [];
       globalThis.swarm.on('storage', ({ reason }) => globalThis.troubles.push(reason));
     });
-    // All of it at once: nothing can be forgotten in favour of the rest.
+    // Nothing of it may be forgotten in favour of the rest, not even once all of it was read.
     await page.evaluate(async (id) => {
+      await globalThis.swarm.pin(id);
       const track = globalThis.swarm.open(id);
       await track.read({ start: 0, end: (await track.manifest()).size });
     }, FIRST_LIGHT);

@@ -6,7 +6,7 @@ import { until } from '../support/until.ts';
 import { ROOT } from './support/bundle.ts';
 import { launch, newContext, newPage, skipsBrowser } from './support/chromium.ts';
 import { serveSite } from './support/site.ts';
-import { FIRST_LIGHT, nodeListener, setStage, type Stage } from './support/stage.ts';
+import { FIRST_LIGHT, LAMPLIGHT, nodeListener, setStage, type Stage } from './support/stage.ts';
 
 const PLAYER = join(ROOT, 'examples/web-player/dist');
 /** Pictures of the page, kept for people to look at. */
@@ -16,6 +16,30 @@ const SIZES = {
   desktop: { viewport: { width: 1280, height: 960 } },
   phone: { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true },
 };
+
+/** How many chunks of a track lie in the page's database. */
+function keptChunks(page: Page, trackId: string): Promise<number> {
+  return page.evaluate(
+    (id) =>
+      new Promise<number>((resolve, reject) => {
+        const opening = indexedDB.open('sonantica');
+        opening.addEventListener('error', () => reject(opening.error));
+        opening.addEventListener('success', () => {
+          const db = opening.result;
+          const keys = db.transaction('keyval').objectStore('keyval').getAllKeys();
+          keys.addEventListener('error', () => reject(keys.error));
+          keys.addEventListener('success', () => {
+            db.close();
+            const chunks = keys.result.filter(
+              (key) => Array.isArray(key) && key[0] === 'chunk' && String(key[1]).startsWith(`${id}@`),
+            );
+            resolve(chunks.length);
+          });
+        });
+      }),
+    trackId,
+  );
+}
 
 describe.skipIf(skipsBrowser)('the web player', { timeout: 90_000 }, () => {
   let browser: Browser;
@@ -95,6 +119,8 @@ describe.skipIf(skipsBrowser)('the web player', { timeout: 90_000 }, () => {
     await page.getByRole('button', { name: /Lamplight/ }).click();
     await page.waitForFunction(() => (document.querySelector('audio')?.currentTime ?? 0) > 0.5);
     await page.getByText('from the server').first().waitFor();
+    // What is heard is written behind: nothing of it may be there yet.
+    await until('something of it is kept', async () => (await keptChunks(page, LAMPLIGHT)) > 0);
     await page.reload();
     await page.getByRole('button', { name: /Lamplight/ }).click();
     await page

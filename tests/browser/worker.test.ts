@@ -153,18 +153,21 @@ describe.skipIf(skipsBrowser)('the service worker', { timeout: 60_000 }, () => {
 
   it('gives its URL at once, and has the head asked for while the manifest is under way', async () => {
     const stage = await setStage();
-    const page = await openListener(stage, browser, { contribution: { p2pEnabled: false } });
-    // From here on a worker answers.
-    await page.evaluate((id) => globalThis.swarm.open(id).url(), LAMPLIGHT);
     let release = () => undefined as void;
     const released = new Promise<void>((resolve) => (release = resolve));
     const asked: string[] = [];
-    await page.route(`**/${FIRST_LIGHT}**`, async (route) => {
-      const { pathname } = new URL(route.request().url());
-      asked.push(`${pathname} ${route.request().headers()['range'] ?? ''}`);
-      if (pathname.endsWith('.manifest.json')) await released;
-      await route.continue();
-    });
+    // An origin that listens, for what the page asks for past its worker is not always seen by who drives the browser.
+    const origin = await editOrigin(
+      stage.origin.url,
+      async (manifest) => {
+        if (manifest['trackId'] === FIRST_LIGHT) await released;
+        return manifest;
+      },
+      (path, range = '') => path.startsWith(`/${FIRST_LIGHT}`) && asked.push(`${path} ${range}`),
+    );
+    const page = await openListener(stage, browser, { origin, contribution: { p2pEnabled: false } });
+    // From here on a worker answers.
+    await page.evaluate((id) => globalThis.swarm.open(id).url(), LAMPLIGHT);
     await page.evaluate(async (id) => {
       const player = document.querySelector('audio');
       if (player !== null) player.src = await globalThis.swarm.open(id).url();

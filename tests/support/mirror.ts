@@ -6,6 +6,8 @@ import type { Place } from './place.ts';
 export interface Asked {
   readonly kind: 'manifest' | 'leaves' | 'audio';
   readonly atMs: number;
+  /** The Range header of the request. */
+  readonly range?: string | undefined;
 }
 
 /** What it answers. */
@@ -52,7 +54,7 @@ export async function startMirror(place: Place, behaviour: Behaviour = (good) =>
   let ways = behaviour;
   const server = createServer((request, response) => {
     const kind = kindOf(request);
-    asked.push({ kind, atMs: performance.now() });
+    asked.push({ kind, atMs: performance.now(), range: request.headers.range });
     const answer = ways(goodAnswer(bodies[kind], request.headers.range), { kind, atMs: performance.now() });
     if (answer === 'hang') return;
     underWay++;

@@ -1,18 +1,21 @@
-const followersOf = new WeakMap<AbortSignal, Set<AbortController>>();
+/** What is aborted. */
+export type Abortable = Pick<AbortController, 'abort'>;
+
+const followersOf = new WeakMap<AbortSignal, Set<Abortable>>();
 
 /**
  * Aborts `controller` when `signal` is aborted, for the same reason, until the answer is called. However many follow a
  * signal, it has one listener: reads are many, and `AbortSignal.any` has each leave weak references to be collected.
  */
-export function abortWith(signal: AbortSignal, controller: AbortController): () => void {
+export function abortWith(signal: AbortSignal, controller: Abortable): () => void {
   if (signal.aborted) controller.abort(signal.reason);
   const followers = followersOf.get(signal) ?? follow(signal);
   followers.add(controller);
   return () => followers.delete(controller);
 }
 
-function follow(signal: AbortSignal): Set<AbortController> {
-  const followers = new Set<AbortController>();
+function follow(signal: AbortSignal): Set<Abortable> {
+  const followers = new Set<Abortable>();
   followersOf.set(signal, followers);
   const abortAll = () => {
     for (const controller of followers) controller.abort(signal.reason);

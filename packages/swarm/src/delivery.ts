@@ -278,6 +278,10 @@ export class Delivery implements SourceSink, TrackVersionHandler {
     this.#versions.get(track)?.acceptBlock(source, chunk, block, bytes);
   }
 
+  began(_source: SourceId, track: TrackKey, chunk: number, atMs: number): void {
+    this.#scheduler.originBegan(track, chunk, atMs);
+  }
+
   proof(source: SourceId, track: TrackKey, chunk: number, leaves: Uint8Array): void {
     this.#versions.get(track)?.acceptProof(source, chunk, leaves);
   }

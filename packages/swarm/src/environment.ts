@@ -43,6 +43,8 @@ export interface Environment {
   verifier(manifest: Manifest): Verifier;
   /** Memory for a chunk that comes together; nothing is read of it that was not written. */
   memory(bytes: number): Uint8Array;
+  /** A block that a peer sent is of no use any more. Missing: the garbage collector sees to it. */
+  readonly spent?: ((block: Uint8Array) => void) | undefined;
   /** In which order chunks are asked for: a simulation compares others with what listeners run. Missing: `swarm`. */
   readonly chunkOrder?: ChunkOrder | undefined;
   /** How much of what the store holds is kept in memory too, in bytes. Missing: as much as there is room for. */
@@ -71,6 +73,7 @@ export const systemEnvironment: Environment = {
   randomBytes,
   verifier: (manifest) => new BlockVerifier(platform.hasher, manifest, manifest.chunkHashes),
   memory: platform.memory ?? ((bytes) => new Uint8Array(bytes)),
+  spent: platform.spent,
   network: async () => {
     const [{ Neighbourhood }, { TrackerClient }] = await Promise.all([
       import('./neighbourhood.ts'),

@@ -1,9 +1,12 @@
 import { SwarmError } from './errors.ts';
 import type { Platform } from './platform.ts';
+import { SpentMemory } from './spent-memory.ts';
 import { openLateStore } from './store/late-store.ts';
 import { openIndexedDbStore } from './store/open-indexeddb-store.ts';
 import { createWebHasher } from './verify/sha256-web.ts';
 import { createWebVerifySignature } from './verify/signature-web.ts';
+
+const memory = /* @__PURE__ */ new SpentMemory();
 
 export const platform: Platform = {
   hasher: createWebHasher(),
@@ -12,6 +15,7 @@ export const platform: Platform = {
   log: (line) => {
     if (isDebugged) console.debug(`sonantica:swarm ${line}`);
   },
+  spent: memory.spent,
   // A page has a player's buffers beside it, and reads from its database soon enough.
   storedInMemoryBytes: 16 * 1024 * 1024,
   openStore: () => openLateStore(openIndexedDbStore),

@@ -20,6 +20,8 @@ export interface Platform {
   readonly log: Logger;
   /** Memory for bytes that are all written before they are read; what it holds before does not matter. Missing: zeros. */
   readonly memory?: (bytes: number) => Uint8Array;
+  /** A block that a peer sent is of no use any more: its memory may be freed at once. Missing: the garbage collector does. */
+  readonly spent?: (block: Uint8Array) => void;
   /** How much of what the store holds is kept in memory too, in bytes. Missing: as much as there is room for. */
   readonly storedInMemoryBytes?: number;
   readonly openStore?: () => ChunkStore;

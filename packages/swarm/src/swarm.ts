@@ -604,8 +604,8 @@ export class Swarm {
 
   /** Takes up a version: wanted, given on and kept from here on. */
   #adopt(manifest: Manifest, held: ChunkSet): TrackVersion {
-    const { verifier, memory } = this.#environment;
-    const version = new TrackVersion(manifest, held, verifier(manifest), this.#delivery, memory);
+    const { verifier, memory, spent } = this.#environment;
+    const version = new TrackVersion(manifest, held, verifier(manifest), this.#delivery, memory, spent);
     this.#versions.set(version.key, { version, counts: new TransferCounts(), whenComplete: new Set() });
     this.#delivery.add(version);
     this.#neighbourhood?.add(version);
@@ -633,7 +633,14 @@ export class Swarm {
     const give = new AbortController();
     const demand = this.#delivery.want(version, range, dueInMs);
     this.#demands.set(demand, give);
-    const unfollow = abortWith(signal, give);
+    const unfollow = abortWith(signal, {
+      abort: (reason) => {
+        // Now, and not once the read has heard of it: of several that are given up in a row none is asked for in the place
+        // of another.
+        this.#delivery.unwant(version, demand);
+        give.abort(reason);
+      },
+    });
     try {
       // Awaited here: the demand lasts until the bytes are there.
       return await version.read(range, give.signal);

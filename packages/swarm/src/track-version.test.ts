@@ -12,8 +12,9 @@ import {
   type Manifest,
   type TrackId,
 } from '@sonantica/wire';
+import { ORIGIN } from './core/source-state.ts';
 import { SwarmError } from './errors.ts';
-import { TrackVersion } from './track-version.ts';
+import { TrackVersion, type TrackVersionHandler } from './track-version.ts';
 import { BlockVerifier } from './verify/block-verifier.ts';
 import { nodeHasher } from './verify/sha256-node.ts';
 
@@ -51,6 +52,36 @@ describe.each(hashers)('a track whose hasher %s', (_name, hasher) => {
     await settled();
     expect(song.log).toEqual(['proven 0/5 by a']);
     expect(song.version.covers({ start: 5 * BLOCK, end: 6 * BLOCK }, 0)).toBe(true);
+  });
+
+  it('tells of each block of a peer, once, that its bytes are of no use any more', async () => {
+    const song = await Song.open(hasher);
+    song.block('early', 2, 0);
+    await settled();
+    expect(song.spent).toEqual([]);
+    song.prove(2);
+    song.block('liar', 2, 1, wrong);
+    await settled();
+    expect(song.spent).toEqual([BLOCK, 100]);
+    song.block('twice', 2, 0);
+    song.block('a', 2, 1);
+    song.block('late', 2, 1);
+    await settled();
+    expect(song.spent).toEqual([BLOCK, 100, BLOCK, 100, 100]);
+    expect(song.completed.get(2)).toEqual(SONG.slice(2 * 131_072));
+  });
+
+  it('leaves the memory alone of what the origin sends', async () => {
+    const song = await Song.open(hasher);
+    song.prove(2);
+    await settled();
+    song.block(ORIGIN, 2, 1, wrong);
+    song.block(ORIGIN, 2, 0);
+    song.block(ORIGIN, 2, 0);
+    song.block(ORIGIN, 2, 1);
+    await settled();
+    expect(song.version.held.has(2)).toBe(true);
+    expect(song.spent).toEqual([]);
   });
 
   it('refuses a wrong block and blames who sent it, whether its proof came before or after', async () => {
@@ -261,6 +292,8 @@ class Song {
   readonly version: TrackVersion;
   readonly log: string[] = [];
   readonly completed = new Map<number, Uint8Array>();
+  /** Lengths of blocks that are of no use any more. Their memory is gone. */
+  readonly spent: number[] = [];
   onLoad: (chunk: number) => Uint8Array | undefined = chunkBytes;
 
   static async open(hasher: Hasher, held: readonly number[] = []): Promise<Song> {
@@ -269,7 +302,7 @@ class Song {
 
   private constructor(manifest: Manifest, hasher: Hasher, held: readonly number[]) {
     const verifier = new BlockVerifier(hasher, manifest, manifest.chunkHashes);
-    this.version = new TrackVersion(manifest, ChunkSet.of(3, held), verifier, {
+    const handler: TrackVersionHandler = {
       proven: (_version, chunk, block, source) => void this.log.push(`proven ${chunk}/${block} by ${source}`),
       disproved: (_version, chunk, block, source) =>
         void this.log.push(`disproved ${chunk}/${block} by ${source}`),
@@ -279,7 +312,12 @@ class Song {
         this.log.push(`complete ${chunk} by ${source}`);
       },
       load: async (_version, chunk) => this.onLoad(chunk),
-    });
+    };
+    const spent = (bytes: Uint8Array) => {
+      this.spent.push(bytes.length);
+      structuredClone(bytes.buffer, { transfer: [bytes.buffer as ArrayBuffer] });
+    };
+    this.version = new TrackVersion(manifest, ChunkSet.of(3, held), verifier, handler, undefined, spent);
   }
 
   prove(chunk: number): void {

@@ -10,7 +10,7 @@ import {
 } from '@sonantica/wire';
 import { ChunkAssembly, type UnprovenBlock } from './core/chunk-assembly.ts';
 import { runsOf } from './core/have-notices.ts';
-import type { SourceId } from './core/source-state.ts';
+import { ORIGIN, type SourceId } from './core/source-state.ts';
 import { trackKey, type TrackKey } from './core/track-key.ts';
 import { SwarmError } from './errors.ts';
 import type { Verifier } from './verify/verifier.ts';
@@ -57,15 +57,21 @@ export class TrackVersion {
   readonly #verifier: Verifier;
   readonly #handler: TrackVersionHandler;
   readonly #memory: (bytes: number) => Uint8Array;
+  readonly #spent: (block: Uint8Array) => void;
   readonly #assemblies = new Map<number, ChunkAssembly>();
   readonly #waiters = new Set<Waiter>();
 
+  /**
+   * `memory` gives a chunk its place; `spent` is told of each block of a peer's, once, that is of no use any more. What
+   * the origin sends shares its memory with what is still to come, and is no link's.
+   */
   constructor(
     manifest: Manifest,
     held: ChunkSet,
     verifier: Verifier,
     handler: TrackVersionHandler,
     memory: (bytes: number) => Uint8Array = (bytes) => new Uint8Array(bytes),
+    spent: (block: Uint8Array) => void = () => undefined,
   ) {
     this.key = trackKey(manifest.trackId, manifest.root);
     this.manifest = manifest;
@@ -73,6 +79,7 @@ export class TrackVersion {
     this.#verifier = verifier;
     this.#handler = handler;
     this.#memory = memory;
+    this.#spent = spent;
   }
 
   get isComplete(): boolean {
@@ -103,14 +110,13 @@ export class TrackVersion {
 
   /** A source sent a block. Takes over the bytes. */
   acceptBlock(source: SourceId, chunk: number, block: number, bytes: Uint8Array): void {
-    if (this.held.has(chunk) || block >= blockCount(this.manifest, chunk))
-      return this.#handler.wasted(this, source, bytes.length);
+    if (this.held.has(chunk) || block >= blockCount(this.manifest, chunk)) return this.#wasted(source, bytes);
     const assembly = this.#assemblies.get(chunk) ?? new ChunkAssembly(this.manifest, chunk, this.#memory);
     this.#assemblies.set(chunk, assembly);
-    if (assembly.isPlaced(block)) return this.#handler.wasted(this, source, bytes.length);
+    if (assembly.isPlaced(block)) return this.#wasted(source, bytes);
     const held: UnprovenBlock = { block, bytes, source };
     if (this.#verifier.hasLeaves(chunk)) return this.#prove(assembly, held);
-    if (!assembly.hold(held)) return this.#handler.wasted(this, source, bytes.length);
+    if (!assembly.hold(held)) return this.#wasted(source, bytes);
     this.#tryWholeChunk(assembly, source);
   }
 
@@ -225,8 +231,9 @@ export class TrackVersion {
 
   #prove(assembly: ChunkAssembly, { block, bytes, source }: UnprovenBlock): void {
     then(this.#verifier.proveBlock(assembly.chunk, block, bytes), (right) => {
-      if (!right) return this.#handler.disproved(this, assembly.chunk, block, source);
-      this.#place(assembly, block, bytes, source);
+      if (right) return this.#place(assembly, block, bytes, source);
+      this.#handler.disproved(this, assembly.chunk, block, source);
+      this.#free(source, bytes);
     });
   }
 
@@ -248,10 +255,19 @@ export class TrackVersion {
     });
   }
 
+  #wasted(source: SourceId, bytes: Uint8Array): void {
+    this.#handler.wasted(this, source, bytes.length);
+    this.#free(source, bytes);
+  }
+
+  #free(source: SourceId, bytes: Uint8Array): void {
+    if (source !== ORIGIN) this.#spent(bytes);
+  }
+
   #place(assembly: ChunkAssembly, block: number, bytes: Uint8Array, source: SourceId): void {
     const { chunk } = assembly;
     if (this.#assemblies.get(chunk) !== assembly || !assembly.place(block, bytes)) {
-      return this.#handler.wasted(this, source, bytes.length);
+      return this.#wasted(source, bytes);
     }
     if (assembly.isComplete) {
       this.#assemblies.delete(chunk);
@@ -264,5 +280,6 @@ export class TrackVersion {
       this.#waiters.delete(waiter);
       waiter.resolve(assembly.bytes);
     }
+    this.#free(source, bytes);
   }
 }

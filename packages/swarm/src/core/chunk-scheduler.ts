@@ -372,6 +372,12 @@ export class ChunkScheduler {
     if (wanted !== undefined) this.#state.origin.pace.hadBegun(wanted, sinceMs);
   }
 
+  /** The first bytes of what the origin was asked for of a chunk came at `atMs`; the block they begin comes later. */
+  originBegan(key: TrackKey, chunk: number, atMs: number): void {
+    const wanted = this.#state.tracks.get(key)?.chunk(chunk);
+    if (wanted !== undefined) this.#state.origin.pace.answered(wanted, atMs);
+  }
+
   /** No mirror gave the rest of a run. */
   originFailed(key: TrackKey, chunk: number, span: BlockSpan, nowMs: number): SchedulerCommand[] {
     const wanted = this.#state.tracks.get(key)?.chunk(chunk);

@@ -12,6 +12,24 @@ describe('the pace of the origin', () => {
     expect(pace.isCongested(1_000)).toBe(false);
   });
 
+  it('takes the time of the first bytes for that of an answer, not that of the block they begin', () => {
+    const pace = new OriginPace();
+    const request = {};
+    pace.asked(request, 1_000);
+    pace.answered(request, 1_010);
+    pace.answered(request, 1_020);
+    pace.delivered(request, BLOCK, true, 1_060);
+    expect(pace.firstByteMs).toBe(10);
+    // What was told of an answer that was taken back says nothing of the next.
+    pace.asked(request, 2_000);
+    pace.answered(request, 2_100);
+    pace.ended(request, true);
+    pace.answered(request, 2_150);
+    pace.asked(request, 3_000);
+    pace.delivered(request, BLOCK, true, 3_010);
+    expect(pace.firstByteMs).toBe(10);
+  });
+
   it('has as much under way as comes in two answers, within bounds', () => {
     expect(new OriginPace().aheadBytes).toBe(50_000);
     expect(paced({ firstByteMs: 100, bytesPerMs: 1_000 }).aheadBytes).toBeCloseTo(200_000, -3);

@@ -45,10 +45,12 @@ export class OriginPace {
   readonly #unanswered = new Map<object, number>();
   /** When requests began that were under way before anybody asked for what they bring. */
   readonly #begun = new Map<object, number>();
+  /** When the first bytes of requests came of which no block has been told yet. */
+  readonly #answered = new Map<object, number>();
   #busySinceMs: number | undefined;
   #busyBytes = 0;
 
-  /** Smoothed time from a request to its first block, in milliseconds; a guess before the first. */
+  /** Smoothed time from a request to its first bytes, in milliseconds; a guess before the first. */
   get firstByteMs(): number {
     return this.#firstByteMs ?? FIRST_GUESS_MS;
   }
@@ -109,16 +111,23 @@ export class OriginPace {
     this.#begun.set(request, sinceMs);
   }
 
+  /** The first bytes of a request came at `atMs`; a block of it is told later. */
+  answered(request: object, atMs: number): void {
+    if (this.#unanswered.has(request) && !this.#answered.has(request)) this.#answered.set(request, atMs);
+  }
+
   /** Bytes of a request came; `idle`: nothing more is under way. */
   delivered(request: object, bytes: number, idle: boolean, nowMs: number): void {
     const begunMs = this.#begun.get(request);
     const askedMs = this.#unanswered.get(request);
+    const answeredMs = this.#answered.get(request) ?? nowMs;
     this.#unanswered.delete(request);
+    this.#answered.delete(request);
     if (begunMs !== undefined) {
       if (askedMs !== undefined && this.#firstByteMs === undefined) this.#measure((nowMs - begunMs) / 2);
       return this.#headCame(bytes, nowMs);
     }
-    if (askedMs !== undefined) this.#measure(nowMs - askedMs);
+    if (askedMs !== undefined) this.#measure(answeredMs - askedMs);
     // The first block after a rest begins the measurement: what it took is the answer's time, not the line's.
     if (this.#busySinceMs === undefined) this.#busySinceMs = nowMs;
     else this.#busyBytes += bytes;
@@ -138,6 +147,7 @@ export class OriginPace {
   /** A request ended without an answer, or was taken back. */
   ended(request: object, idle: boolean): void {
     this.#unanswered.delete(request);
+    this.#answered.delete(request);
     this.#begun.delete(request);
     if (idle) this.#rest();
   }

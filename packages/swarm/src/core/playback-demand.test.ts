@@ -155,6 +155,17 @@ it('wants nothing beyond what a player needs to begin until it has that, then a 
   expect(pull.aheadBytes).toBe(1_048_576);
 });
 
+it('wants what is behind the head of a jump while the last of it comes, so that nothing is broken off', () => {
+  const pull = setUp().demand.begin(500_000, FACTS);
+  expect(pull.aheadBytes).toBe(HEAD);
+  pull.taken(500_000 + 65_535);
+  expect(pull.aheadBytes).toBe(32_769);
+  pull.taken(500_000 + 65_536);
+  expect(pull.aheadBytes).toBe(65_536);
+  pull.taken(500_000 + HEAD);
+  expect(pull.aheadBytes).toBe(98_304);
+});
+
 it('wants the last two chunks, once, as soon as a player reads on and on', () => {
   const { demand } = setUp();
   const pull = demand.begin(0, FACTS);

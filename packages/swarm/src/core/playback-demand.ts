@@ -7,6 +7,11 @@ const RUN_UP_MS = 20_000;
 const NEAR_BYTES = 1_048_576;
 /** What a player wants before it begins to play, or goes on from where it jumped to, in bytes: at once. */
 const HEAD_BYTES = 98_304;
+/**
+ * Who jumped reads on: while the last so many bytes of a head come, as many behind it are wanted, so that what is under
+ * way is not broken off and asked for again.
+ */
+const LAST_BYTES = 32_768;
 /** How many places of a track are read side by side: the sound, a seek table, tags. */
 const MOST_PULLS = 4;
 /**
@@ -123,7 +128,8 @@ export class Pull {
 
   /** How far ahead of what the player took is wanted, in bytes. */
   get aheadBytes(): number {
-    if (this.takenBytes < HEAD_BYTES) return HEAD_BYTES - this.takenBytes;
+    const leftBytes = HEAD_BYTES - this.takenBytes;
+    if (leftBytes > 0) return leftBytes + (this.startByte > 0 && leftBytes <= LAST_BYTES ? LAST_BYTES : 0);
     return Math.min(MOST_AHEAD_BYTES, FIRST_AHEAD_BYTES + 2 * (this.takenBytes - HEAD_BYTES));
   }
 

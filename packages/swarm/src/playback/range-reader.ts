@@ -111,6 +111,7 @@ export class RangeReader {
   /** Takes back what is wanted and has not come. Idempotent. */
   cancel(): void {
     const why = new SwarmError('aborted', 'the player turned elsewhere');
+    // What is wanted beside goes first: it is what would be asked for in the place of the rest.
     this.#stop.abort(why);
     // The last first: what is taken back makes room for nothing that is about to be taken back too.
     for (const { stop } of [...this.#pieces].toReversed()) stop.abort(why);

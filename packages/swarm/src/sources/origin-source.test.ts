@@ -55,6 +55,31 @@ describe('blocks over HTTP', () => {
     expect(place.refused).toEqual([]);
   });
 
+  it('are told to have begun when their first bytes came, once, where the first block took a while', async () => {
+    let rest = () => undefined as void;
+    const place = await Place.open([
+      (_request, response) => {
+        response.writeHead(206);
+        response.write(SONG.subarray(0, 100));
+        rest = () => void response.end(SONG.subarray(100, 3 * BLOCK));
+      },
+    ]);
+    place.fetch(0, 0, 3, true);
+    // One for the answer, one for its first bytes, one for those that follow.
+    await place.until(() => place.timeouts.length === 3);
+    place.now = 13;
+    rest();
+    await place.until(() => place.blocks.size === 3);
+    expect(place.began).toEqual([{ chunk: 0, atMs: 0, blocks: 0 }]);
+  });
+
+  it('that come at once begin untold', async () => {
+    const place = await Place.open([plain]);
+    place.fetch(0, 2, 3);
+    await place.until(() => place.blocks.size === 3);
+    expect(place.began).toEqual([]);
+  });
+
   it('that are no longer wanted are not handed on', async () => {
     const place = await Place.open([slowly]);
     place.fetch(0, 0, 4);
@@ -404,6 +429,7 @@ class Place {
   readonly proofs = new Map<number, Uint8Array>();
   readonly refused: { chunk: number; first: number; count: number; reason: string }[] = [];
   readonly timeouts: number[] = [];
+  readonly began: { chunk: number; atMs: number; blocks: number }[] = [];
   noLeaves = 0;
   now = 0;
   onBlock: (chunk: number, block: number) => void = () => undefined;
@@ -481,6 +507,8 @@ class Place {
           this.blocks.set(id, bytes);
           this.onBlock(chunk, block);
         },
+        began: (_source, _track, chunk, atMs) =>
+          void this.began.push({ chunk, atMs, blocks: this.blocks.size }),
         proof: (_source, _track, chunk, packed) => void this.proofs.set(chunk, packed),
         refused: (_source, _track, { chunk, first, count }, reason) =>
           void this.refused.push({ chunk, first, count, reason }),

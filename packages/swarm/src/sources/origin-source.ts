@@ -197,7 +197,8 @@ export class OriginSource implements Source {
     const { request } = transfer;
     const { manifest } = request;
     const chunkStart = chunkRange(manifest, request.chunk).start;
-    const start = chunkStart + transfer.next * LIMITS.blockBytes;
+    const first = transfer.next;
+    const start = chunkStart + first * LIMITS.blockBytes;
     const end = Math.min(
       chunkStart + (request.first + request.count) * LIMITS.blockBytes,
       chunkRange(manifest, request.chunk).end,
@@ -211,6 +212,7 @@ export class OriginSource implements Source {
     };
     const cut = new BlockCutter(Math.min(LIMITS.blockBytes, end - start));
     let left = end - start;
+    let begunMs: number | undefined;
     const headers = { Range: `bytes=${start}-${end - 1}` };
     for await (let piece of getPieces(this.#options.http, url, headers, transfer.abort.signal, accept)) {
       if (skip > 0) {
@@ -220,7 +222,12 @@ export class OriginSource implements Source {
       }
       if (piece.length > left) piece = piece.subarray(0, left);
       left -= piece.length;
-      for (const bytes of cut.push(piece, left)) this.#deliver(transfer, bytes);
+      begunMs ??= this.#options.nowMs();
+      for (const bytes of cut.push(piece, left)) {
+        if (transfer.next === first && this.#options.nowMs() > begunMs)
+          this.#options.sink.began?.(ORIGIN, request.track, request.chunk, begunMs);
+        this.#deliver(transfer, bytes);
+      }
       if (left === 0) return;
     }
     throw new MirrorError(`${url} ended ${left} bytes early`);

@@ -21,6 +21,11 @@ export type RefusalReason = 'not-held' | 'busy' | 'not-giving';
 export interface SourceSink {
   /** A block; its bytes are the receiver's to keep. */
   block(source: SourceId, track: TrackKey, chunk: number, block: number, bytes: Uint8Array): void;
+  /**
+   * The first bytes of an answer came at `atMs`; its first block, which took a while from there, is given next. Not told
+   * where the block came at once.
+   */
+  began?(source: SourceId, track: TrackKey, chunk: number, atMs: number): void;
   /** The leaf hashes of a chunk, packed; the receiver's to keep. */
   proof(source: SourceId, track: TrackKey, chunk: number, leaves: Uint8Array): void;
   /** A run, or the rest of one, will not come from here. */
