@@ -14,7 +14,7 @@ import { giveOwnCore } from './tracker-cores.ts';
 import { pause } from './tracker-load.ts';
 
 /** What `docs/running-a-tracker.md` starts a tracker with that has one core only, as the one that is measured has. */
-export const ONE_CORE_FLAGS = ['--single-threaded-gc', '--max-semi-space-size=4'];
+export const ONE_CORE_FLAGS = ['--single-threaded-gc', '--max-semi-space-size=1'];
 
 /** What is joined, and by how many. */
 export interface TrackerBenchSettings extends JoinShape {

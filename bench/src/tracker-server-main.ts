@@ -1,8 +1,12 @@
+import { letHelpersGiveWay } from '@sonantica/tracker';
 import { answer } from './tracker-child.ts';
 import type { FromServer, ToServer } from './tracker-messages.ts';
 import { startSubject } from './tracker-subjects.ts';
 
 // What is measured, in a process of its own, started with --expose-gc and told what to do over IPC.
+
+// As the tracker's command does.
+letHelpersGiveWay();
 
 answer<ToServer, FromServer>(async (message) => {
   if (message.type === 'start') {

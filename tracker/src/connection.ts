@@ -44,7 +44,7 @@ export interface ConnectionOwner {
 
 const CONNECTION = Symbol('connection');
 /** Frames beside messages that are read of one connection in one turn. */
-const CONTROLS_A_TURN = 128;
+const CONTROLS_A_TURN = 16;
 /** More than that waits for a reader that does not keep up, in bytes: a few descriptions are no sign of it. */
 const LAGS_FROM_BYTES = 65_536;
 

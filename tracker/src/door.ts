@@ -2,9 +2,10 @@ import type { Socket } from 'node:net';
 import type { AddressLimits, Allowance } from './address-limits.ts';
 import { clientAddress, type ClientAddress } from './client-address.ts';
 import type { RefusalReason } from './core/refusal.ts';
+import { NEWCOMERS } from './front.ts';
 import type { UpgradeRequest } from './handshake.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
-import { Turns, type TurnLimits, type TurnTaker } from './turns.ts';
+import { Turns, type TurnTaker } from './turns.ts';
 
 /** Who asks to come in. */
 export interface Arrival {
@@ -27,9 +28,6 @@ export interface DoorRules {
   refused(reason: RefusalReason, from: ClientAddress): void;
 }
 
-/** New sockets taken in one turn: a crowd at the door does not keep those inside waiting. */
-const TURN_LIMITS: TurnLimits = { perTurn: 2, mayWait: 0, waitingMs: 0.25, restMs: 0 };
-
 /** Looks at upgrade requests: admits them, some in each turn, or answers why not. */
 export class Door {
   /** Nobody comes in while there is no memory left. */
@@ -39,7 +37,7 @@ export class Door {
   readonly #rules: DoorRules;
   readonly #origins: ReadonlySet<string>;
   readonly #queue: TurnTaker<Arrival> = { turn: -1, heardInTurn: 0, waiting: undefined };
-  readonly #turns = new Turns<Arrival, TurnTaker<Arrival>>(TURN_LIMITS, {
+  readonly #turns = new Turns<Arrival, TurnTaker<Arrival>>(NEWCOMERS, {
     handle: (_queue, arrival) => this.#open(arrival),
     pause: () => {},
     resume: () => {},

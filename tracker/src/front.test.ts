@@ -1,5 +1,7 @@
-import { connect, type Socket } from 'node:net';
+import { createServer } from 'node:http';
+import { connect, Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { Front } from './front.ts';
 import { startTracker, type RunningTracker } from './start-tracker.ts';
 
 const UPGRADE =
@@ -98,5 +100,31 @@ describe('a new connection', () => {
     const caller = new Caller(port);
     await new Promise((connected) => caller.socket.once('connect', connected));
     await close();
+  });
+});
+
+describe('a crowd that asks in one turn', () => {
+  it('is looked at two in a turn, as far as that takes longer than a moment, and all are', async () => {
+    const server = createServer();
+    let taken = 0;
+    const busyMs = 1;
+    new Front(server, {
+      silentMs: 0,
+      nowMs: () => 0,
+      upgrade: () => {
+        taken++;
+        const untilMs = performance.now() + busyMs;
+        while (performance.now() < untilMs);
+      },
+    });
+    for (let i = 0; i < 20; i++) {
+      const socket = new Socket();
+      server.emit('connection', socket);
+      socket.emit('data', Buffer.from(UPGRADE));
+    }
+    expect(taken).toBe(2);
+    await new Promise((passed) => setImmediate(passed));
+    expect(taken).toBeLessThanOrEqual(4);
+    await expect.poll(() => taken).toBe(20);
   });
 });

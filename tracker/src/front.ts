@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { mayBecomeUpgrade, readPlainUpgrade, type PlainUpgrade } from './plain-upgrade.ts';
+import { Turns, type TurnLimits, type TurnTaker } from './turns.ts';
 
 /** Whom the front hands connections to, and how long it waits. */
 export interface FrontRules {
@@ -11,27 +12,46 @@ export interface FrontRules {
   upgrade(request: PlainUpgrade, socket: Socket, head: Buffer): void;
 }
 
+/** New sockets looked at in one turn: a crowd at the door does not keep those inside waiting. */
+export const NEWCOMERS: TurnLimits = { perTurn: 2, mayWait: 0, waitingMs: 0.25, restMs: 0 };
+
+const FRONT = Symbol('front');
+const BEGUN = Symbol('begun');
+
+/** A connection that knows who listens to it, and how its request began: there are thousands, without closures. */
+interface Newcomer extends Socket {
+  [FRONT]?: Front | undefined;
+  [BEGUN]?: Buffer | undefined;
+}
+
 /**
  * Stands before an HTTP server's connections and looks at the first bytes of each, waiting for the end of what begins
  * as a request for a WebSocket may: a plain one is taken from it, all else is the HTTP server's. To be heard by an HTTP
- * server costs a connection about as much as five messages, and 600 bytes for as long as it lives.
+ * server costs a connection about as much as five messages, and 600 bytes for as long as it lives. Hundreds may ask in
+ * one turn of the event loop; what they ask is looked at in turns.
  */
 export class Front {
+  readonly #server: Server;
+  readonly #toHttp: readonly ((socket: Socket) => void)[];
   readonly #rules: FrontRules;
   /** Connections that have said nothing yet, or only the beginning of a request, oldest first. */
-  readonly #silent = new Map<Socket, number>();
+  readonly #silent = new Map<Newcomer, number>();
+  readonly #queue: TurnTaker<Newcomer> = { turn: -1, heardInTurn: 0, waiting: undefined };
+  readonly #turns = new Turns<Newcomer, TurnTaker<Newcomer>>(NEWCOMERS, {
+    handle: (_queue, socket) => this.#look(socket),
+    pause: () => {},
+    resume: () => {},
+    nextTurn: (run) => void setImmediate(run),
+    later: (run, ms) => void setTimeout(run, ms),
+    nowMs: () => performance.now(),
+  });
 
   constructor(server: Server, rules: FrontRules) {
+    this.#server = server;
     this.#rules = rules;
-    const toHttp = server.listeners('connection');
+    this.#toHttp = server.listeners('connection') as ((socket: Socket) => void)[];
     server.removeAllListeners('connection');
-    server.on('connection', (socket) => {
-      this.#listen(socket, (said) => {
-        socket.unshift(said);
-        for (const take of toHttp) take.call(server, socket);
-        socket.resume();
-      });
-    });
+    server.on('connection', (socket) => this.#listen(socket));
   }
 
   /** Lets time pass: drops who says nothing or never ends, and forgets who went. To be called about once a second. */
@@ -49,29 +69,48 @@ export class Front {
     for (const socket of this.#silent.keys()) socket.destroy();
   }
 
-  #listen(socket: Socket, toHttp: (said: Buffer) => void): void {
+  /** Takes what a connection said first, or next. */
+  hear(socket: Newcomer, bytes: Buffer): void {
+    const begun = socket[BEGUN];
+    const said = begun === undefined ? bytes : Buffer.concat([begun, bytes]);
+    socket[BEGUN] = said;
+    if (mayBecomeUpgrade(said)) return;
+    // Nobody listens until it was taken.
+    socket.off('data', hear);
+    socket.pause();
+    this.#turns.take(this.#queue, socket);
+  }
+
+  #look(socket: Newcomer): void {
+    const said = socket[BEGUN];
+    if (socket.destroyed || said === undefined) return;
+    socket[BEGUN] = undefined;
+    socket[FRONT] = undefined;
+    this.#silent.delete(socket);
+    socket.off('end', drop);
+    socket.off('error', drop);
+    const request = readPlainUpgrade(said);
+    if (request === undefined) this.#handToHttp(socket, said);
+    else this.#rules.upgrade(request, socket, said.subarray(request.length));
+  }
+
+  #listen(socket: Newcomer): void {
+    socket[FRONT] = this;
     this.#silent.set(socket, this.#rules.nowMs());
-    let begun: Buffer | undefined;
-    const hear = (bytes: Buffer) => {
-      const said = begun === undefined ? bytes : Buffer.concat([begun, bytes]);
-      if (mayBecomeUpgrade(said)) {
-        begun = said;
-        return;
-      }
-      this.#silent.delete(socket);
-      socket.off('data', hear);
-      socket.off('end', drop);
-      socket.off('error', drop);
-      // Nobody listens until it was taken.
-      socket.pause();
-      const request = readPlainUpgrade(said);
-      if (request === undefined) toHttp(said);
-      else this.#rules.upgrade(request, socket, said.subarray(request.length));
-    };
     socket.on('data', hear);
     socket.on('end', drop);
     socket.on('error', drop);
   }
+
+  #handToHttp(socket: Socket, said: Buffer): void {
+    socket.unshift(said);
+    for (const take of this.#toHttp) take.call(this.#server, socket);
+    socket.resume();
+  }
+}
+
+function hear(this: Newcomer, bytes: Buffer): void {
+  this[FRONT]?.hear(this, bytes);
 }
 
 function drop(this: Socket): void {

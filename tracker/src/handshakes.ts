@@ -8,6 +8,8 @@ export class Handshakes {
   readonly #max: number;
   /** Oldest first; closed ones until the next sweep. */
   readonly #sockets = new Set<Socket>();
+  /** Goes on where it stopped: from the beginning it would pass all that went since the set was last put in order. */
+  #oldest = this.#sockets.values();
 
   constructor(max: number) {
     this.#max = max;
@@ -21,10 +23,13 @@ export class Handshakes {
     this.#sockets.add(socket);
     if (this.#max === 0) return;
     // One comes, one goes: those that closed by themselves are not looked for among thousands each time.
-    for (const oldest of this.#sockets) {
-      if (this.#sockets.size <= this.#max) return;
-      this.#sockets.delete(oldest);
-      oldest.destroy();
+    while (this.#sockets.size > this.#max) {
+      const { value: oldest } = this.#oldest.next();
+      if (oldest === undefined) this.#oldest = this.#sockets.values();
+      else {
+        this.#sockets.delete(oldest);
+        oldest.destroy();
+      }
     }
   }
 

@@ -1,4 +1,5 @@
 export { startTracker, type RunningTracker } from './start-tracker.ts';
+export { letHelpersGiveWay } from './helpers-give-way.ts';
 export { systemEnv } from './system-env.ts';
 export type { TrackerConfig } from './config.ts';
 export { parseSettings, SettingsError, type SettingKey, type TrackerSettings } from './settings.ts';

@@ -1,5 +1,8 @@
 #!/usr/bin/env node
 import { runCli } from './cli.ts';
+import { letHelpersGiveWay } from './helpers-give-way.ts';
+
+letHelpersGiveWay();
 
 // Whoever read the output has gone (`| head`); a tracker goes on without being read.
 for (const stream of [process.stdout, process.stderr]) {
