@@ -108,6 +108,9 @@ export function measureJoins(
     const idle = await sample(server, true);
     // With the garbage of a server that nobody is connected to goes half of what V8 compiled for it.
     await warmUp(first, subject, url, settings, 1);
+    // Who joins is to find as many as it has offers for, in a hundred swarms as in one.
+    const founding = { ...settings, peers: settings.swarms * settings.offers };
+    const founders = await joinFrom([first], subject, url, founding, settings.peers);
     const before = await sample(server, false);
     const joined = await joinFrom(loads, subject, url, settings);
     const after = await sample(server, true);
@@ -115,7 +118,7 @@ export function measureJoins(
       ...reportOf(joined),
       cpuMsPerJoin: round((after.cpuMs - before.cpuMs) / joined.joins, 4),
       systemMsPerJoin: round((after.systemMs - before.systemMs) / joined.joins, 4),
-      kbPerPeer: round((after.heapBytes - idle.heapBytes) / 1_000 / joined.joins, 2),
+      kbPerPeer: round((after.heapBytes - idle.heapBytes) / 1_000 / (founders.joins + joined.joins), 2),
     };
   });
 }
@@ -145,12 +148,13 @@ export async function measureJoinsAt(url: string, settings: TrackerBenchSettings
   }
 }
 
-/** Lets peers join from several processes at once, and adds up what came of it. */
+/** Lets peers join from several processes at once, numbered from `first` on, and adds up what came of it. */
 export async function joinFrom(
   loads: readonly LoadProcess[],
   subject: SubjectName,
   url: string,
   settings: TrackerBenchSettings,
+  first = 0,
 ): Promise<Joined> {
   const { peers, underWay, swarms, offers, candidates } = settings;
   const share = Math.ceil(peers / loads.length);
@@ -161,7 +165,7 @@ export async function joinFrom(
           type: 'join',
           subject,
           url,
-          first: i * share,
+          first: first + i * share,
           count: Math.max(0, Math.min(share, peers - i * share)),
           shape: { swarms, offers, candidates },
           pace: { underWay: Math.max(1, Math.round(underWay / loads.length)) },
