@@ -109,7 +109,7 @@ export function measureJoins(
     // With the garbage of a server that nobody is connected to goes half of what V8 compiled for it.
     await warmUp(first, subject, url, settings, 1);
     // Who joins is to find as many as it has offers for, in a hundred swarms as in one.
-    const founding = { ...settings, peers: settings.swarms * settings.offers };
+    const founding = { ...settings, peers: foundersOf(settings) };
     const founders = await joinFrom([first], subject, url, founding, settings.peers);
     const before = await sample(server, false);
     const joined = await joinFrom(loads, subject, url, settings);
@@ -121,6 +121,11 @@ export function measureJoins(
       kbPerPeer: round((after.heapBytes - idle.heapBytes) / 1_000 / (founders.joins + joined.joins), 2),
     };
   });
+}
+
+/** Peers that a bench's own tracker has beside those who are counted: for each swarm as many as a peer has offers, or joins there. */
+export function foundersOf({ peers, swarms, offers }: TrackerBenchSettings): number {
+  return swarms * Math.min(offers, Math.floor(peers / swarms));
 }
 
 /** Lets peers join and leave, so many times, until a fresh server has compiled what it will. */

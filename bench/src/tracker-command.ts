@@ -78,15 +78,18 @@ export function addTrackerCommands(program: Command): void {
       }
       const settings = settingsOf(flags);
       const { requireSockets } = await import('./requirements.ts');
+      const { foundersOf, measureJoinsAt } = await import('./tracker-bench.ts');
       // A tracker of the bench's own holds all of them, and each load its part.
-      requireSockets(url === undefined ? settings.peers : Math.ceil(settings.peers / settings.loads));
+      const founders = flags.load === 'joins' ? foundersOf(settings) : 0;
+      requireSockets(
+        url === undefined ? settings.peers + founders : Math.ceil(settings.peers / settings.loads),
+      );
       if (url !== undefined) await (await import('./tracker-reach.ts')).reachTracker(url.href);
       if (flags.load !== 'joins') {
         if (against.length > 0) command.error('error: --against is for --load joins');
         return crowd(flags.load, flags);
       }
       if (url !== undefined) {
-        const { measureJoinsAt } = await import('./tracker-bench.ts');
         return print({ report: await measureJoinsAt(url.href, settings), against: {} }, settings, json);
       }
       const { alternate } = await import('./tracker-figures.ts');
