@@ -97,9 +97,7 @@ export class SimLinks {
 
   /** Both descriptions are known: the connection opens after its round trips, at the answerer half a trip later. */
   open(offer: Attempt, answer: Attempt): void {
-    const { network } = this;
-    const [a, b] = [offer.own.node, answer.own.node];
-    if (!this.canConnect(a, b)) return;
+    if (!this.canConnect(offer.own.node, answer.own.node)) return;
     if (this.perSecond === Number.POSITIVE_INFINITY) return this.#make(offer, answer);
     this.#waiting.push([offer, answer]);
     this.#makeNext();
