@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_SCENARIO, POLICIES, type Scenario } from './scenario.ts';
-import { simulate } from './simulate.ts';
+import { observeSimulation, simulate } from './simulate.ts';
 
 const QUICK: Scenario = { ...DEFAULT_SCENARIO, peers: 6, sizeMB: 3, joinSpreadS: 5 };
 
@@ -97,5 +97,16 @@ describe('the simulated network', () => {
     expect(report.completionS.max).toBeGreaterThan(12.1);
     expect(report.completionS.max).toBeLessThan(12.4);
     expect(report.completionS.max - report.completionS.p50).toBeLessThan(0.1);
+  });
+});
+
+describe('links that come up one after another', () => {
+  it('are made as many in a second as are said, whoever gave up while it waited', async () => {
+    const scenario = { ...QUICK, peers: 30, sizeMB: 6, joinSpreadS: 0, links: 8, linksPerS: 3 };
+    const { samples } = await observeSimulation(scenario, { sample: () => undefined });
+    const after = (seconds: number) => samples[seconds - 1]?.links ?? Number.NaN;
+    // Attempts are given up after 15 seconds; those that wait behind them come the sooner.
+    expect(after(14) - after(4)).toBeGreaterThan(26);
+    expect(after(18)).toBeGreaterThan(after(14));
   });
 });

@@ -22,7 +22,7 @@ import { AnnouncePlan } from './core/announce-plan.ts';
 import { DeliveredReport } from './core/delivered-report.ts';
 import { HaveNotices } from './core/have-notices.ts';
 import { headShares } from './core/head-ahead.ts';
-import { LinkPlan, WARM_LINKS, type Candidate, type LinkPurpose } from './core/link-plan.ts';
+import { LinkPlan, type Candidate, type LinkPurpose } from './core/link-plan.ts';
 import type { Outlook } from './core/source-state.ts';
 import { PeerSession } from './core/peer-session.ts';
 import type { Clock, Random, Timers } from './core/env.ts';
@@ -615,7 +615,7 @@ export class Neighbourhood implements PeerSourceHandler {
 
   /** Links to some members of the Aula before anything is wanted of them. */
   #warm(): void {
-    this.#link(this.#members, WARM_LINKS - this.#plan.count('aula'), 'warm');
+    this.#link(this.#members, this.#plan.warmSought, 'warm');
   }
 
   /** The tracks for which links are sought. */

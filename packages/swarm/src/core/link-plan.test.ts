@@ -37,6 +37,18 @@ describe('the plan of links', () => {
     expect(plan.choose(candidates, 1, 0).connect).toEqual([far.peerId]);
   });
 
+  it('has a sixth of its places for members of the Aula before a track is played, those counted that came', () => {
+    expect(new LinkPlan().warmSought).toBe(4);
+    const few = new LinkPlan(8);
+    expect(few.warmSought).toBe(2);
+    few.accept(id('aula', 0), 'aula', 0);
+    few.accept(id('global', 0), 'global', 0);
+    expect(few.warmSought).toBe(1);
+    few.accept(id('aula', 1), 'aula', 0);
+    few.accept(id('aula', 2), 'aula', 0);
+    expect(few.warmSought).toBe(0);
+  });
+
   it('links to nobody twice', () => {
     const plan = new LinkPlan();
     plan.choose(peers('aula', 2), 5, 0);

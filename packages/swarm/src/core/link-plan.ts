@@ -4,8 +4,8 @@ import type { PeerId } from '@sonantica/wire';
 export const MAX_LINKS = 24;
 /** This share of them a listener seeks; the rest are left to who comes: a full listener is closed to newcomers. */
 const SOUGHT_SHARE = 0.4;
-/** Aula members linked to before any track is played. */
-export const WARM_LINKS = 4;
+/** This share of them goes to members of the Aula before any track is played: four of 24. */
+const WARM_SHARE = 1 / 6;
 /** A peer that could not be reached is not tried again for this long, in milliseconds. */
 const RETRY_AFTER_MS = 20_000;
 /** A peer that had to make room, or had none for us, is left alone for this long, in milliseconds. */
@@ -118,6 +118,11 @@ export class LinkPlan {
   /** How many links a listener seeks. */
   get mostSought(): number {
     return Math.ceil(this.#maxLinks * SOUGHT_SHARE);
+  }
+
+  /** How many further members of the Aula are linked to before any track is played. Who came by itself counts. */
+  get warmSought(): number {
+    return Math.max(0, Math.ceil(this.#maxLinks * WARM_SHARE) - this.count('aula'));
   }
 
   /**

@@ -60,7 +60,9 @@ export class SimLinks {
   perSecond = Number.POSITIVE_INFINITY;
   readonly #attempts = new Map<number, Attempt>();
   #nextId = 1;
-  #freeFromMs = 0;
+  /** Pairs of attempts that wait for their turn, where only so many links come up in a second. */
+  readonly #waiting: (readonly [offer: Attempt, answer: Attempt])[] = [];
+  #isMaking = false;
 
   constructor(network: SimNetwork, meter: LinkMeter) {
     this.network = network;
@@ -95,13 +97,31 @@ export class SimLinks {
 
   /** Both descriptions are known: the connection opens after its round trips, at the answerer half a trip later. */
   open(offer: Attempt, answer: Attempt): void {
+    if (!this.canConnect(offer.own.node, answer.own.node)) return;
+    if (this.perSecond === Number.POSITIVE_INFINITY) return this.#make(offer, answer);
+    this.#waiting.push([offer, answer]);
+    this.#makeNext();
+  }
+
+  /** One after another; who gave up in the meantime takes no turn. */
+  #makeNext(): void {
+    if (this.#isMaking) return;
+    const next = this.#waiting.findIndex(([offer, answer]) => !offer.over && !answer.over);
+    const [pair] = this.#waiting.splice(0, next < 0 ? this.#waiting.length : next + 1).slice(-1);
+    if (next < 0 || pair === undefined) return;
+    this.#isMaking = true;
+    this.network.clock.schedule(1000 / this.perSecond, () => {
+      this.#isMaking = false;
+      this.#make(...pair);
+      this.#makeNext();
+    });
+  }
+
+  #make(offer: Attempt, answer: Attempt): void {
     const { network } = this;
     const [a, b] = [offer.own.node, answer.own.node];
-    if (!this.canConnect(a, b)) return;
     const rttMs = network.rttMs(a, b);
-    const now = network.clock.nowMs();
-    this.#freeFromMs = Math.max(now, this.#freeFromMs) + 1000 / this.perSecond;
-    network.clock.schedule(this.#freeFromMs - now + CONNECT_ROUND_TRIPS * rttMs, () => {
+    network.clock.schedule(CONNECT_ROUND_TRIPS * rttMs, () => {
       if (offer.over || answer.over || !network.reaches(a, b)) return;
       const [near, far] = SimLink.pair(this, offer, answer);
       offer.own.opened(offer, near);
