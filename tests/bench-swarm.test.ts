@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { runNode } from './support/command.ts';
+import { runNode, runNodeIn } from './support/command.ts';
 import { until } from './support/until.ts';
 
 const BENCH = 'bench/dist/cli.js';
@@ -147,6 +147,42 @@ describe('a swarm of real listeners', { timeout: 60_000 }, () => {
     await bench(...SMALL, '--peers', '1', '--size-mb', '0.5', '--policy', 'http-only', '--json').ended;
     expect(existsSync(left)).toBe(false);
     expect(existsSync(alive)).toBe(true);
+  });
+});
+
+describe('a simulation of many listeners', { timeout: 60_000 }, () => {
+  const MANY = ['swarm', '--runtime', 'sim', '--peers', '300', '--policy', 'http-only', '--json'];
+
+  it('reports what it reports where Node is told otherwise, and judges it', async () => {
+    const args = [...MANY, '--size-mb', '1', '--expect', 'originCopies<=1'];
+    const itself = await runNodeIn({ NODE_OPTIONS: '--max-semi-space-size=16' }, BENCH, ...args).ended;
+    expect(JSON.parse(itself.stdout)).toMatchObject({ peers: 300, completed: 300 });
+    expect(itself.status).toBe(1);
+    expect(await runNode(BENCH, ...args).ended).toEqual(itself);
+  });
+
+  it('ends with what was measured when it is stopped, and leaves nothing', async () => {
+    const tmp = ownTmp();
+    const run = runNode(BENCH, ...MANY, '--size-mb', '90', '--samples', join(tmp, 'samples.csv'));
+    await until('two processes', () => processesOf(tmp).length === 2, 20_000);
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    run.kill('SIGTERM');
+    const { status, stdout } = await run.ended;
+    expect(status).toBe(1);
+    const report = JSON.parse(stdout) as { runtime: string; completed: number };
+    expect(report.runtime).toBe('sim');
+    expect(report.completed).toBeLessThan(300);
+    expect(processesOf(tmp)).toEqual([]);
+  });
+
+  it('killed leaves no process', async () => {
+    const tmp = ownTmp();
+    const run = runNode(BENCH, ...MANY, '--size-mb', '200', '--samples', join(tmp, 'samples.csv'));
+    await until('two processes', () => processesOf(tmp).length === 2, 20_000);
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    run.kill('SIGKILL');
+    await until('no process', () => processesOf(tmp).length === 0, 5_000);
+    await run.ended;
   });
 });
 

@@ -7,6 +7,8 @@ const built = (name: string) => new URL(inSource ? `../dist/${name}` : `./${name
 
 /** The bench's own command line. */
 export const BENCH = fileURLToPath(built('cli.js'));
+/** What Node is told so that a process that was forked ends with the one that forked it. */
+export const ENDS_WITH_PARENT = ['--import', built('end-with-parent.js').href] as const;
 
 /**
  * Runs a script of this project in a process of its own that ends with this one; answers what it prints. A script that
@@ -16,7 +18,7 @@ export function outputOf(script: string, args: readonly string[]): Promise<strin
   return new Promise((resolve, reject) => {
     const child = fork(script, args, {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      execArgv: ['--import', built('end-with-parent.js').href],
+      execArgv: [...ENDS_WITH_PARENT],
     });
     let printed = '';
     let said = '';

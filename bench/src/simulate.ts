@@ -77,7 +77,8 @@ class Simulation {
   readonly #origin: SimOrigin;
   readonly #tracker: SimTrackerSockets;
   readonly #members: Member[] = [];
-  readonly #byNode = new Map<SimNode, Member>();
+  /** By the indices of their nodes, which others have too. */
+  readonly #byNode: (Member | undefined)[] = [];
   readonly #byNonce = new Map<string, Member>();
   /** Who was caught by whom sending wrong bytes, and who was said to break the protocol. */
   readonly #caught = new Map<Member, Set<string>>();
@@ -113,7 +114,7 @@ class Simulation {
     const { rttMs, originUpKbps } = scenario;
     const middle = (rttMs.least + rttMs.most) / 2;
     const count = (node: SimNode, field: CountedField, bytes: number) => {
-      const member = this.#byNode.get(node);
+      const member = this.#byNode[node.index];
       if (member !== undefined) member[field] += bytes;
     };
     this.#links = new SimLinks(network, {
@@ -123,7 +124,7 @@ class Simulation {
         this.#transferred(from, to, bytes);
       },
       control: (from, _to, bytes) => count(from, 'controlBytes', bytes),
-      blamed: (from, to) => note(this.#blamed, this.#byNode.get(from), to.name),
+      blamed: (from, to) => note(this.#blamed, this.#byNode[from.index], to.name),
     });
     const pairs = new Map<string, boolean>();
     this.#links.canConnect = (a, b) => {
@@ -311,7 +312,7 @@ class Simulation {
       controlBytes: 0,
     };
     this.#members.push(member);
-    this.#byNode.set(node, member);
+    this.#byNode[node.index] = member;
     if (listener !== undefined) this.#byNonce.set(listener.nonce, member);
     if (warmMs === undefined) {
       if (listener !== undefined) for (const document of this.#documents) void seedSim(listener, document);
@@ -390,7 +391,7 @@ class Simulation {
   #noteOrigin(from: SimNode, start: number, end: number): void {
     if (this.#watcher.log === undefined) return;
     const chunk = Math.floor(start / (this.#documents[0]?.chunkSize ?? 1));
-    const dueInMs = this.#byNode.get(from)?.listening?.current?.playback.dueInMs(start) ?? 0;
+    const dueInMs = this.#byNode[from.index]?.listening?.current?.playback.dueInMs(start) ?? 0;
     const holders = this.#holders.get(chunk) ?? 0;
     const line = `GET chunk ${chunk}, ${end - start} bytes, due in ${Math.round(dueInMs)} ms, held by ${holders}`;
     this.#watcher.log(this.#clock.nowMs(), 'origin', `${from.name} ${line}`);

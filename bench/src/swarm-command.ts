@@ -11,6 +11,7 @@ import { NAMED_SCENARIOS, ScenarioError } from './scenario-choice.ts';
 import { observeSimulation } from './simulate.ts';
 import { reportOf } from './summary.ts';
 import { addScenarioFlags, flagsOf, scenarioOf, type Runtime } from './swarm-flags.ts';
+import { runAgain, youngGenerationFlag } from './young-generation.ts';
 
 const STOPS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** The exit status of a run that was stopped: not done. */
@@ -88,6 +89,8 @@ async function runSwarm(flags: SwarmFlags): Promise<number> {
   const scenario = scenarioOf(flags, runtime, flags.scenario);
   const deployment = checkDeployment(flags, runtime, scenario);
   checkFigures(runtime, expect);
+  const flag = runtime === 'sim' ? youngGenerationFlag(scenario.peers) : undefined;
+  if (flag !== undefined) return runAgain(flag, STOPS);
   const output = createOutput(flags, scenario);
   const stop = new AbortController();
   const stopping = () => {

@@ -12,7 +12,10 @@ interface Entry {
 export class ChunkCache {
   readonly #mostBytes: number;
   readonly #mostKeptBytes: number;
-  readonly #chunks = new Map<string, Entry>();
+  /** By track and chunk: every block given asks for its chunk, and a name made of both would be made each time. */
+  readonly #chunks = new Map<TrackKey, Map<number, Entry>>();
+  /** The most recently used last. */
+  readonly #order = new Set<Entry>();
   readonly #onDropped: (track: TrackKey, chunk: number) => void;
   #bytes = 0;
   #keptBytes = 0;
@@ -30,27 +33,29 @@ export class ChunkCache {
 
   /** A proven chunk; not to be changed by anybody. */
   get(track: TrackKey, chunk: number): Uint8Array | undefined {
-    const id = `${track}/${chunk}`;
-    const entry = this.#chunks.get(id);
+    const entry = this.#find(track, chunk);
     if (entry === undefined) return undefined;
-    this.#chunks.delete(id);
-    this.#chunks.set(id, entry);
+    this.#order.delete(entry);
+    this.#order.add(entry);
     return entry.bytes;
   }
 
   /** Takes over a proven chunk. `kept` says whether a store holds it too. */
   put(track: TrackKey, chunk: number, bytes: Uint8Array, kept: boolean): void {
-    const id = `${track}/${chunk}`;
-    this.#remove(id);
-    this.#chunks.set(id, { track, chunk, bytes, kept });
+    this.delete(track, chunk);
+    const entry = { track, chunk, bytes, kept };
+    const chunks = this.#chunks.get(track);
+    if (chunks === undefined) this.#chunks.set(track, new Map([[chunk, entry]]));
+    else chunks.set(chunk, entry);
+    this.#order.add(entry);
     this.#bytes += bytes.length;
     if (kept) this.#keptBytes += bytes.length;
-    this.#shrink(id);
+    this.#shrink(entry);
   }
 
   /** A store holds the chunk now: it may leave memory unnoticed. */
   keptElsewhere(track: TrackKey, chunk: number): void {
-    const entry = this.#chunks.get(`${track}/${chunk}`);
+    const entry = this.#find(track, chunk);
     if (entry === undefined || entry.kept) return;
     entry.kept = true;
     this.#keptBytes += entry.bytes.length;
@@ -59,7 +64,7 @@ export class ChunkCache {
 
   /** The store dropped the chunk: only memory has it now, if that. Answers whether memory does. */
   keptNowhereElse(track: TrackKey, chunk: number): boolean {
-    const entry = this.#chunks.get(`${track}/${chunk}`);
+    const entry = this.#find(track, chunk);
     if (entry === undefined) return false;
     if (entry.kept) this.#keptBytes -= entry.bytes.length;
     entry.kept = false;
@@ -67,25 +72,33 @@ export class ChunkCache {
   }
 
   delete(track: TrackKey, chunk: number): void {
-    this.#remove(`${track}/${chunk}`);
+    const entry = this.#find(track, chunk);
+    if (entry !== undefined) this.#remove(entry);
+  }
+
+  #find(track: TrackKey, chunk: number): Entry | undefined {
+    return this.#chunks.get(track)?.get(chunk);
   }
 
   /** Lets go of the oldest, but not of `newest`. */
-  #shrink(newest?: string): void {
-    for (const [id, { track, chunk, kept }] of this.#chunks) {
+  #shrink(newest?: Entry): void {
+    for (const entry of this.#order) {
+      const { track, chunk, kept } = entry;
       const full = this.#bytes > this.#mostBytes;
-      if ((!full && this.#keptBytes <= this.#mostKeptBytes) || id === newest) return;
+      if ((!full && this.#keptBytes <= this.#mostKeptBytes) || entry === newest) return;
       if (!full && !kept) continue;
-      this.#remove(id);
+      this.#remove(entry);
       if (!kept) this.#onDropped(track, chunk);
     }
   }
 
-  #remove(id: string): void {
-    const entry = this.#chunks.get(id);
-    if (entry === undefined) return;
-    this.#chunks.delete(id);
-    this.#bytes -= entry.bytes.length;
-    if (entry.kept) this.#keptBytes -= entry.bytes.length;
+  #remove(entry: Entry): void {
+    const { track, chunk, bytes, kept } = entry;
+    const chunks = this.#chunks.get(track);
+    chunks?.delete(chunk);
+    if (chunks?.size === 0) this.#chunks.delete(track);
+    this.#order.delete(entry);
+    this.#bytes -= bytes.length;
+    if (kept) this.#keptBytes -= bytes.length;
   }
 }

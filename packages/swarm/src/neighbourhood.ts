@@ -96,7 +96,7 @@ export class Neighbourhood implements PeerSourceHandler {
   readonly #versions = new Map<TrackKey, TrackVersion>();
   readonly #links = new Set<PeerSource>();
   readonly #byNonce = new Map<string, PeerSource>();
-  /** The tracker's last word on a peer. */
+  /** The tracker's last word on a peer, the oldest first. */
   readonly #words = new Map<PeerId, { tier: PeerTier; atMs: number }>();
   /** A peer under a newer id of the tracker's, whose older link stands. */
   readonly #aliases = new Map<PeerId, PeerId>();
@@ -430,6 +430,7 @@ export class Neighbourhood implements PeerSourceHandler {
   }
 
   #trackerSays(peerId: PeerId, tier: PeerTier): void {
+    this.#words.delete(peerId);
     this.#words.set(peerId, { tier, atMs: this.#parts.clock.nowMs() });
     this.#plan.setTier(peerId, tier);
     const known = this.#aliases.get(peerId) ?? peerId;
@@ -679,7 +680,8 @@ export class Neighbourhood implements PeerSourceHandler {
   #forgetOldWords(): void {
     const now = this.#parts.clock.nowMs();
     for (const [peerId, { atMs }] of this.#words) {
-      if (now - atMs > 5 * WORD_LASTS_MS && !this.#plan.has(peerId)) this.#words.delete(peerId);
+      if (now - atMs <= 5 * WORD_LASTS_MS) return;
+      if (!this.#plan.has(peerId)) this.#words.delete(peerId);
     }
   }
 

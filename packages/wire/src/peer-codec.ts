@@ -106,10 +106,7 @@ export function encodePeerFrame(frame: PeerFrame): Uint8Array {
     case 'cancel':
     case 'part':
     case 'refuse': {
-      const writer = new FrameWriter(
-        TYPES[frame.type],
-        RUN_BYTES + { request: 5, cancel: 0, part: 0, refuse: 1 }[frame.type],
-      );
+      const writer = new FrameWriter(TYPES[frame.type], RUN_BYTES + BYTES_AFTER_RUN[frame.type]);
       writer.u32(frame.handle);
       writer.u32(frame.chunk);
       writer.u16(frame.first);
@@ -302,6 +299,8 @@ function readOpen(reader: FrameReader): PeerFrame {
 }
 
 const RUN_BYTES = 12;
+/** What follows the run in each frame that names one. */
+const BYTES_AFTER_RUN = { request: 5, cancel: 0, part: 0, refuse: 1 } as const;
 
 /** Writes bytes one by one: a `DataView` would have each small frame take memory of its own outside of the heap. */
 class FrameWriter {

@@ -325,8 +325,7 @@ export class ChunkScheduler {
     this.#flights.arrived(from, wanted, block, nowMs);
     if (track === undefined || wanted === undefined) return this.#plan(nowMs);
     wanted.prove(block);
-    const flights = wanted.flightsOf(block);
-    const others = flights.length === 0 ? flights : flights.slice();
+    const others = wanted.flightsOf(block);
     for (const flight of others) this.#flights.cancel(track, wanted, block, flight.source);
     if (wanted.isComplete || !wanted.isAskedOf(ORIGIN)) this.#state.origin.ended(wanted);
     if (wanted.isComplete) track.complete(chunk);
@@ -483,7 +482,8 @@ export class ChunkScheduler {
   tick(nowMs: number): SchedulerCommand[] {
     for (const peer of this.#state.peers.values()) {
       if (peer.isToBeNudged(nowMs)) this.#flights.command({ type: 'nudge', source: peer.id });
-      if (!peer.isSilent(nowMs, this.#owesUrgent(peer))) continue;
+      // What somebody waits for is the least patience there is.
+      if (!peer.isSilent(nowMs, true) || !peer.isSilent(nowMs, this.#owesUrgent(peer))) continue;
       peer.timedOut(nowMs);
       this.#flights.recall(peer);
     }

@@ -93,8 +93,8 @@ export class Flights {
 
   /** Takes back everything asked for of a chunk. */
   cancelAll(track: TrackDemand, chunk: WantedChunk): void {
-    for (let block = 0; block < chunk.blocks; block++) {
-      for (const flight of chunk.flightsOf(block).slice()) this.cancel(track, chunk, block, flight.source);
+    for (let block = 0; chunk.hasFlights && block < chunk.blocks; block++) {
+      for (const flight of chunk.flightsOf(block)) this.cancel(track, chunk, block, flight.source);
     }
     chunk.waitAnew();
     this.#state.origin.ended(chunk);
@@ -104,6 +104,7 @@ export class Flights {
   recall(peer: SourceState): void {
     for (const track of this.#state.tracks.values()) {
       for (const chunk of track.begun) {
+        if (!chunk.isAskedOf(peer.id)) continue;
         for (let block = 0; block < chunk.blocks; block++) this.cancel(track, chunk, block, peer.id);
       }
     }
@@ -119,7 +120,7 @@ export class Flights {
 
   /** Forgets a run of blocks asked of a source. */
   landSpan(source: SourceId, chunk: WantedChunk | undefined, span: BlockSpan): void {
-    if (chunk === undefined) return;
+    if (chunk?.isAskedOf(source) !== true) return;
     const peer = this.#state.peers.get(source);
     for (let block = span.first; block < Math.min(span.end, chunk.blocks); block++) {
       if (chunk.land(block, source) && peer !== undefined) peer.outstandingBytes -= chunk.blockBytes(block);

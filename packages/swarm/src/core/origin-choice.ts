@@ -83,10 +83,10 @@ export function urgentChoice(
   if (last !== undefined) return { type: 'fetch', run: last, whole };
   const isInVain = ({ source, firstMs }: Flight) =>
     view.isDoubted(source) && nowMs - firstMs >= view.trialMs(source, track, chunk);
-  const doubted = congested ? undefined : { doubted: isInVain };
-  const run = whole
-    ? chunk.mostPressingIdle(doubted)
-    : chunk.mostPressingIdle({ beforeMs: nowMs + leads * pace.leadMs, ...doubted });
+  const run = chunk.mostPressingIdle({
+    beforeMs: whole ? undefined : nowMs + leads * pace.leadMs,
+    doubted: congested ? undefined : isInVain,
+  });
   if (run === undefined) return WAIT;
   const dueMs = chunk.dueMs(run.first);
   if (!whole && dueMs - nowMs >= pace.leadMs) return WAIT;
@@ -113,6 +113,7 @@ export function urgentChoice(
 
 /** What peers have had under way for a while and should have given: the origin's would just be in time. */
 function lastChance(view: OriginView, chunk: WantedChunk, nowMs: number): BlockSpan | undefined {
+  if (!chunk.hasFlights) return undefined;
   const doubted = ({ source, firstMs }: Flight) =>
     source !== ORIGIN && nowMs - firstMs >= view.waitMs(source);
   const run = chunk.mostPressingIdle({ beforeMs: nowMs + view.pace.latestMs, doubted });

@@ -29,16 +29,23 @@ const TELL_EVERY_MS = 150;
 export class OriginPlan {
   readonly #state: SwarmState;
   readonly #flights: Flights;
+  readonly #view: OriginView;
+  /** The time of the plan being made, and the peers it has looked up. */
+  #nowMs = 0;
+  readonly #peersOf = new Map<TrackKey, readonly TrackPeer[]>();
 
   constructor(state: SwarmState, flights: Flights) {
     this.#state = state;
     this.#flights = flights;
+    this.#view = this.#originView();
   }
 
   /** Asks for all that is the origin's to give now. */
   plan(nowMs: number): void {
     if (this.#state.origin.isPaused(nowMs)) return;
-    const view = this.#originView(nowMs);
+    const view = this.#view;
+    this.#nowMs = nowMs;
+    this.#peersOf.clear();
     let leases = 0;
     for (const track of this.#state.tracks.values())
       for (const chunk of track.begun) if (chunk.isWanted && isLease(chunk.claim, nowMs)) leases++;
@@ -82,34 +89,38 @@ export class OriginPlan {
 
   /** The track that somebody waits for first comes first. */
   #byUrgency(): TrackDemand[] {
+    const tracks: TrackDemand[] = [];
+    for (const track of this.#state.tracks.values()) if (track.inOrder().length > 0) tracks.push(track);
+    if (tracks.length < 2) return tracks;
     const dueMs = (track: TrackDemand) => track.inOrder()[0]?.deadlineMs ?? Number.POSITIVE_INFINITY;
-    const tracks = [...this.#state.tracks.values()].filter((track) => track.inOrder().length > 0);
-    return tracks.length < 2 ? tracks : tracks.sort((a, b) => (dueMs(a) < dueMs(b) ? -1 : 1));
+    return tracks.sort((a, b) => (dueMs(a) < dueMs(b) ? -1 : 1));
   }
 
-  #originView(nowMs: number): OriginView {
-    const peersOf = new Map<TrackKey, readonly TrackPeer[]>();
+  #originView(): OriginView {
+    const state = this.#state;
     return {
-      policy: this.#state.policy,
-      tracker: this.#state.tracker,
-      pace: this.#state.origin.pace,
-      ownId: this.#state.ownId,
-      waitMs: (source) => Math.max(TRIAL_MS, 1.5 * (this.#state.peers.get(source)?.window.pingMs ?? 0)),
+      get policy() {
+        return state.policy;
+      },
+      get tracker() {
+        return state.tracker;
+      },
+      pace: state.origin.pace,
+      ownId: state.ownId,
+      waitMs: (source) => Math.max(TRIAL_MS, 1.5 * (state.peers.get(source)?.window.pingMs ?? 0)),
       trialMs: (source, track, chunk) =>
-        this.#state.peers.get(source)?.partOf(track.key, chunk.chunk) === undefined
-          ? TRIAL_MS
-          : FELLOW_TRIAL_MS,
-      isDoubted: (source) => this.#state.peers.get(source)?.isDoubted(nowMs) ?? false,
+        state.peers.get(source)?.partOf(track.key, chunk.chunk) === undefined ? TRIAL_MS : FELLOW_TRIAL_MS,
+      isDoubted: (source) => state.peers.get(source)?.isDoubted(this.#nowMs) ?? false,
       peersOf: ({ key }) => {
-        const known = peersOf.get(key) ?? this.#peersOf(key);
-        peersOf.set(key, known);
+        let known = this.#peersOf.get(key);
+        if (known === undefined) this.#peersOf.set(key, (known = this.#peersNow(key)));
         return known;
       },
     };
   }
 
   /** Linked peers that take part in a track, but for liars. */
-  #peersOf(key: TrackKey): TrackPeer[] {
+  #peersNow(key: TrackKey): TrackPeer[] {
     const peers: TrackPeer[] = [];
     for (const peer of this.#state.peers.values()) {
       const holdings = peer.health.banned ? undefined : peer.tracks.get(key);

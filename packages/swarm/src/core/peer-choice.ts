@@ -4,7 +4,7 @@ import { canDeliverBy, UNTRIED_MS } from './source-ranking.ts';
 import { ORIGIN, type SourceId, type SourceState } from './source-state.ts';
 import type { TrackDemand } from './track-demand.ts';
 import type { TrackKey } from './track-key.ts';
-import type { BlockSpan, Flight, IdleQuery, WantedChunk } from './wanted-chunk.ts';
+import type { BlockSpan, Flight, WantedChunk } from './wanted-chunk.ts';
 
 /** Below this much time to the deadline nobody is waited for, in milliseconds. */
 export const URGENT_MS = 3_000;
@@ -73,7 +73,7 @@ export function peerChoice(view: PeerView, peer: SourceState, nowMs: number): Pe
  * origin could step in, is not staked on it.
  */
 function runFor(
-  { origin, peers, isScarce, scarceRoom }: PeerView,
+  view: PeerView,
   peer: SourceState,
   track: TrackDemand,
   chunk: WantedChunk,
@@ -81,7 +81,8 @@ function runFor(
 ): BlockSpan | undefined {
   const mayHurry = chunk.deadlineMs - nowMs < CROWD_HURRY_MS;
   if (!chunk.hasIdle && !mayHurry) return undefined;
-  const scarce = isScarce(track, chunk);
+  const { origin } = view;
+  const scarce = view.isScarce(track, chunk);
   // Where the origin is slow all is late, and asking twice would only fill the lines.
   const hurries = scarce && mayHurry && !origin.pace.isCongested(track.consumptionBytesPerMs);
   if (!chunk.hasIdle && !hurries) return undefined;
@@ -97,25 +98,29 @@ function runFor(
       within: chunk.wanted,
       fromMs: isTried ? undefined : fromMs,
     });
-  const query: IdleQuery = { among: part };
-  const room = scarceRoom(track, chunk, peer);
+  const room = view.scarceRoom(track, chunk, peer);
   if (room === 0) return undefined;
   // Who wants the same chunk begins elsewhere in it: then they have different blocks to pass on.
   const rotatedBy = track.startIn(chunk);
-  const spread: IdleQuery = {
-    ...query,
-    rotatedBy,
-    fewestOf: () => offersOf(peers.values(), track.key, chunk),
-  };
-  const isLate = ({ source, sinceMs }: Flight) =>
-    source !== ORIGIN && source !== peer.id && nowMs - sinceMs >= CROWD_LATE_AFTER_MS;
+  const fewestOf = () => offersOf(view.peers.values(), track.key, chunk);
   const run =
-    chunk.mostPressingIdle({ ...spread, fromMs }) ??
-    (isTried ? chunk.mostPressingIdle(query) : undefined) ??
+    chunk.mostPressingIdle({ among: part, rotatedBy, fewestOf, fromMs }) ??
+    (isTried ? chunk.mostPressingIdle({ among: part }) : undefined) ??
     (hurries
-      ? chunk.mostPressingIdle({ ...query, rotatedBy, fromMs: isTried ? undefined : fromMs, doubted: isLate })
+      ? chunk.mostPressingIdle({
+          among: part,
+          rotatedBy,
+          fromMs: isTried ? undefined : fromMs,
+          doubted: isLateFor(peer, nowMs),
+        })
       : undefined);
   return run && { first: run.first, end: Math.min(run.end, run.first + room) };
+}
+
+/** Which flights are late, where another peer that has the block too might be asked for it. */
+function isLateFor(peer: SourceState, nowMs: number): (flight: Flight) => boolean {
+  return ({ source, sinceMs }) =>
+    source !== ORIGIN && source !== peer.id && nowMs - sinceMs >= CROWD_LATE_AFTER_MS;
 }
 
 /** Endgame: blocks due within a second whose source has not moved for half its time-out. */

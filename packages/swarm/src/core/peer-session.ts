@@ -181,6 +181,12 @@ export class PeerSession {
     return keys;
   }
 
+  /** Whether both ends have a track open. */
+  shares(key: TrackKey): boolean {
+    for (const theirs of this.#theirs.values()) if (this.#ownOf(theirs)?.key === key) return true;
+    return false;
+  }
+
   /** Requests waiting to be served. */
   get incoming(): ReadonlySet<IncomingRequest> {
     return this.#incoming;

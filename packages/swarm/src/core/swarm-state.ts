@@ -114,7 +114,7 @@ export class SwarmState {
   get isIdle(): boolean {
     // What is prefetched comes last in a track.
     for (const track of this.tracks.values()) {
-      const [first] = track.inOrder();
+      const first = track.inOrder()[0];
       if (first !== undefined && first.prefetch === undefined) return false;
     }
     return true;

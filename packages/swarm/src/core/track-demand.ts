@@ -25,6 +25,8 @@ const NO_CHUNKS: ChunkRun = { first: 0, end: 0 };
 
 interface Demand {
   readonly range: ByteRange;
+  /** The chunks it lies in. */
+  readonly chunks: ChunkRun;
   readonly madeMs: number;
   readonly prefetch: PrefetchSources | undefined;
   deadlineMs: number;
@@ -120,8 +122,9 @@ export class TrackDemand {
     nowMs: number,
     prefetch?: PrefetchSources,
   ): void {
-    this.#demands.set(id, { range, deadlineMs, madeMs: nowMs, prefetch });
-    this.#reorder(chunksOf(this.geometry, range));
+    const chunks = chunksOf(this.geometry, range);
+    this.#demands.set(id, { range, chunks, deadlineMs, madeMs: nowMs, prefetch });
+    this.#reorder(chunks);
     this.#consumption = undefined;
   }
 
@@ -133,7 +136,7 @@ export class TrackDemand {
     const dropped = this.#demands.get(id);
     if (dropped === undefined) return false;
     const wasLate = nowMs > dropped.deadlineMs;
-    this.#reorder(wasLate ? this.#all : chunksOf(this.geometry, dropped.range));
+    this.#reorder(wasLate ? this.#all : dropped.chunks);
     this.#consumption = undefined;
     this.#demands.delete(id);
     for (const demand of wasLate ? this.#demands.values() : []) {
@@ -158,8 +161,8 @@ export class TrackDemand {
   /** The demands that need a chunk. */
   demandsOf(chunk: number): DemandId[] {
     const ids: DemandId[] = [];
-    for (const [id, { range }] of this.#demands) {
-      const { first, end } = chunksOf(this.geometry, range);
+    for (const [id, { chunks }] of this.#demands) {
+      const { first, end } = chunks;
       if (chunk >= first && chunk < end) ids.push(id);
     }
     return ids;
@@ -284,7 +287,8 @@ export class TrackDemand {
       if (chunk.chunk >= some.first && chunk.chunk < some.end) chunk.unwant();
     this.#isPartial = false;
     for (const demand of this.#demands.values()) {
-      const { range, deadlineMs, prefetch } = demand;
+      const { range, chunks, deadlineMs, prefetch } = demand;
+      if (chunks.first >= some.end || chunks.end <= some.first) continue;
       for (const index of this.#nextOf(demand, some)) {
         const chunk = this.begin(index);
         const bytes = withinChunk(this.geometry, index, range);
@@ -298,8 +302,7 @@ export class TrackDemand {
   }
 
   /** Of some chunks those that a demand lacks, of a very long one those that come next. */
-  #nextOf({ range, deadlineMs, prefetch }: Demand, some: ChunkRun): number[] {
-    const { first, end } = chunksOf(this.geometry, range);
+  #nextOf({ chunks: { first, end }, deadlineMs, prefetch }: Demand, some: ChunkRun): number[] {
     const lacking: number[] = [];
     for (let index = Math.max(first, some.first); index < Math.min(end, some.end); index++)
       if (!this.held.has(index)) lacking.push(index);

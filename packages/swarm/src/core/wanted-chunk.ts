@@ -3,6 +3,7 @@ import type { SourceId } from './source-state.ts';
 
 /** One block asked of one source. */
 export interface Flight {
+  readonly block: number;
   readonly source: SourceId;
   readonly sinceMs: number;
   /** When the block was first asked of anybody. */
@@ -27,6 +28,7 @@ export interface BlockSpan {
 }
 
 const NONE: readonly Flight[] = [];
+const NOTHING: BlockSpan = { first: 0, end: 0 };
 
 /** Which idle blocks are looked for. */
 export interface IdleQuery {
@@ -40,7 +42,7 @@ export interface IdleQuery {
   readonly rotatedBy?: number;
   /** Only those of which there are fewest here; counted where any block is meant at all. */
   readonly fewestOf?: () => Uint8Array;
-  readonly doubted?: (flight: Flight) => boolean;
+  readonly doubted?: ((flight: Flight) => boolean) | undefined;
 }
 
 /** Every idle block. */
@@ -56,16 +58,16 @@ const meant = new Uint8Array(LIMITS.maxChunkBytes / LIMITS.blockBytes);
 export class WantedChunk {
   readonly chunk: number;
   readonly blocks: number;
-  readonly #geometry: Geometry;
+  readonly #lastBlockBytes: number;
   readonly #proven: Uint8Array;
-  /** By when each block is wanted; infinite where nobody waits. */
-  readonly #dueMs: Float64Array;
-  /** What is under way of each block; nothing of any before the first is asked for. */
-  #flights: Flight[][] = [];
+  /** By when each block is wanted; infinite where nobody waits, and nothing before anybody did. */
+  #dueMs: Float64Array | undefined;
+  /** What is under way, in the order in which it was asked for. */
+  readonly #flights: Flight[] = [];
+  /** How often each block is under way. */
+  readonly #flying: Uint8Array;
   /** When each block was first asked of anybody; not a number where it was not. */
   #firstAskedMs: Float64Array | undefined;
-  /** Blocks that are under way. */
-  #flyingCount = 0;
   #provenCount = 0;
   /** Blocks neither proven nor under way. */
   #idleCount: number;
@@ -81,15 +83,15 @@ export class WantedChunk {
   /** Where it may come from when it is wanted ahead of any use; `undefined` when somebody has use for it. */
   prefetch: PrefetchSources | undefined;
   #deadlineMs = Number.POSITIVE_INFINITY;
-  #wanted: BlockSpan = { first: 0, end: 0 };
+  #wanted = NOTHING;
 
   constructor(geometry: Geometry, chunk: number) {
     this.chunk = chunk;
-    this.#geometry = geometry;
     this.blocks = blockCount(geometry, chunk);
+    this.#lastBlockBytes = blockLength(geometry, chunk, this.blocks - 1);
     this.#idleCount = this.blocks;
     this.#proven = new Uint8Array(this.blocks);
-    this.#dueMs = new Float64Array(this.blocks).fill(Number.POSITIVE_INFINITY);
+    this.#flying = new Uint8Array(this.blocks);
   }
 
   /** Earliest time at which a wanted block that is not yet proven is due; infinite when nobody waits. */
@@ -104,12 +106,13 @@ export class WantedChunk {
 
   /** By when a block is wanted. */
   dueMs(block: number): number {
-    return this.#dueMs[block] ?? Number.POSITIVE_INFINITY;
+    return this.#dueMs?.[block] ?? Number.POSITIVE_INFINITY;
   }
 
   /** When the first unproven block after `fromMs` is due. */
   nextDueMs(fromMs: number): number {
     let next = Number.POSITIVE_INFINITY;
+    if (this.#deadlineMs === Number.POSITIVE_INFINITY) return next;
     for (let block = 0; block < this.blocks; block++) {
       const dueMs = this.dueMs(block);
       if (dueMs > fromMs && dueMs < next && !this.isProven(block)) next = dueMs;
@@ -125,6 +128,7 @@ export class WantedChunk {
       ? { first: Math.min(this.#wanted.first, span.first), end: Math.max(this.#wanted.end, span.end) }
       : span;
     if (deadlineMs === Number.POSITIVE_INFINITY) return;
+    this.#dueMs ??= new Float64Array(this.blocks).fill(Number.POSITIVE_INFINITY);
     for (let block = span.first; block < span.end; block++) {
       if (deadlineMs < this.dueMs(block)) this.#dueMs[block] = deadlineMs;
       if (!this.isProven(block)) this.#deadlineMs = Math.min(this.#deadlineMs, deadlineMs);
@@ -133,8 +137,8 @@ export class WantedChunk {
 
   /** Nobody wants anything of it any more, until {@link want} says otherwise. */
   unwant(): void {
-    this.#wanted = { first: 0, end: 0 };
-    this.#dueMs.fill(Number.POSITIVE_INFINITY);
+    this.#wanted = NOTHING;
+    this.#dueMs?.fill(Number.POSITIVE_INFINITY);
     this.#deadlineMs = Number.POSITIVE_INFINITY;
     this.prefetch = undefined;
   }
@@ -153,7 +157,7 @@ export class WantedChunk {
   }
 
   get hasFlights(): boolean {
-    return this.#flyingCount > 0;
+    return this.#flights.length > 0;
   }
 
   isProven(block: number): boolean {
@@ -161,7 +165,7 @@ export class WantedChunk {
   }
 
   blockBytes(block: number): number {
-    return blockLength(this.#geometry, this.chunk, block);
+    return block === this.blocks - 1 ? this.#lastBlockBytes : LIMITS.blockBytes;
   }
 
   /** Whether a block is neither proven nor under way. */
@@ -171,9 +175,8 @@ export class WantedChunk {
 
   /** Bytes of a run of blocks. */
   spanBytes({ first, end }: BlockSpan): number {
-    let bytes = 0;
-    for (let block = first; block < end; block++) bytes += this.blockBytes(block);
-    return bytes;
+    if (end <= first) return 0;
+    return (end - first - 1) * LIMITS.blockBytes + this.blockBytes(end - 1);
   }
 
   prove(block: number): void {
@@ -181,7 +184,7 @@ export class WantedChunk {
     if (!this.#isFlying(block)) this.#idleCount--;
     this.#proven[block] = 1;
     this.#provenCount++;
-    if (this.dueMs(block) > this.#deadlineMs) return;
+    if (this.#deadlineMs === Number.POSITIVE_INFINITY || this.dueMs(block) > this.#deadlineMs) return;
     this.#deadlineMs = Number.POSITIVE_INFINITY;
     for (let at = 0; at < this.blocks; at++) {
       if (this.#proven[at] === 0) this.#deadlineMs = Math.min(this.#deadlineMs, this.dueMs(at));
@@ -191,7 +194,7 @@ export class WantedChunk {
   /** Blocks under way from a source. */
   askedOf(source: SourceId): number {
     let count = 0;
-    for (let block = 0; block < this.#flights.length; block++) if (this.#fliesFrom(source, block)) count++;
+    for (const flight of this.#flights) if (flight.source === source) count++;
     return count;
   }
 
@@ -203,60 +206,63 @@ export class WantedChunk {
   /** When the next of the blocks under way will have been waited for so long, after `nowMs`; infinite when none. */
   nextWaitedMs(waitMs: number, nowMs: number): number {
     let next = Number.POSITIVE_INFINITY;
-    for (let block = 0; block < this.#flights.length; block++) {
-      if (!this.#isFlying(block)) continue;
-      const atMs = (this.#askedMs(block) ?? nowMs) + waitMs;
+    for (const { firstMs } of this.#flights) {
+      const atMs = firstMs + waitMs;
       if (atMs > nowMs && atMs < next) next = atMs;
     }
     return next;
   }
 
   flightsOf(block: number): readonly Flight[] {
-    return this.#flights[block] ?? NONE;
+    return this.#isFlying(block) ? this.#flights.filter((flight) => flight.block === block) : NONE;
   }
 
   /** Whether a source was asked for any of it, or for one block. */
   isAskedOf(source: SourceId, block?: number): boolean {
     if (block !== undefined) return this.#fliesFrom(source, block);
-    if (this.#flyingCount === 0) return false;
-    for (let each = 0; each < this.blocks; each++) if (this.#fliesFrom(source, each)) return true;
+    for (const flight of this.#flights) if (flight.source === source) return true;
     return false;
   }
 
   takeOff(block: number, source: SourceId, sinceMs: number): void {
-    if (this.#flights.length === 0) this.#flights = Array.from({ length: this.blocks }, () => []);
     this.#firstAskedMs ??= new Float64Array(this.blocks).fill(Number.NaN);
     const firstMs = this.#askedMs(block) ?? sinceMs;
     this.#firstAskedMs[block] = firstMs;
-    this.#flights[block]?.push({ source, sinceMs, firstMs });
-    if (this.#flights[block]?.length !== 1) return;
-    this.#flyingCount++;
+    this.#flights.push({ block, source, sinceMs, firstMs });
+    const flying = (this.#flying[block] ?? 0) + 1;
+    this.#flying[block] = flying;
+    if (flying > 1) return;
     if (!this.isProven(block)) this.#idleCount--;
   }
 
   /** Ends a flight; answers whether there was one. */
   land(block: number, source: SourceId): boolean {
-    const flights = this.#flights[block];
-    const at = flights?.findIndex((flight) => flight.source === source) ?? -1;
-    if (flights === undefined || at < 0) return false;
-    if (flights.length > 1) {
-      flights.splice(at, 1);
-      return true;
-    }
-    flights.pop();
-    this.#flyingCount--;
-    if (!this.isProven(block)) this.#idleCount++;
+    const at = this.#flightFrom(source, block);
+    if (at < 0) return false;
+    this.#flights.splice(at, 1);
+    const left = (this.#flying[block] ?? 1) - 1;
+    this.#flying[block] = left;
+    if (left === 0 && !this.isProven(block)) this.#idleCount++;
     return true;
   }
 
   #isFlying(block: number): boolean {
-    return (this.#flights[block]?.length ?? 0) > 0;
+    return (this.#flying[block] ?? 0) > 0;
   }
 
   #fliesFrom(source: SourceId, block: number): boolean {
-    const flights = this.#flights[block] ?? NONE;
-    for (let at = 0; at < flights.length; at++) if (flights[at]?.source === source) return true;
-    return false;
+    return this.#flightFrom(source, block) >= 0;
+  }
+
+  /** Where the flight of a block from a source is in the list; negative where there is none. */
+  #flightFrom(source: SourceId, block: number): number {
+    if (!this.#isFlying(block)) return -1;
+    const flights = this.#flights;
+    for (let at = 0; at < flights.length; at++) {
+      const flight = flights[at];
+      if (flight?.block === block && flight.source === source) return at;
+    }
+    return -1;
   }
 
   #askedMs(block: number): number | undefined {
@@ -283,7 +289,8 @@ export class WantedChunk {
 
   /** Marks the blocks that a query means, and answers how many. */
   #mark({ fromMs, beforeMs, within, among, doubted }: IdleQuery): number {
-    const [from, to] = within === undefined ? [0, this.blocks] : [within.first, within.end];
+    const from = within === undefined ? 0 : within.first;
+    const to = within === undefined ? this.blocks : within.end;
     let count = 0;
     for (let block = 0; block < this.blocks; block++) {
       const isMeant =
@@ -316,6 +323,7 @@ export class WantedChunk {
   /** Of the marked blocks the one due first. */
   #soonestMarked(): number {
     let first = meant.indexOf(1);
+    if (this.#deadlineMs === Number.POSITIVE_INFINITY) return first;
     for (let block = first + 1; block < this.blocks; block++)
       if (meant[block] === 1 && this.dueMs(block) < this.dueMs(first)) first = block;
     return first;

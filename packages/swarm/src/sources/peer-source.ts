@@ -76,7 +76,7 @@ export class PeerSource implements Source {
 
   /** Whether both ends have the track open. */
   shares(track: TrackKey): boolean {
-    return this.#session.sharedTracks.includes(track);
+    return this.#session.shares(track);
   }
 
   start(): void {

@@ -21,6 +21,10 @@ const FRAME_PROOF = 7;
 const FRAME_BLOCK = 8;
 const FRAME_REFUSE = 10;
 const FRAME_CLOSE = 13;
+/** Where the header of a block frame has what: the type, its handle, its chunk, its block. */
+const HANDLE_AT = 1;
+const CHUNK_AT = 5;
+const BLOCK_AT = 9;
 
 /** How a peer treats those who ask it. */
 export type Giving = 'honest' | 'wrong-bytes' | 'nothing';
@@ -374,13 +378,17 @@ export class SimLink implements PeerLink {
 class BlockPacket implements Packet {
   readonly bytes: number;
   readonly #link: SimLink;
-  readonly #header: Uint8Array;
+  readonly #handle: number;
+  readonly #chunk: number;
+  readonly #block: number;
   readonly #wrong: boolean;
 
   constructor(link: SimLink, frame: Uint8Array, wrong: boolean) {
     this.bytes = frame.length;
     this.#link = link;
-    this.#header = frame.slice(0, BLOCK_HEADER_BYTES);
+    this.#handle = u32(frame, HANDLE_AT);
+    this.#chunk = u32(frame, CHUNK_AT);
+    this.#block = u32(frame, BLOCK_AT) >>> 16;
     this.#wrong = wrong;
   }
 
@@ -389,8 +397,14 @@ class BlockPacket implements Packet {
   }
 
   arrived(): void {
-    const frame = this.#wrong ? wrongBlock : rightBlock;
-    this.#link.blockArrived(frame(this.#header, this.bytes));
+    const frame = this.#wrong ? wrongBlock(this.bytes) : rightBlock(this.bytes);
+    // The header is parsed before the link hears of more; views of the rest are zeros for ever.
+    frame[0] = FRAME_BLOCK;
+    setU32(frame, HANDLE_AT, this.#handle);
+    setU32(frame, CHUNK_AT, this.#chunk);
+    frame[BLOCK_AT] = this.#block >>> 8;
+    frame[BLOCK_AT + 1] = this.#block;
+    this.#link.blockArrived(frame);
   }
 }
 
@@ -398,19 +412,29 @@ class BlockPacket implements Packet {
 const scratch = new Uint8Array(BLOCK_HEADER_BYTES + LIMITS.maxBlocksInFrame * LIMITS.blockBytes);
 const scratchOf = new Map<number, Uint8Array>();
 
-function rightBlock(header: Uint8Array, length: number): Uint8Array {
-  // The header is parsed before `receive` returns; views of the rest are zeros for ever.
-  for (let at = 0; at < BLOCK_HEADER_BYTES; at++) scratch[at] = header[at] ?? 0;
+function rightBlock(length: number): Uint8Array {
   const frame = scratchOf.get(length) ?? scratch.subarray(0, length);
   scratchOf.set(length, frame);
   return frame;
 }
 
-function wrongBlock(header: Uint8Array, length: number): Uint8Array {
+function wrongBlock(length: number): Uint8Array {
   const frame = new Uint8Array(length);
-  frame.set(header);
   makeWrong(frame, BLOCK_HEADER_BYTES);
   return frame;
+}
+
+function u32(bytes: Uint8Array, at: number): number {
+  let value = 0;
+  for (let end = at + 4; at < end; at++) value = (value << 8) | (bytes[at] ?? 0);
+  return value >>> 0;
+}
+
+function setU32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
 }
 
 function declinedIn(data: unknown): string | undefined {
@@ -423,8 +447,9 @@ function idsOf(data: unknown): number[] {
   if (typeof item !== 'object' || item === null || !('description' in item)) return [];
   const { description } = item;
   if (typeof description !== 'object' || description === null || !('sdp' in description)) return [];
+  // They come first, and there are two at most.
   return String(description.sdp)
-    .split(' ')
+    .split(' ', 2)
     .filter((word) => /^\d+$/.test(word))
     .map(Number);
 }

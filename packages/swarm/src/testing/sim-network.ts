@@ -1,4 +1,4 @@
-import type { VirtualClock } from './virtual-clock.ts';
+import type { Task, VirtualClock } from './virtual-clock.ts';
 
 /** Bytes of one flow that may be between the sender's line and the end of the receiver's, at least. */
 const LEAST_IN_NETWORK_BYTES = 131_072;
@@ -31,6 +31,8 @@ export interface NodeOptions {
 /** A node of a {@link SimNetwork}. */
 export class SimNode {
   readonly name: string;
+  /** How many nodes of its network came before it. */
+  readonly index: number;
   readonly rttMs: number;
   readonly up: Line;
   readonly down: Line;
@@ -39,7 +41,12 @@ export class SimNode {
   /** What fell due while the machine slept. */
   #late: (() => void)[] | undefined;
 
-  constructor(clock: VirtualClock, { name, upBytesPerMs, downBytesPerMs, rttMs }: NodeOptions) {
+  constructor(
+    clock: VirtualClock,
+    index: number,
+    { name, upBytesPerMs, downBytesPerMs, rttMs }: NodeOptions,
+  ) {
+    this.index = index;
     this.name = name;
     this.rttMs = rttMs;
     this.up = new Line(clock, upBytesPerMs);
@@ -110,7 +117,7 @@ interface Queue {
  * One direction of a node's access line: store and forward at its rate. Small urgent packets go first, in order;
  * flows share the rest in turn, one packet each, as fair queueing does.
  */
-class Line {
+class Line implements Task {
   readonly #clock: VirtualClock;
   readonly #bytesPerMs: number;
   readonly #urgent = new Fifo<Passing>();
@@ -143,15 +150,16 @@ class Line {
   #go(): void {
     if (this.#passing !== undefined) return;
     this.#passing = this.#urgent.shift() ?? this.#nextInTurn();
-    if (this.#passing !== undefined) this.#clock.post(this.#passing.bytes / this.#bytesPerMs, this.#passed);
+    if (this.#passing !== undefined) this.#clock.post(this.#passing.bytes / this.#bytesPerMs, this);
   }
 
-  readonly #passed = () => {
+  /** What was passing has passed. */
+  run(): void {
     const packet = this.#passing;
     this.#passing = undefined;
     packet?.passed();
     this.#go();
-  };
+  }
 
   #nextInTurn(): Passing | undefined {
     for (;;) {
@@ -227,11 +235,14 @@ export class SimFlow implements Queue {
     network.isQuiet = true;
     this.#queuedBytes = Math.max(0, this.#queuedBytes - packet.bytes);
     packet.sent?.();
-    network.clock.post(this.#delayMs + (this.#isOrdered ? 0 : network.jitterMs()), () => {
-      network.isQuiet = true;
-      this.#arriving.push(travelling);
-      this.#to.down.serve(this.#tail);
-    });
+    network.clock.post(this.#delayMs + (this.#isOrdered ? 0 : network.jitterMs()), travelling);
+  }
+
+  /** A packet has come to the receiver's line. */
+  came(travelling: Travelling): void {
+    this.#network.isQuiet = true;
+    this.#arriving.push(travelling);
+    this.#to.down.serve(this.#tail);
   }
 
   /** The last byte of a packet is there. */
@@ -247,7 +258,7 @@ export class SimFlow implements Queue {
 }
 
 /** A packet of a flow on its way: on the sender's line first, then on the receiver's. */
-class Travelling implements Passing {
+class Travelling implements Passing, Task {
   readonly bytes: number;
   readonly packet: Packet;
   readonly #flow: SimFlow;
@@ -264,10 +275,14 @@ class Travelling implements Passing {
     this.#hasLeft = true;
     this.#flow.left(this);
   }
+
+  run(): void {
+    this.#flow.came(this);
+  }
 }
 
 /** Something small on its way: on the sender's line first, then on the receiver's. */
-class Urgent implements Passing {
+class Urgent implements Passing, Task {
   readonly bytes: number;
   readonly #network: SimNetwork;
   readonly #from: SimNode;
@@ -291,10 +306,12 @@ class Urgent implements Passing {
     }
     this.#hasLeft = true;
     network.isQuiet = true;
-    network.clock.post(network.rttMs(this.#from, this.#to) / 2, () => {
-      network.isQuiet = true;
-      this.#to.down.pass(this);
-    });
+    network.clock.post(network.rttMs(this.#from, this.#to) / 2, this);
+  }
+
+  run(): void {
+    this.#network.isQuiet = true;
+    this.#to.down.pass(this);
   }
 }
 
@@ -307,13 +324,14 @@ export class SimNetwork {
   isCut: (from: SimNode, to: SimNode) => boolean = () => false;
   /** Milliseconds that a packet of a flow takes longer than the last; above 0 packets overtake each other. */
   jitterMs: () => number = () => 0;
+  #nodes = 0;
 
   constructor(clock: VirtualClock) {
     this.clock = clock;
   }
 
   node(options: NodeOptions): SimNode {
-    return new SimNode(this.clock, options);
+    return new SimNode(this.clock, this.#nodes++, options);
   }
 
   rttMs(a: SimNode, b: SimNode): number {

@@ -30,10 +30,10 @@ describe('what was scheduled', () => {
 
   it('runs in the same order where it cannot be cancelled', () => {
     const { clock, log, note } = recording();
-    clock.post(20, note('b'));
+    clock.post(20, { run: note('b') });
     clock.schedule(20, note('c'));
-    clock.post(-1, note('a'));
-    clock.post(20, note('d'));
+    clock.post(-1, { run: note('a') });
+    clock.post(20, { run: note('d') });
     clock.advance(20);
     expect(log).toEqual(['a@0', 'b@20', 'c@20', 'd@20']);
   });

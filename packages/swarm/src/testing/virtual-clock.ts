@@ -3,9 +3,34 @@ import type { Clock } from '../core/env.ts';
 /** Takes back something that was scheduled. Harmless once it ran. */
 export type Cancel = () => void;
 
-/** What is to run; nothing when it was taken back. */
-interface Entry {
-  run: (() => void) | undefined;
+/** Something that runs when it falls due. */
+export interface Task {
+  run(): void;
+  /** Whether it was taken back; what never is need not say so. */
+  readonly isOver?: boolean;
+}
+
+/** Something that may be taken back before it runs. */
+class Scheduled implements Task {
+  #run: (() => void) | undefined;
+
+  constructor(run: () => void) {
+    this.#run = run;
+  }
+
+  get isOver(): boolean {
+    return this.#run === undefined;
+  }
+
+  run(): void {
+    const run = this.#run;
+    this.#run = undefined;
+    run?.();
+  }
+
+  takeBack(): void {
+    this.#run = undefined;
+  }
 }
 
 /** 1 January 2026, UTC: where the wall clock stands unless told otherwise. */
@@ -27,10 +52,10 @@ export class VirtualClock implements Clock {
   #wallOffsetMs: number;
   #order = 0;
   #cancelled = 0;
-  /** A heap in three arrays: when each entry runs, what breaks ties (what was scheduled first runs first), and the entry. */
+  /** A heap in three arrays: when each entry runs, what breaks ties (what was scheduled first runs first), and what does. */
   #times = new Float64Array(FIRST_ROOM);
   #orders = new Float64Array(FIRST_ROOM);
-  #entries: Entry[] = [];
+  #entries: Task[] = [];
 
   constructor(wallMs: number = DEFAULT_WALL_MS) {
     this.#wallOffsetMs = wallMs;
@@ -67,19 +92,19 @@ export class VirtualClock implements Clock {
 
   /** Runs `run` at a moment of {@link nowMs}; one that has passed counts as now. Never runs at once. */
   scheduleAt(atMs: number, run: () => void): Cancel {
-    const entry: Entry = { run };
-    this.#push(atMs, entry);
+    const scheduled = new Scheduled(run);
+    this.#push(atMs, scheduled);
     return () => {
-      if (entry.run === undefined) return;
-      entry.run = undefined;
+      if (scheduled.isOver) return;
+      scheduled.takeBack();
       this.#cancelled++;
       if (this.#cancelled >= SWEEP_FROM && this.#cancelled * 2 > this.#entries.length) this.#sweep();
     };
   }
 
-  /** As {@link schedule}, for what is never taken back. */
-  post(delayMs: number, run: () => void): void {
-    this.#push(this.#nowMs + delayMs, { run });
+  /** As {@link schedule}, for what is never taken back: `task` itself waits, with nothing around it. */
+  post(delayMs: number, task: Task): void {
+    this.#push(this.#nowMs + delayMs, task);
   }
 
   /** Runs the next thing, moving the time to it. Answers whether there was one. */
@@ -89,9 +114,7 @@ export class VirtualClock implements Clock {
     const entry = this.#pop();
     if (entry === undefined) return false;
     this.#nowMs = atMs;
-    const { run } = entry;
-    entry.run = undefined;
-    run?.();
+    entry.run();
     return true;
   }
 
@@ -121,7 +144,7 @@ export class VirtualClock implements Clock {
   }
 
   #dropCancelled(): void {
-    while (this.#entries.length > 0 && this.#entries[0]?.run === undefined) {
+    while (this.#entries[0]?.isOver === true) {
       this.#pop();
       this.#cancelled--;
     }
@@ -130,7 +153,7 @@ export class VirtualClock implements Clock {
   #sweep(): void {
     const [times, orders, entries] = [this.#times.slice(), this.#orders.slice(), this.#entries];
     const at = (index: number) => times[index] ?? 0;
-    const live = [...entries.keys()].filter((index) => entries[index]?.run !== undefined);
+    const live = [...entries.keys()].filter((index) => entries[index]?.isOver !== true);
     live.sort((a, b) => at(a) - at(b) || (orders[a] ?? 0) - (orders[b] ?? 0));
     // What is sorted is a heap.
     this.#entries = [];
@@ -141,13 +164,13 @@ export class VirtualClock implements Clock {
     this.#cancelled = 0;
   }
 
-  #put(place: number, atMs: number, order: number, entry: Entry): void {
+  #put(place: number, atMs: number, order: number, entry: Task): void {
     this.#times[place] = atMs;
     this.#orders[place] = order;
     this.#entries[place] = entry;
   }
 
-  #push(when: number, entry: Entry): void {
+  #push(when: number, entry: Task): void {
     if (Number.isNaN(when)) throw new RangeError('a time is a number');
     const atMs = Math.max(when, this.#nowMs);
     let place = this.#entries.length;
@@ -170,7 +193,7 @@ export class VirtualClock implements Clock {
     this.#put(place, atMs, this.#order++, entry);
   }
 
-  #pop(): Entry | undefined {
+  #pop(): Task | undefined {
     const [times, orders, entries] = [this.#times, this.#orders, this.#entries];
     const top = entries[0];
     const last = entries.pop();
