@@ -53,6 +53,15 @@ it('is small: hash-wasm, the store and playback are loaded when they are needed'
   expect(worker).toBeLessThanOrEqual(WORKER_BYTES);
 });
 
+it('has its ready files compiled as they load, not when a listener waits for sound', async () => {
+  const scripts = (await readdir(BROWSER_BUILD)).filter((name) => name.endsWith('.js'));
+  expect(scripts).toContain('sonantica-worker.js');
+  for (const name of scripts)
+    expect(await readFile(join(BROWSER_BUILD, name), 'utf8'), name).toMatch(
+      /^\/\/# allFunctionsCalledOnLoad\n/,
+    );
+});
+
 /** Fetches a track through a swarm of its own, kept in memory. */
 async function fetchInPage(page: Page, options: { tracker: string; origin: string; aulaId: string }) {
   const read = await page.evaluate(async (given) => {

@@ -1,20 +1,17 @@
 import type { Hasher } from '@sonantica/wire';
 import type { IHasher } from 'hash-wasm';
-import { MOST_SMALL_BYTES, sha256Small } from './sha256-small.ts';
 import type { StreamHasher } from './stream-hasher.ts';
 
 /** The part of WebCrypto that hashes; pages on plain HTTP have none of it. */
 export type Digester = Pick<SubtleCrypto, 'digest'>;
 
 /**
- * SHA-256 for browsers: WebCrypto where the page may use it, `hash-wasm` otherwise; the hashes of a tree are made at once. The latter is loaded
- * on first use and synchronous from then on; while it cannot be loaded, hashes reject. `null` does without
- * WebCrypto.
+ * SHA-256 for browsers: WebCrypto where the page may use it, `hash-wasm` otherwise. The latter is loaded on first use and
+ * synchronous from then on; while it cannot be loaded, hashes reject. `null` does without WebCrypto.
  */
 export function createWebHasher(subtle: Digester | null = globalThis.crypto?.subtle ?? null): Hasher {
   if (subtle === null) return createWasmHasher();
-  const digest = async (bytes: Uint8Array) => new Uint8Array(await subtle.digest('SHA-256', unshared(bytes)));
-  return (bytes) => (bytes.length <= MOST_SMALL_BYTES ? sha256Small(bytes) : digest(bytes));
+  return async (bytes) => new Uint8Array(await subtle.digest('SHA-256', unshared(bytes)));
 }
 
 /** The hasher of this page. */
