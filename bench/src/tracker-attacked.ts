@@ -3,7 +3,7 @@ import { startLoads } from './tracker-bench.ts';
 import type { FromAttacker, ToAttacker } from './tracker-attack-main.ts';
 import type { AttackKind } from './tracker-attacks.ts';
 import { BenchChild } from './tracker-child.ts';
-import { giveOwnCore, giveWay } from './tracker-cores.ts';
+import { giveOwnCore, giveWay, goFirst } from './tracker-cores.ts';
 import { pause } from './tracker-load.ts';
 
 export { ONE_CORE_FLAGS } from './tracker-bench.ts';
@@ -28,6 +28,15 @@ export interface AttackedReport {
   readonly attackedP50Ms: number;
   /** Most that memory grew by from the quiet before an attack to its end, over the rounds; 1,048,576 bytes. */
   readonly grownMB: number;
+  /** From a newcomer's connection to the answer to its announcement: middle, and longest of all rounds. */
+  readonly quietJoinP50Ms: number;
+  readonly attackedJoinP50Ms: number;
+  readonly longestJoinMs: number;
+  /** What the attack was while signals were measured, a second: connections, and 1,000,000 bytes that left. */
+  readonly attackSocketsPerS: number;
+  readonly attackMBPerS: number;
+  /** Whether the system let the tracker and the listeners have their cores before all others. */
+  readonly wasAlone: boolean;
   /** How late the listeners' own process was, 99th percentile: without an attack, and under one. */
   readonly quietLateP99Ms: number;
   readonly attackedLateP99Ms: number;
@@ -41,14 +50,18 @@ export interface AttackedReport {
 const PAIRS = 60;
 /** A measurement: about 1,100 signals. */
 const MEASURE_MS = 1_100;
+/** Newcomers join for so long after that: thirty. */
+const JOIN_MS = 600;
 /** After an attack the tracker is done with those who went, in milliseconds. */
 const SETTLE_MS = 1_000;
 const BYTES_PER_MB = 1_048_576;
+const MB = 1_000_000;
 
 /**
  * Measures honest listeners of a tracker in turn without and with an attack, so many times. The tracker has a core of
- * its own; the attacker shares the others with the listeners and gives way to them, so that the tracker's delay is
- * measured and not the listeners'. Rejects when a listener was refused or ended, or the tracker went.
+ * its own; the attacker shares the others with the listeners and gives way to them, and where the system allows, nobody
+ * else's programs come before either, so that the tracker's delay is measured and not the listeners' or the machine's.
+ * Rejects when a listener was refused or ended, a newcomer did not get in, or the tracker went.
  */
 export async function measureAttacked(
   kind: AttackKind,
@@ -59,13 +72,20 @@ export async function measureAttacked(
   if (honest?.pid === undefined) throw new Error('no load');
   const quiet: Measured[] = [];
   const attacked: Measured[] = [];
+  const counts: { socketsPerS: number; mbPerS: number }[] = [];
   let grownBytes = 0;
+  let wasAlone = false;
   try {
     giveOwnCore(tracker.pid, [honest.pid]);
+    wasAlone = [tracker.pid, honest.pid].every(goFirst);
     await honest.ask({ type: 'pair', url: tracker.url, count: PAIRS }, 'paired');
-    const measure = async (): Promise<Measured> => {
+    const measure = async (signalled: () => Promise<void> = async () => {}): Promise<Measured> => {
       const { tookMs, lateP99Ms } = await honest.ask({ type: 'signal', forMs: MEASURE_MS }, 'signalled');
+      await signalled();
+      const joins = await honest.ask({ type: 'newcomers', url: tracker.url, forMs: JOIN_MS }, 'joinedAnew');
       return {
+        joinP50: percentile(joins.tookMs, 0.5),
+        joinMax: Math.max(...joins.tookMs),
         p50: percentile(tookMs, 0.5),
         p99: percentile(tookMs, 0.99),
         lateP99Ms,
@@ -82,7 +102,19 @@ export async function measureAttacked(
         giveOwnCore(tracker.pid, [attacker.pid]);
         giveWay(attacker.pid);
         await attacker.ask({ type: 'attack', kind, url: tracker.url }, 'attacking');
-        attacked.push(await measure());
+        const count = () => attacker.ask({ type: 'count' }, 'counted');
+        const first = await count();
+        const startMs = performance.now();
+        attacked.push(
+          await measure(async () => {
+            const { sockets, bytes } = await count();
+            const s = (performance.now() - startMs) / 1_000;
+            counts.push({
+              socketsPerS: (sockets - first.sockets) / s,
+              mbPerS: (bytes - first.bytes) / s / MB,
+            });
+          }),
+        );
         grownBytes = Math.max(grownBytes, (await tracker.residentBytes()) - before);
       } finally {
         await attacker.kill();
@@ -94,6 +126,7 @@ export async function measureAttacked(
   }
   quiet.shift();
   attacked.shift();
+  counts.shift();
   const of = (figures: readonly Measured[], figureOf: (figure: Measured) => number) =>
     round(percentile(figures.map(figureOf), 0.5), 2);
   const [quietP99Ms, attackedP99Ms] = [of(quiet, ({ p99 }) => p99), of(attacked, ({ p99 }) => p99)];
@@ -105,6 +138,23 @@ export async function measureAttacked(
     quietP50Ms: of(quiet, ({ p50 }) => p50),
     attackedP50Ms: of(attacked, ({ p50 }) => p50),
     grownMB: round(grownBytes / BYTES_PER_MB, 1),
+    quietJoinP50Ms: of(quiet, ({ joinP50 }) => joinP50),
+    attackedJoinP50Ms: of(attacked, ({ joinP50 }) => joinP50),
+    longestJoinMs: round(Math.max(...[...quiet, ...attacked].map(({ joinMax }) => joinMax)), 1),
+    attackSocketsPerS: Math.round(
+      percentile(
+        counts.map(({ socketsPerS }) => socketsPerS),
+        0.5,
+      ),
+    ),
+    attackMBPerS: round(
+      percentile(
+        counts.map(({ mbPerS }) => mbPerS),
+        0.5,
+      ),
+      1,
+    ),
+    wasAlone,
     quietLateP99Ms: of(quiet, ({ lateP99Ms }) => lateP99Ms),
     attackedLateP99Ms: of(attacked, ({ lateP99Ms }) => lateP99Ms),
     samples: Math.min(...[...quiet, ...attacked].map(({ samples }) => samples)),
@@ -117,5 +167,7 @@ interface Measured {
   readonly p50: number;
   readonly p99: number;
   readonly lateP99Ms: number;
+  readonly joinP50: number;
+  readonly joinMax: number;
   readonly samples: number;
 }

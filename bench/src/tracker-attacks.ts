@@ -13,6 +13,14 @@ interface Target {
   on(): void;
 }
 
+/** What an attack has been so far. */
+export interface AttackSoFar {
+  /** Connections that came about. */
+  readonly sockets: number;
+  /** Bytes that left. */
+  readonly bytes: number;
+}
+
 const ROOT = 'ab'.repeat(32);
 /** Who was closed comes back after this, in milliseconds. */
 const COMES_BACK_MS = 50;
@@ -90,7 +98,8 @@ const ATTACKS = {
   'half-open sockets': ({ port, on }: Target) => {
     let open = 0;
     for (let i = 0; i < 10_000; i++) {
-      const tcp = connect(port, '127.0.0.1', () => {
+      const tcp = counted(connect(port, '127.0.0.1'));
+      tcp.on('connect', () => {
         if (i % 2 === 0) tcp.write('GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ');
         if (++open === 2_000) on();
       });
@@ -99,12 +108,12 @@ const ATTACKS = {
   },
   'sockets without hello': ({ url, on }: Target) => {
     on();
-    for (let i = 0; i < 3_000; i++) new WebSocket(url, TRACKER_SUBPROTOCOL).on('error', () => {});
+    for (let i = 0; i < 3_000; i++) open(url).on('error', () => {});
   },
   connects: ({ url, on }: Target) => {
     on();
     const again = () => {
-      const ws = new WebSocket(url, TRACKER_SUBPROTOCOL);
+      const ws = open(url);
       ws.on('error', () => {});
       ws.on('open', () => ws.terminate());
       ws.on('close', () => setImmediate(again));
@@ -139,9 +148,42 @@ export function attack(kind: AttackKind, url: string): Promise<void> {
   return new Promise((on) => ATTACKS[kind]({ url, port: Number(new URL(url).port), on }));
 }
 
+let opened = 0;
+let bytesOfClosed = 0;
+const openSockets = new Set<Socket>();
+
+/** What the attack of this process has been so far. */
+export function attackSoFar(): AttackSoFar {
+  let bytes = bytesOfClosed;
+  for (const tcp of openSockets) bytes += sentOn(tcp);
+  return { sockets: opened, bytes };
+}
+
+/** Bytes that left: what waits in this process did not. */
+function sentOn({ bytesWritten, writableLength }: Socket): number {
+  return Math.max(0, bytesWritten - writableLength);
+}
+
+function counted(tcp: Socket): Socket {
+  tcp.once('connect', () => {
+    opened++;
+    openSockets.add(tcp);
+  });
+  tcp.once('close', () => {
+    if (openSockets.delete(tcp)) bytesOfClosed += sentOn(tcp);
+  });
+  return tcp;
+}
+
+function open(url: string): WebSocket {
+  return new WebSocket(url, TRACKER_SUBPROTOCOL, {
+    createConnection: () => counted(connect(Number(new URL(url).port), '127.0.0.1')),
+  });
+}
+
 /** A socket that says hello and announces what all attackers do. */
 function member({ url }: Target, onOpen: (ws: WebSocket) => void = () => {}): WebSocket {
-  const ws = new WebSocket(url, TRACKER_SUBPROTOCOL);
+  const ws = open(url);
   ws.on('error', () => {});
   ws.on('open', () => {
     ws.send(json({ type: 'hello' }));
@@ -174,7 +216,8 @@ function raw({ port, on }: Target, count: number, then: (tcp: Socket) => void): 
   on();
   for (let i = 0; i < count; i++) {
     const again = () => {
-      const tcp = connect(port, '127.0.0.1', () => tcp.write(UPGRADE));
+      const tcp = counted(connect(port, '127.0.0.1'));
+      tcp.on('connect', () => tcp.write(UPGRADE));
       tcp.once('data', () => then(tcp));
       tcp.on('error', () => {});
       tcp.on('close', () => setTimeout(again, RAW_COMES_BACK_MS));

@@ -3,6 +3,7 @@ import { arrive } from './tracker-arrivals.ts';
 import { churn } from './tracker-churn.ts';
 import { Load } from './tracker-load.ts';
 import type { FromLoad, ToLoad } from './tracker-messages.ts';
+import { newcomers } from './tracker-newcomers.ts';
 import { Pairs } from './tracker-pairs.ts';
 import { probe } from './tracker-probe.ts';
 
@@ -26,6 +27,8 @@ answer<ToLoad, FromLoad>(async (message) => {
     case 'signal':
       if (pairs === undefined) throw new Error('nobody to signal');
       return { type: 'signalled', ...(await pairs.signal(message.forMs)) };
+    case 'newcomers':
+      return { type: 'joinedAnew', ...(await newcomers(message.url, message.forMs)) };
     case 'churn':
       return { type: 'churned', swarms: await churn(load, message) };
     case 'arrive':

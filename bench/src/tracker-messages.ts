@@ -83,6 +83,8 @@ export type ToLoad =
   /** Honest listeners in pairs, an Aula each, who then signal each other for a time. */
   | { readonly type: 'pair'; readonly url: string; readonly count: number }
   | { readonly type: 'signal'; readonly forMs: number }
+  /** Honest newcomers, who connect, say hello, announce and go, one after another for a time. */
+  | { readonly type: 'newcomers'; readonly url: string; readonly forMs: number }
   /** Peers that come in, however fast, and are counted where they are refused. */
   | ({ readonly type: 'arrive' } & Crowd)
   /** How many are connected still. */
@@ -98,6 +100,7 @@ export type FromLoad =
   | { readonly type: 'churned'; readonly swarms: number }
   | { readonly type: 'paired' }
   | { readonly type: 'signalled'; readonly tookMs: readonly number[]; readonly lateP99Ms: number }
+  | { readonly type: 'joinedAnew'; readonly tookMs: readonly number[] }
   | ({ readonly type: 'arrived' } & Arrived)
   | { readonly type: 'counted'; readonly open: number }
   | { readonly type: 'disconnected' }

@@ -1,5 +1,5 @@
 import { Duplex } from 'node:stream';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { BINARY, Connection, type ConnectionOwner } from './connection.ts';
 import { perMinute } from './core/rate-limit.ts';
 
@@ -11,7 +11,7 @@ function frame(opcode: number, payload = ''): Buffer {
   ]);
 }
 
-function place(controlFrames = perMinute(0), maxBufferedBytes = 1_000) {
+function place(controlFrames = perMinute(0), maxBufferedBytes = 1_000, reads = true) {
   const time = { nowMs: 0 };
   const writes: string[] = [];
   const events: unknown[] = [];
@@ -20,7 +20,7 @@ function place(controlFrames = perMinute(0), maxBufferedBytes = 1_000) {
     read: () => {},
     write: (bytes: Buffer, _encoding, done) => {
       writes.push(bytes.toString('latin1'));
-      done();
+      if (reads) done();
     },
   });
   const owner: ConnectionOwner = {
@@ -146,7 +146,10 @@ describe('a connection', () => {
     expect(stream.writableEnded).toBe(false);
     writes.length = 0;
     connection.read(Buffer.concat([more, more, frame(8), more]));
-    expect(events.filter((event) => event !== 'speaks')).toEqual(['ended too-fast', 'closing']);
+    expect(events.filter((event) => event !== 'speaks' && event !== 'yields')).toEqual([
+      'ended too-fast',
+      'closing',
+    ]);
     expect(writes.join('')).toContain('\x88\x0a\x11\x4dtoo fast');
     expect(stream.writableEnded).toBe(true);
   });
@@ -158,6 +161,28 @@ describe('a connection', () => {
     expect(events).toEqual(['speaks']);
     connection.read(pings(1));
     expect(events).toEqual(['speaks', 'yields']);
+  });
+
+  it('leaves the rest of its turn to others after each read of parts of a message', () => {
+    const { events, connection } = place();
+    connection.read(Buffer.from([0x01, 0x80, 0, 0, 0, 0]));
+    connection.read(Buffer.from([0x00, 0x80, 0, 0, 0, 0]));
+    expect(events).toEqual(['yields', 'yields']);
+    connection.read(Buffer.from([0x80, 0x80, 0, 0, 0, 0]));
+    expect(events.slice(2)).toEqual(['']);
+  });
+
+  it('keeps what waits for its reader outside the heap', () => {
+    const { stream, connection } = place(perMinute(0), 1_000, false);
+    const write = vi.spyOn(stream, 'write');
+    for (const text of ['a', 'b']) {
+      connection.send(text);
+      connection.flush();
+    }
+    expect(write.mock.calls.map(([given]) => given)).toEqual([
+      '\x81\x01a',
+      Buffer.from('\x81\x01b', 'latin1'),
+    ]);
   });
 
   it('reads nothing while it is paused, not even of what came, and then goes on', () => {

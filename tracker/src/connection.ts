@@ -79,6 +79,7 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
   /** The rate limit of its frames beside messages. */
   #controlsUntilMs = 0;
   #controls = 0;
+  #parts = 0;
   #isOpen = true;
   #isToBeFlushed = false;
 
@@ -136,7 +137,10 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
     const unsent = this.#unsent;
     if (unsent === '') return;
     this.#unsent = '';
-    if (this.#stream.writable) this.#stream.write(unsent, 'latin1');
+    if (!this.#stream.writable) return;
+    // What waits for its reader waits outside the heap, where nobody copies it.
+    if (this.#stream.writableLength > 0) this.#stream.write(Buffer.from(unsent, 'latin1'));
+    else this.#stream.write(unsent, 'latin1');
   }
 
   close(code: number, reason: string): void {
@@ -160,7 +164,10 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
 
   /** Takes bytes that came. */
   read(bytes: Buffer): void {
+    const parts = this.#parts;
     this.#reader.read(bytes, this);
+    // Of who sends in parts, to read is the most of the work, however little came.
+    if (this.#parts !== parts && this.#isOpen) this.#owner.yields(this);
   }
 
   text(text: string): void {
@@ -185,6 +192,7 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
   }
 
   part(): void {
+    this.#parts++;
     this.#countControl();
   }
 

@@ -39,6 +39,7 @@ export class Door {
   readonly #queue: TurnTaker<Arrival> = { turn: -1, heardInTurn: 0, waiting: undefined };
   readonly #turns = new Turns<Arrival, TurnTaker<Arrival>>(NEWCOMERS, {
     handle: (_queue, arrival) => this.#open(arrival),
+    isLong: () => false,
     pause: () => {},
     resume: () => {},
     nextTurn: (run) => void setImmediate(run),

@@ -13,7 +13,7 @@ export interface FrontRules {
 }
 
 /** New sockets looked at in one turn: a crowd at the door does not keep those inside waiting. */
-export const NEWCOMERS: TurnLimits = { perTurn: 2, mayWait: 0, waitingMs: 0.25, restMs: 0 };
+export const NEWCOMERS: TurnLimits = { perTurn: 2, mayWait: 0, waitingMs: 0.25, resumed: 1, restMs: 0 };
 
 const FRONT = Symbol('front');
 const BEGUN = Symbol('begun');
@@ -39,6 +39,7 @@ export class Front {
   readonly #queue: TurnTaker<Newcomer> = { turn: -1, heardInTurn: 0, waiting: undefined };
   readonly #turns = new Turns<Newcomer, TurnTaker<Newcomer>>(NEWCOMERS, {
     handle: (_queue, socket) => this.#look(socket),
+    isLong: () => false,
     pause: () => {},
     resume: () => {},
     nextTurn: (run) => void setImmediate(run),

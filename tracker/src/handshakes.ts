@@ -9,7 +9,7 @@ export class Handshakes {
   /** Oldest first; closed ones until the next sweep. */
   readonly #sockets = new Set<Socket>();
   /** Goes on where it stopped: from the beginning it would pass all that went since the set was last put in order. */
-  #oldest = this.#sockets.values();
+  readonly #oldest = this.#sockets.values();
 
   constructor(max: number) {
     this.#max = max;
@@ -25,11 +25,10 @@ export class Handshakes {
     // One comes, one goes: those that closed by themselves are not looked for among thousands each time.
     while (this.#sockets.size > this.#max) {
       const { value: oldest } = this.#oldest.next();
-      if (oldest === undefined) this.#oldest = this.#sockets.values();
-      else {
-        this.#sockets.delete(oldest);
-        oldest.destroy();
-      }
+      // There is always one: whom it passed is out of the set, and the newest it never passed.
+      if (oldest === undefined) return;
+      this.#sockets.delete(oldest);
+      oldest.destroy();
     }
   }
 

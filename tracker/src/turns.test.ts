@@ -12,12 +12,13 @@ function place(mayWait = 0, eachMs = 0) {
   const later: { atMs: number; run: () => void }[] = [];
   const time = { nowMs: 0 };
   const turns = new Turns<string, Sender>(
-    { perTurn: 2, mayWait, waitingMs: 5, restMs: 20 },
+    { perTurn: 2, mayWait, waitingMs: 5, resumed: 4, restMs: 20 },
     {
       handle: (_sender, item) => {
         handled.push(item);
         time.nowMs += eachMs;
       },
+      isLong: (item) => item.startsWith('long'),
       pause: (sender) => void (sender.isPaused = true),
       resume: (sender) => void (sender.isPaused = false),
       nextTurn: (run) => void due.push(run),
@@ -162,6 +163,31 @@ describe('turns', () => {
     turns.take(one, '2');
     next();
     expect(handled).toEqual(['0', '1', '2']);
+  });
+
+  it('let what is long wait for its turn, be it the first word, and read no more until then', () => {
+    const { handled, turns, next, sender } = place(3);
+    const one = sender();
+    turns.take(one, 'long');
+    turns.take(sender(), 'quiet');
+    expect(one.isPaused).toBe(true);
+    expect(handled).toEqual(['quiet']);
+    next();
+    expect(handled).toEqual(['quiet', 'long']);
+    expect(one.isPaused).toBe(false);
+  });
+
+  it('read again from a few in a turn, however little they said', () => {
+    const { turns, next, sender } = place();
+    const many = Array.from({ length: 10 }, () => sender());
+    for (const one of many) turns.yield(one);
+    const paused = () => many.filter(({ isPaused }) => isPaused).length;
+    next();
+    expect(paused()).toBe(6);
+    next();
+    expect(paused()).toBe(2);
+    next();
+    expect(paused()).toBe(0);
   });
 
   it('forget who is gone', () => {

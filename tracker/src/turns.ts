@@ -10,6 +10,8 @@ export interface TurnTaker<Item> {
 /** What {@link Turns} does with its takers. */
 export interface TurnRules<Taker, Item> {
   handle(taker: Taker, item: Item): void;
+  /** Whether an item takes so long that it waits for its sender's turn, be it the first. */
+  isLong(item: Item): boolean;
   /** Reads nothing more from it. */
   pause(taker: Taker): void;
   resume(taker: Taker): void;
@@ -30,6 +32,8 @@ export interface TurnLimits {
   readonly mayWait: number;
   /** Time in one turn for all together who wait; who has had no turn then is first in the next. */
   readonly waitingMs: number;
+  /** Senders that are read from again in one turn: each may have sent heaps meanwhile. */
+  readonly resumed: number;
   /** How long a sender is not heard that has to {@link Turns.rest}. */
   readonly restMs: number;
 }
@@ -68,12 +72,15 @@ export class Turns<Item, Taker extends TurnTaker<Item>> {
       this.#plan();
     }
     const { perTurn } = this.#limits;
-    if (++taker.heardInTurn <= perTurn && !this.#isResting(taker)) return this.#rules.handle(taker, item);
+    const isLong = this.#rules.isLong(item);
+    if (++taker.heardInTurn <= perTurn && !isLong && !this.#isResting(taker))
+      return this.#rules.handle(taker, item);
     taker.waiting = [item];
     if (this.#isResting(taker)) return;
     this.#waiting.add(taker);
     this.#plan();
-    this.#pauseIfLoud(taker, 1);
+    if (isLong) this.#pause(taker);
+    else this.#pauseIfLoud(taker, 1);
   }
 
   /** Hears no more of a sender in this turn, though nothing it said waits: what it sends is work without being items. */
@@ -131,8 +138,9 @@ export class Turns<Item, Taker extends TurnTaker<Item>> {
   #next(): void {
     this.#isDue = false;
     this.#turn++;
-    const { perTurn, waitingMs } = this.#limits;
+    const { perTurn, waitingMs, resumed } = this.#limits;
     let left = this.#waiting.size;
+    let mayResume = resumed;
     const untilMs = left === 0 ? 0 : this.#rules.nowMs() + waitingMs;
     for (const taker of this.#waiting) {
       if (--left < 0) break;
@@ -143,8 +151,11 @@ export class Turns<Item, Taker extends TurnTaker<Item>> {
         const item = taker.waiting?.shift();
         if (item !== undefined) this.#rules.handle(taker, item);
       }
-      if (this.#waiting.has(taker) && taker.waiting?.length === 0) this.#letOn(taker);
-      if (this.#rules.nowMs() >= untilMs) break;
+      if (this.#waiting.has(taker) && taker.waiting?.length === 0) {
+        if (this.#paused.has(taker)) mayResume--;
+        this.#letOn(taker);
+      }
+      if (mayResume === 0 || this.#rules.nowMs() >= untilMs) break;
     }
     if (this.#waiting.size > 0) this.#plan();
   }

@@ -55,9 +55,13 @@ const TURN_LIMITS: TurnLimits = {
   mayWait: 4,
   /** As long as five to ten messages take, with what the kernel does to send the answers. */
   waitingMs: 0.25,
+  /** To read what came of one, up to 64 KiB, takes as long as a few messages. */
+  resumed: 4,
   /** Who is told that it is too fast is heard fifty times a second. */
   restMs: 20,
 };
+/** What is longer takes as long as many messages: twice a description, but with its candidates. */
+const LONG_FROM = 4_096;
 /** One message in so many is timed: a clock costs about as much as a small message. */
 const TIMED_ONE_IN = 32;
 /** Time between the closes of two sockets when the tracker stops, at most, in milliseconds. */
@@ -86,6 +90,7 @@ export class WsAdapter implements ConnectionOwner {
   readonly #outboxes = new Outboxes(MAY_BE_UNSENT, (run) => void setImmediate(run));
   readonly #turns = new Turns<Heard, Connection>(TURN_LIMITS, {
     handle: (connection, heard) => this.#hear(connection, heard),
+    isLong: (heard) => heard !== BINARY && heard.length > LONG_FROM,
     pause: (connection) => connection.pause(),
     resume: (connection) => connection.resume(),
     nextTurn: (run) => void setImmediate(run),

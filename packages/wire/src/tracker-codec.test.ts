@@ -327,6 +327,8 @@ describe('the payload of a signal', () => {
     ['x'.repeat(16_383), 'too-large data'],
     ['é'.repeat(8_191), 'taken'],
     ['é'.repeat(8_192), 'too-large data'],
+    [`${'🎻'.repeat(4_095)}xx`, 'taken'],
+    [`${'🎻'.repeat(4_095)}xxx`, 'too-large data'],
   ])('is bounded in bytes', (data, expected) => {
     expect(refusal(parseClientMessage, textOf(data))).toBe(expected);
     expect(refusal(parseClientMessage, ` ${textOf(data)}`)).toBe(expected);

