@@ -110,13 +110,14 @@ export class SimLinks {
   /** One after another; who gave up in the meantime takes no turn. */
   #makeNext(): void {
     if (this.#isMaking) return;
-    const next = this.#waiting.findIndex(([offer, answer]) => !offer.over && !answer.over);
-    const [pair] = this.#waiting.splice(0, next < 0 ? this.#waiting.length : next + 1).slice(-1);
-    if (next < 0 || pair === undefined) return;
+    let pair = this.#waiting.shift();
+    while (pair !== undefined && pair.some(({ over }) => over)) pair = this.#waiting.shift();
+    if (pair === undefined) return;
+    const [offer, answer] = pair;
     this.#isMaking = true;
     this.network.clock.schedule(1000 / this.perSecond, () => {
       this.#isMaking = false;
-      this.#make(...pair);
+      this.#make(offer, answer);
       this.#makeNext();
     });
   }
