@@ -984,6 +984,19 @@ it('what a peer has under way and should have given is asked of the origin at th
   expect(rig.inFlight(ORIGIN)).toBe(2);
 });
 
+it('what a peer has under way that gave and then stands still is asked of the origin while that is in time', () => {
+  const rig = new Rig({ tracker: 'up' });
+  rig.peer('p', 'aula', [0, 1], 8 * BLOCK);
+  rig.wantChunk(1, 9_000);
+  rig.deliverAll('p');
+  rig.wantChunk(0, 700);
+  expect(rig.inFlight('p')).toBe(8);
+  rig.pass(400);
+  expect(rig.inFlight(ORIGIN)).toBe(0);
+  rig.pass(100);
+  expect(rig.inFlight(ORIGIN)).toBe(8);
+});
+
 it('a peer that owes blocks and says nothing is made to say something, and one that gives is not', () => {
   const rig = new Rig();
   rig.peer('silent', 'aula', [0, 1, 2, 3]);

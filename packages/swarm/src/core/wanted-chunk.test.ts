@@ -63,6 +63,21 @@ describe('a wanted chunk', () => {
     expect(chunk.land(-1, 'a')).toBe(false);
   });
 
+  it('has idle blocks as long as one is neither proven nor under way, however often it was', () => {
+    const chunk = new WantedChunk(SONG, 1);
+    chunk.takeOff(0, 'a', 0);
+    chunk.takeOff(0, 'b', 0);
+    expect(chunk.hasIdle).toBe(true);
+    chunk.takeOff(1, 'a', 0);
+    expect(chunk.hasIdle).toBe(false);
+    chunk.land(0, 'a');
+    expect(chunk.hasIdle).toBe(false);
+    chunk.land(0, 'b');
+    expect(chunk.hasIdle).toBe(true);
+    chunk.prove(0);
+    expect(chunk.hasIdle).toBe(false);
+  });
+
   it('is wanted while a demand covers a block of it', () => {
     const chunk = new WantedChunk(SONG, 0);
     expect(chunk.isWanted).toBe(false);
