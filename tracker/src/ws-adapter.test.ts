@@ -139,6 +139,22 @@ describe('a tracker on real sockets', () => {
   });
 });
 
+it('a long message waits for its turn, those of others that came with it do not', async () => {
+  const { url } = await tracker();
+  const { client: reader, welcome } = await Client.welcomed(url);
+  const [long, short] = [await Client.welcomed(url), await Client.welcomed(url)];
+  reader.say(announce(ChunkSet.all(10)));
+  await reader.next('peers');
+  for (const { client } of [long, short]) {
+    client.say(announce(ChunkSet.all(10)));
+    await client.next('peers');
+  }
+  long.client.say({ type: 'signal', to: welcome.peerId, data: 'x'.repeat(5_000) });
+  short.client.say({ type: 'signal', to: welcome.peerId, data: 'x' });
+  expect((await reader.next('signal')).from).toBe(short.welcome.peerId);
+  expect((await reader.next('signal')).from).toBe(long.welcome.peerId);
+});
+
 describe('the close codes', () => {
   it('4400 for a message that is not JSON', async () => {
     const { url } = await tracker();
