@@ -5,11 +5,11 @@ import type { Clock, Random, Timers } from './core/env.ts';
 import type { LinkConnector } from './links/link-connector.ts';
 import type { RtcConnectorOptions } from './links/rtc-connector.ts';
 import type { RtcImplementation } from './links/rtc-types.ts';
-import type { Neighbourhood } from './neighbourhood.ts';
+import type { Network } from './network.ts';
 import type { PageWatcher } from './platform.ts';
 import type { ChunkStore } from './store/chunk-store.ts';
 import { randomBytes, systemClock, systemRandom, systemTimers } from './system.ts';
-import type { OpenWebSocket, TrackerClient } from './tracker/tracker-client.ts';
+import type { OpenWebSocket } from './tracker/tracker-client.ts';
 import { BlockVerifier } from './verify/block-verifier.ts';
 import type { Verifier } from './verify/verifier.ts';
 
@@ -19,12 +19,6 @@ export interface LinkMaker {
   /** Links at a time; missing: what listeners have. */
   readonly maxLinks?: number;
   connector(options: Omit<RtcConnectorOptions, 'rtc'>): LinkConnector;
-}
-
-/** What meets other listeners. */
-export interface NetworkParts {
-  readonly Neighbourhood: typeof Neighbourhood;
-  readonly TrackerClient: typeof TrackerClient;
 }
 
 /**
@@ -53,8 +47,8 @@ export interface Environment {
   readonly openStore?: () => ChunkStore;
   /** Tells when the page is left and when it is returned to; answers how to stop telling. Missing: nothing is left. */
   readonly watchPage?: (watcher: PageWatcher) => () => void;
-  /** The parts that only who takes part needs: loaded when the network is started. */
-  network(): Promise<NetworkParts>;
+  /** What meets other listeners: loaded when the listener first takes part. */
+  network(): Promise<typeof Network>;
   /** `given`: the implementation the author chose. Rejects with `rtc-unavailable` where there is none. */
   links(given: RtcImplementation | undefined): Promise<LinkMaker>;
 }
@@ -74,13 +68,7 @@ export const systemEnvironment: Environment = {
   verifier: (manifest) => new BlockVerifier(platform.hasher, manifest, manifest.chunkHashes),
   memory: platform.memory ?? ((bytes) => new Uint8Array(bytes)),
   spent: platform.spent,
-  network: async () => {
-    const [{ Neighbourhood }, { TrackerClient }] = await Promise.all([
-      import('./neighbourhood.ts'),
-      import('./tracker/tracker-client.ts'),
-    ]);
-    return { Neighbourhood, TrackerClient };
-  },
+  network: async () => (await import('./network.ts')).Network,
   links: async (given) => {
     // Who opted out loads nothing of it.
     const [{ RtcConnector }, rtc] = await Promise.all([

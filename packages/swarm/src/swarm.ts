@@ -1,18 +1,15 @@
 import {
   ChunkSet,
   checkManifest,
-  isAulaId,
   isTrackId,
   ProtocolError,
   toHex,
   type AulaId,
   type ByteRange,
-  type IceServer,
   type Manifest,
   type ManifestJson,
   type TrackId,
 } from '@sonantica/wire';
-import { abortWith } from './abort-with.ts';
 import { ChunkKeeper, type ChunkReader } from './chunk-keeper.ts';
 import {
   DEFAULT_CONTRIBUTION,
@@ -21,42 +18,35 @@ import {
   uploadBytesPerDay,
   type Contribution,
 } from './contribution.ts';
-import { retryDelayMs } from './core/backoff.ts';
 import type { SourcePolicy } from './core/chunk-scheduler.ts';
 import { ExpectedPlayer } from './core/head-ahead.ts';
 import { ORIGIN, type SourceId, type Tier } from './core/source-state.ts';
-import type { DemandId } from './core/track-demand.ts';
-import { trackKey, type TrackKey } from './core/track-key.ts';
+import { trackKey } from './core/track-key.ts';
 import { Delivery, type DeliveryHandler } from './delivery.ts';
-import { systemEnvironment, type Environment, type LinkMaker, type NetworkParts } from './environment.ts';
+import { systemEnvironment, type Environment, type LinkMaker } from './environment.ts';
 import { SwarmError } from './errors.ts';
 import { Emitter, type Unsubscribe } from './events.ts';
-import type { RtcIceServer } from './links/rtc-types.ts';
+import { aulaIdOf, trackIdIn, trackIdOf } from './ids.ts';
 import { debugLogger, type Logger } from './log.ts';
 import type { Neighbourhood } from './neighbourhood.ts';
+import type { Network } from './network.ts';
+import { OpenVersions } from './open-versions.ts';
 import type { SwarmEvents, SwarmOptions, SwarmStats, TrackStats } from './options.ts';
 import { fetchManifestDocument, mirrorsOf, type Http } from './sources/origin-http.ts';
 import type { Playback } from './playback/playback.ts';
 import type { Prefetch, PrefetchOptions } from './prefetch.ts';
 import type { Prefetches } from './prefetches.ts';
-import { OriginSource } from './sources/origin-source.ts';
 import { PINNED_DOCUMENT, PinnedTracks } from './pinned-tracks.ts';
+import { Reads } from './reads.ts';
+import { OriginSource } from './sources/origin-source.ts';
 import { openMemoryStore } from './store/memory-store.ts';
 import { Track, type OpenHint, type TrackHost } from './track.ts';
 import { TrackVersion } from './track-version.ts';
-import type { TrackerClient } from './tracker/tracker-client.ts';
 import { TransferCounts } from './transfer-counts.ts';
 import { StoredBudget } from './stored-budget.ts';
 import { Uploads } from './uploads.ts';
 
-const RECONNECT = { firstMs: 500, mostMs: 30_000 };
 const CONTRIBUTION_DOCUMENT = 'contribution';
-
-interface OpenVersion {
-  readonly version: TrackVersion;
-  readonly counts: TransferCounts;
-  readonly whenComplete: Set<() => void>;
-}
 
 /**
  * A listener's part in the swarm: opens tracks, gives on what it holds, obeys the listener's
@@ -81,11 +71,9 @@ export class Swarm {
   readonly #uploads: Uploads;
   readonly #budget: StoredBudget;
   readonly #tracks = new Set<Track>();
-  readonly #versions = new Map<TrackKey, OpenVersion>();
+  readonly #versions = new OpenVersions();
   readonly #opening = new Map<TrackId, Promise<TrackVersion>>();
-  readonly #demands = new Map<DemandId, AbortController>();
-  /** Downloads under way, which the listener's storage must hold. */
-  readonly #downloads = new Map<AbortController, TrackVersion>();
+  readonly #reads: Reads;
   readonly #counts = new TransferCounts();
   readonly #ready: Promise<void>;
   /** Loaded when a player first wants something. */
@@ -95,9 +83,9 @@ export class Swarm {
   #stopSharing: (() => void) | undefined;
   #uploadedBytes = 0;
   #contribution: Contribution;
-  #neighbourhood: Neighbourhood | undefined;
-  #tracker: TrackerClient | undefined;
   #aula: AulaId | undefined;
+  /** Missing while the listener takes no part. */
+  #network: Network | undefined;
   /** Counts starts and stops of the network, so that a slow start does not outrun a stop. */
   #networkEpoch = 0;
 
@@ -148,6 +136,11 @@ export class Swarm {
       log: this.#log,
     });
     this.#delivery.setOrigin(this.#origin);
+    this.#reads = new Reads({
+      delivery: this.#delivery,
+      keeper: this.#keeper,
+      storageBytes: () => storageBytes(this.#contribution),
+    });
     this.#budget = new StoredBudget(store, clock);
     this.#uploads = new Uploads({
       budget: this.#budget,
@@ -177,6 +170,10 @@ export class Swarm {
     });
     this.#ready = this.#start();
     this.#ready.catch(() => undefined);
+  }
+
+  get #neighbourhood(): Neighbourhood | undefined {
+    return this.#network?.neighbourhood;
   }
 
   /** What the listener gives and takes. Before the store was read, what the options say. */
@@ -218,7 +215,7 @@ export class Swarm {
       closed: (closed) => {
         this.#tracks.delete(closed);
         this.#origin.dropHead(id);
-        for (const { version } of [...this.#versions.values()])
+        for (const version of this.#versions.versions)
           if (closed.isOf(version)) this.#forgetIfUseless(version);
         void this.#playback?.then((playback) => playback.closed(closed));
       },
@@ -266,7 +263,7 @@ export class Swarm {
         return this.#delivery.want(version, whole, Number.POSITIVE_INFINITY, fromOrigin ? 'any' : 'peers');
       },
       unwant: (version, demand) => this.#delivery.unwant(version, demand),
-      roomBytes: (trackIds) => this.#roomFor(trackIds),
+      roomBytes: (trackIds) => this.#keeper.roomBytes(trackIds) - this.#reads.downloadingBytes(trackIds),
       fetchHead: async (version, end, dueInMs) => {
         await this.#read(version, { start: 0, end }, dueInMs, this.#closing.signal);
       },
@@ -349,7 +346,7 @@ export class Swarm {
       tracks: this.#versions.size,
       rejectedBlocks,
       offload: delivered === 0 ? 0 : 1 - bytes.origin / delivered,
-      trackerUp: this.#tracker?.isUp ?? false,
+      trackerUp: this.#network?.isTrackerUp ?? false,
     };
   }
 
@@ -400,15 +397,14 @@ export class Swarm {
     const before = this.#contribution;
     this.#contribution = contribution;
     this.#budget.setLimit(uploadBytesPerDay(contribution));
-    for (const [give, version] of this.#downloads)
-      if (!this.#mayKeep(version)) give.abort(tooLarge(version.manifest));
+    this.#reads.storageChanged();
     this.#keeper.setLimit(storageBytes(contribution));
     this.#prefetches?.share();
     this.#delivery.setPolicy(policyOf(contribution));
     if (!contribution.p2pEnabled) void this.#stopNetwork();
-    else if (this.#neighbourhood === undefined) void this.#startNetwork();
+    else if (this.#network === undefined) void this.#startNetwork();
     else if (before.shareWithAnyUser !== contribution.shareWithAnyUser)
-      this.#neighbourhood.contributionChanged();
+      this.#network.neighbourhood.contributionChanged();
   }
 
   /** The listener chose in another page of this site. */
@@ -421,16 +417,16 @@ export class Swarm {
   }
 
   async #startNetwork(): Promise<void> {
-    const { clock, timers, random } = this.#environment;
-    const { tracker: trackers = [], rtc: given, iceServers, iceTransportPolicy, token } = this.#options;
-    const urls = typeof trackers === 'string' ? [trackers] : trackers;
-    if (urls.length === 0) return;
+    const { tracker = [], rtc } = this.#options;
+    const trackers = typeof tracker === 'string' ? [tracker] : tracker;
+    if (trackers.length === 0) return;
+    const environment = this.#environment;
     const epoch = ++this.#networkEpoch;
     this.#delivery.setTracker('awaited');
     let links: LinkMaker;
-    let parts: NetworkParts;
+    let Made: typeof Network;
     try {
-      [links, parts] = await Promise.all([this.#environment.links(given), this.#environment.network()]);
+      [links, Made] = await Promise.all([environment.links(rtc), environment.network()]);
     } catch (error) {
       this.#log(`the origin alone: ${String(error)}`);
       this.#delivery.setTracker('absent');
@@ -438,71 +434,31 @@ export class Swarm {
       return;
     }
     if (epoch !== this.#networkEpoch || this.#closing.signal.aborted) return;
-    const connector = links.connector({
-      selfId: () => neighbourhood.selfId,
-      iceServers: () => (iceServers ?? neighbourhood.iceServers).map(toRtcIceServer),
-      ...(iceTransportPolicy === undefined ? {} : { iceTransportPolicy }),
-      handler: {
-        send: (to, data) => void this.#tracker?.send({ type: 'signal', to, data }),
-        link: (peerId, link) => neighbourhood.linked(peerId, link),
-        failed: (peerId, error) => neighbourhood.linkFailed(peerId, error.message),
-        declined: (peerId) => neighbourhood.linkDeclined(peerId),
-        accepts: (peerId) => neighbourhood.accepts(peerId),
-      },
-    });
-    const neighbourhood = new parts.Neighbourhood({
-      clock,
-      timers,
-      random,
+    this.#network = new Made({
+      trackers,
+      links,
+      options: this.#options,
+      environment,
       nonce: this.#nonce,
       delivery: this.#delivery,
       uploads: this.#uploads,
-      connector,
       contribution: () => this.#contribution,
       delivered: () => this.#counts.bytes,
-      maxWindowBytes: links.maxWindowBytes,
-      maxLinks: links.maxLinks,
+      trackerChanged: (event) => this.#events.emit('tracker', event),
       log: this.#log,
     });
-    const tracker = new parts.TrackerClient({
-      urls,
-      token,
-      open: this.#environment.openWebSocket,
-      after: timers.after,
-      random: () => random.next(),
-      retryDelayMs: (attempt) => retryDelayMs(attempt, RECONNECT, random),
-      handler: {
-        greeted: () => neighbourhood.trackerGreeted(),
-        up: (welcome, url) => {
-          this.#log(`tracker ${url} is up`);
-          neighbourhood.trackerUp(welcome);
-          this.#events.emit('tracker', { up: true, url });
-        },
-        message: (message) => neighbourhood.trackerSaid(message),
-        down: (reason, url) => {
-          this.#log(`tracker ${url} is down: ${reason}`);
-          neighbourhood.trackerDown();
-          this.#events.emit('tracker', { up: false, reason, url });
-        },
-      },
-    });
-    this.#neighbourhood = neighbourhood;
-    this.#tracker = tracker;
-    neighbourhood.setTracker(tracker);
-    neighbourhood.setAula(this.#aula);
-    for (const { version } of this.#versions.values()) neighbourhood.add(version);
-    tracker.start();
+    this.#network.neighbourhood.setAula(this.#aula);
+    for (const version of this.#versions.versions) this.#network.neighbourhood.add(version);
+    this.#network.start();
   }
 
   /** Resolves when no link keeps the process alive. */
-  #stopNetwork(): Promise<void> {
+  async #stopNetwork(): Promise<void> {
     this.#networkEpoch++;
-    this.#tracker?.close();
-    this.#tracker = undefined;
-    const left = this.#neighbourhood?.close();
-    this.#neighbourhood = undefined;
-    this.#delivery.setTracker('absent');
-    return left ?? Promise.resolve();
+    const network = this.#network;
+    this.#network = undefined;
+    if (network === undefined) this.#delivery.setTracker('absent');
+    else await network.close();
   }
 
   // --- Tracks ---
@@ -540,7 +496,7 @@ export class Swarm {
     await this.#ready;
     this.#mustBeOpen();
     if (hint.head) this.#expectHead(trackId);
-    const held = this.#heldOf(trackId);
+    const held = this.#versions.ofTrack(trackId);
     let manifest: Manifest;
     try {
       const mirrors = mirrorsOf(this.#options.origin ?? [], trackId);
@@ -555,8 +511,8 @@ export class Swarm {
       if (held === undefined || !(error instanceof SwarmError) || error.code !== 'origin-unavailable')
         throw error;
       this.#log(`${trackId} from the store: ${error.message}`);
-      this.#neighbourhood?.use(held.version);
-      return held.version;
+      this.#neighbourhood?.use(held);
+      return held;
     }
     const open = this.#versions.get(trackKey(manifest.trackId, manifest.root));
     if (open !== undefined) this.#neighbourhood?.use(open.version);
@@ -565,14 +521,9 @@ export class Swarm {
     return version;
   }
 
-  /** A version of a track that is known here. */
-  #heldOf(trackId: TrackId): OpenVersion | undefined {
-    return [...this.#versions.values()].find(({ version }) => version.manifest.trackId === trackId);
-  }
-
   /** Asks for the head beside the manifest: of linked peers that told of the track, or of the origin by who has no links. */
   #expectHead(trackId: TrackId): void {
-    if (this.#closing.signal.aborted || this.#heldOf(trackId) !== undefined) return;
+    if (this.#closing.signal.aborted || this.#versions.ofTrack(trackId) !== undefined) return;
     if ((this.#neighbourhood?.peers.length ?? 0) > 0) this.#neighbourhood?.askAhead(trackId);
     else this.#origin.startHead(trackId);
   }
@@ -580,7 +531,7 @@ export class Swarm {
   /** A player is given the URL of a track and most likely asks for it at once: linked peers are asked for the head. */
   #expectPlayer(trackId: TrackId): void {
     if (!this.#expectedPlayer.urlGiven(trackId, this.#environment.clock.nowMs())) return;
-    if (!this.#closing.signal.aborted && this.#heldOf(trackId) === undefined)
+    if (!this.#closing.signal.aborted && this.#versions.ofTrack(trackId) === undefined)
       this.#neighbourhood?.askAhead(trackId);
   }
 
@@ -606,7 +557,7 @@ export class Swarm {
   #adopt(manifest: Manifest, held: ChunkSet): TrackVersion {
     const { verifier, memory, spent } = this.#environment;
     const version = new TrackVersion(manifest, held, verifier(manifest), this.#delivery, memory, spent);
-    this.#versions.set(version.key, { version, counts: new TransferCounts(), whenComplete: new Set() });
+    this.#versions.add(version);
     this.#delivery.add(version);
     this.#neighbourhood?.add(version);
     return version;
@@ -628,70 +579,18 @@ export class Swarm {
     dueInMs: number,
     signal: AbortSignal,
   ): Promise<Uint8Array> {
-    const { manifest } = version;
     if (range.end === range.start) return new Uint8Array(0);
-    const give = new AbortController();
-    const demand = this.#delivery.want(version, range, dueInMs);
-    this.#demands.set(demand, give);
-    const unfollow = abortWith(signal, {
-      abort: (reason) => {
-        // Now, and not once the read has heard of it: of several that are given up in a row none is asked for in the place
-        // of another.
-        this.#delivery.unwant(version, demand);
-        give.abort(reason);
-      },
-    });
     try {
-      // Awaited here: the demand lasts until the bytes are there.
-      return await version.read(range, give.signal);
-    } catch (error) {
-      throw asSwarmError(error);
+      return await this.#reads.read(version, range, dueInMs, signal);
     } finally {
-      unfollow();
-      this.#demands.delete(demand);
-      this.#delivery.unwant(version, demand);
-      this.#origin.dropHead(manifest.trackId);
+      this.#origin.dropHead(version.manifest.trackId);
     }
   }
 
   async #download(version: TrackVersion, signal: AbortSignal): Promise<void> {
-    const { manifest } = version;
-    if (!this.#mayKeep(version)) throw tooLarge(manifest);
     const open = this.#versions.get(version.key);
-    if (open === undefined) throw new SwarmError('closed', `${manifest.trackId} was closed`);
-    const give = new AbortController();
-    const demand = this.#delivery.want(version, { start: 0, end: manifest.size }, Number.POSITIVE_INFINITY);
-    this.#demands.set(demand, give);
-    this.#downloads.set(give, version);
-    try {
-      const either = AbortSignal.any([signal, give.signal]);
-      // What was kept from before is proven again; what is damaged is dropped here and fetched anew.
-      for (const chunk of version.held) {
-        either.throwIfAborted();
-        await this.#keeper.load(version, chunk);
-      }
-      while (!version.isComplete) await completion(open.whenComplete, either);
-      await this.#keeper.settled();
-    } catch (error) {
-      throw asSwarmError(error);
-    } finally {
-      this.#demands.delete(demand);
-      this.#downloads.delete(give);
-      this.#delivery.unwant(version, demand);
-    }
-  }
-
-  /** Whether the listener's storage has room for the whole of a track, or it need not be stored. */
-  #mayKeep({ key, manifest }: TrackVersion): boolean {
-    return this.#keeper.hasReader(key) || manifest.size <= storageBytes(this.#contribution);
-  }
-
-  /** Bytes of the listener's storage that are left for these tracks beside what stays in any case. */
-  #roomFor(trackIds: ReadonlySet<TrackId>): number {
-    let bytes = this.#keeper.roomBytes(trackIds);
-    for (const { key, manifest } of new Set(this.#downloads.values()))
-      if (!trackIds.has(manifest.trackId) && !this.#keeper.hasReader(key)) bytes -= manifest.size;
-    return bytes;
+    if (open === undefined) throw new SwarmError('closed', `${version.manifest.trackId} was closed`);
+    await this.#reads.download(open, signal);
   }
 
   #trackStats(version: TrackVersion | undefined): TrackStats {
@@ -740,13 +639,7 @@ export class Swarm {
         if (source !== ORIGIN) this.#neighbourhood?.ban(source);
         this.#tell(version, (track) => track.emit('rejected', event));
       },
-      unavailable: (demands) => {
-        for (const id of demands) {
-          this.#demands
-            .get(id)
-            ?.abort(new SwarmError('origin-unavailable', 'neither the origin nor a peer gives these bytes'));
-        }
-      },
+      unavailable: (demands) => this.#reads.unavailable(demands),
     };
   }
 
@@ -776,15 +669,6 @@ export function createSwarm(options: SwarmOptions): Swarm {
   return new Swarm(options);
 }
 
-/** The track a request is for: the whole of a string, or the end of a URL's path. */
-function trackIdIn(input: string | URL | Request): TrackId {
-  if (typeof input === 'string' && isTrackId(input)) return input;
-  const url = input instanceof Request ? input.url : String(input);
-  const name = url.replace(/[?#].*$/s, '').replace(/^.*\//s, '');
-  if (isTrackId(name)) return name;
-  throw new SwarmError('invalid-argument', `${JSON.stringify(url)} names no track`);
-}
-
 function policyOf({
   p2pEnabled,
   allowDownloadFromPeers,
@@ -798,33 +682,8 @@ function policyOf({
   };
 }
 
-function toRtcIceServer({ urls, ...rest }: IceServer): RtcIceServer {
-  return { ...rest, urls: typeof urls === 'string' ? urls : [...urls] };
-}
-
 function peerIdOf(source: SourceId): string | undefined {
   return source === ORIGIN ? undefined : source;
-}
-
-function trackIdOf(trackId: string): TrackId {
-  if (isTrackId(trackId)) return trackId;
-  throw new SwarmError('invalid-argument', `${JSON.stringify(trackId)} is no track id`);
-}
-
-function aulaIdOf(aulaId: string): AulaId {
-  if (isAulaId(aulaId)) return aulaId;
-  throw new SwarmError('invalid-argument', `${JSON.stringify(aulaId)} is no Aula id`);
-}
-
-function tooLarge({ trackId, size }: Manifest): SwarmError {
-  return new SwarmError('store-full', `${trackId} takes ${size} bytes, more than the listener keeps`);
-}
-
-function asSwarmError(error: unknown): unknown {
-  if (error instanceof SwarmError) return error;
-  if (error instanceof Error && error.name === 'AbortError')
-    return new SwarmError('aborted', 'the read was aborted', error);
-  return error;
 }
 
 /** What the promise gives, or the reason of `signal` when that fires first. */
@@ -834,20 +693,5 @@ function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> 
     if (signal.aborted) stop();
     signal.addEventListener('abort', stop, { once: true });
     void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
-  });
-}
-
-function completion(waiting: Set<() => void>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const settle = (next: () => void) => () => {
-      waiting.delete(done);
-      signal.removeEventListener('abort', stop);
-      next();
-    };
-    const done = settle(resolve);
-    const stop = settle(() => reject(signal.reason));
-    if (signal.aborted) return stop();
-    waiting.add(done);
-    signal.addEventListener('abort', stop, { once: true });
   });
 }

@@ -2,10 +2,9 @@ import { toHex, type ManifestJson } from '@sonantica/wire';
 import type { ChunkOrder } from '../core/chunk-order.ts';
 import type { Random } from '../core/env.ts';
 import { systemEnvironment, type Environment } from '../environment.ts';
-import { Neighbourhood } from '../neighbourhood.ts';
+import { Network } from '../network.ts';
 import type { SwarmOptions } from '../options.ts';
 import { Swarm } from '../swarm.ts';
-import { TrackerClient } from '../tracker/tracker-client.ts';
 import type { Giving, SimLinks } from './sim-links.ts';
 import type { SimNode } from './sim-network.ts';
 import type { SimOrigin } from './sim-origin.ts';
@@ -70,7 +69,7 @@ export function createSimListener(options: SimListenerOptions): SimListener {
     verifier: (manifest) => new FlagVerifier(manifest),
     memory: zeros,
     chunkOrder: options.order,
-    network: () => Promise.resolve({ Neighbourhood, TrackerClient }),
+    network: () => Promise.resolve(Network),
     links: () => Promise.resolve(links.maker(node, giving, options.maxLinks)),
   };
   const swarm = new Swarm(

@@ -1,0 +1,23 @@
+import { isAulaId, isTrackId, type AulaId, type TrackId } from '@sonantica/wire';
+import { SwarmError } from './errors.ts';
+
+/** Throws `invalid-argument` for what is no track id. */
+export function trackIdOf(trackId: string): TrackId {
+  if (isTrackId(trackId)) return trackId;
+  throw new SwarmError('invalid-argument', `${JSON.stringify(trackId)} is no track id`);
+}
+
+/** The track a request is for: the whole of a string, or the end of a URL's path. Throws `invalid-argument`. */
+export function trackIdIn(input: string | URL | Request): TrackId {
+  if (typeof input === 'string' && isTrackId(input)) return input;
+  const url = input instanceof Request ? input.url : String(input);
+  const name = url.replace(/[?#].*$/s, '').replace(/^.*\//s, '');
+  if (isTrackId(name)) return name;
+  throw new SwarmError('invalid-argument', `${JSON.stringify(url)} names no track`);
+}
+
+/** Throws `invalid-argument` for what is no Aula id. */
+export function aulaIdOf(aulaId: string): AulaId {
+  if (isAulaId(aulaId)) return aulaId;
+  throw new SwarmError('invalid-argument', `${JSON.stringify(aulaId)} is no Aula id`);
+}
