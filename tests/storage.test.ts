@@ -57,6 +57,79 @@ describe('a listener whose storage is full', () => {
   });
 });
 
+describe('a download', () => {
+  it('is refused at once where what is pinned leaves no room for it', async () => {
+    const room = await VirtualRoom.open({ tracks: { kept: 4 * CHUNK, song: 4 * CHUNK } });
+    const { swarm } = room.listener('listener', { contribution: { maxStorageGB: (6 * CHUNK) / GB } });
+    await room.during(swarm.pin('kept'));
+    await room.during(swarm.open('kept').download());
+    const song = swarm.open('song');
+    await room.during(song.manifest());
+    const asked = room.asked.length;
+    await expect(room.during(song.download())).rejects.toMatchObject({ code: 'store-full' });
+    expect(room.asked.length).toBe(asked);
+  });
+
+  it('is refused where another that began before needs the room; that one ends well', async () => {
+    const room = await VirtualRoom.open({ tracks: { first: 4 * CHUNK, second: 4 * CHUNK } });
+    const { swarm } = room.listener('listener', { contribution: { maxStorageGB: (6 * CHUNK) / GB } });
+    const [first, second] = [swarm.open('first'), swarm.open('second')];
+    await room.during(Promise.all([first.manifest(), second.manifest()]));
+    const begun = first.download();
+    await expect(room.during(second.download())).rejects.toMatchObject({ code: 'store-full' });
+    await room.during(begun);
+    expect(swarm.stats().storedBytes).toBe(4 * CHUNK);
+  });
+
+  it('ends when the disk is full, instead of fetching anew what memory has no room for', async () => {
+    const chunks = 300;
+    const room = await VirtualRoom.open({ tracks: { song: chunks * CHUNK } });
+    const store = openMemoryStore({ maxBytes: 20 * CHUNK, wallMs: () => room.clock.wallMs() });
+    const { swarm } = room.listener('listener', { store });
+    await expect(room.during(swarm.open('song').download())).rejects.toMatchObject({ code: 'store-full' });
+    await room.pass(30_000);
+    expect(swarm.stats().bytes.origin).toBeLessThanOrEqual(chunks * CHUNK);
+  });
+
+  it('stores what was read before there was room for it', async () => {
+    const room = await VirtualRoom.open({ tracks: { song: 4 * CHUNK } });
+    const store = openMemoryStore({ wallMs: () => room.clock.wallMs() });
+    const { swarm } = room.listener('listener', { store, contribution: { maxStorageGB: 0 } });
+    const song = swarm.open('song');
+    await room.during(song.read({ start: 0, end: 2 * CHUNK }));
+    await room.during(swarm.setContribution({ maxStorageGB: 1 }));
+    await room.during(song.download());
+    expect((await store.tracks()).map(({ sizeBytes }) => sizeBytes)).toEqual([4 * CHUNK]);
+    expect(swarm.stats().bytes.origin).toBe(4 * CHUNK);
+  });
+});
+
+describe('a read of more than memory keeps', () => {
+  it('has every byte once, though nothing is stored', async () => {
+    const size = 300 * CHUNK;
+    const room = await VirtualRoom.open({ tracks: { song: size } });
+    const { swarm } = room.listener('listener', { contribution: { maxStorageGB: 0 } });
+    const bytes = await room.during(swarm.open('song').read({ start: 0, end: size }));
+    expect(bytes.length).toBe(size);
+    await room.pass(10_000);
+    expect(swarm.stats().bytes.origin).toBe(size);
+  });
+});
+
+describe('a prefetch of what cannot be stored', () => {
+  it('fails, instead of fetching it again and again', async () => {
+    const chunks = 300;
+    const room = await VirtualRoom.open({ tracks: { song: chunks * CHUNK } });
+    const store = openMemoryStore({ maxBytes: 20 * CHUNK, wallMs: () => room.clock.wallMs() });
+    const { swarm } = room.listener('listener', { store });
+    const prefetch = await swarm.prefetch(['song'], { origin: true });
+    const [song] = await room.during(prefetch.finished);
+    expect(song).toMatchObject({ state: 'failed', error: { code: 'store-full' } });
+    await room.pass(30_000);
+    expect(swarm.stats().bytes.origin).toBeLessThanOrEqual(chunks * CHUNK);
+  });
+});
+
 /** A store that outlasts its swarm. */
 function lasting(store: ChunkStore): ChunkStore {
   return new Proxy(store, {

@@ -1,33 +1,38 @@
 import type { TrackKey } from './core/track-key.ts';
 
+/** Where a chunk is besides memory: in a store, on its way into one, or nowhere. */
+export type Elsewhere = 'stored' | 'awaited' | 'nowhere';
+
 interface Entry {
   readonly track: TrackKey;
   readonly chunk: number;
   readonly bytes: Uint8Array;
-  /** A store holds it too. */
-  kept: boolean;
+  elsewhere: Elsewhere;
 }
 
-/** Recently used chunks in memory, least recently used first out, bounded in bytes. */
+/**
+ * Recently used chunks in memory, least recently used first out, bounded in bytes. What is on its way into a store stays
+ * until it is there: whoever writes it has the memory meanwhile, and letting go would be to fetch it again.
+ */
 export class ChunkCache {
   readonly #mostBytes: number;
-  readonly #mostKeptBytes: number;
+  readonly #mostStoredBytes: number;
   /** By track and chunk: every block given asks for its chunk, and a name made of both would be made each time. */
   readonly #chunks = new Map<TrackKey, Map<number, Entry>>();
   /** The most recently used last. */
   readonly #order = new Set<Entry>();
   readonly #onDropped: (track: TrackKey, chunk: number) => void;
   #bytes = 0;
-  #keptBytes = 0;
+  #storedBytes = 0;
 
-  /** `onDropped` hears of chunks that were nowhere else. Of those that a store holds too, `mostKeptBytes` are enough. */
+  /** `onDropped` hears of chunks that were nowhere else. Of those that a store holds too, `mostStoredBytes` are enough. */
   constructor(
     mostBytes: number,
     onDropped: (track: TrackKey, chunk: number) => void,
-    mostKeptBytes = mostBytes,
+    mostStoredBytes = mostBytes,
   ) {
     this.#mostBytes = mostBytes;
-    this.#mostKeptBytes = mostKeptBytes;
+    this.#mostStoredBytes = mostStoredBytes;
     this.#onDropped = onDropped;
   }
 
@@ -40,34 +45,35 @@ export class ChunkCache {
     return entry.bytes;
   }
 
-  /** Takes over a proven chunk. `kept` says whether a store holds it too. */
-  put(track: TrackKey, chunk: number, bytes: Uint8Array, kept: boolean): void {
+  /** Takes over a proven chunk. */
+  put(track: TrackKey, chunk: number, bytes: Uint8Array, elsewhere: Elsewhere): void {
     this.delete(track, chunk);
-    const entry = { track, chunk, bytes, kept };
+    const entry = { track, chunk, bytes, elsewhere };
     const chunks = this.#chunks.get(track);
     if (chunks === undefined) this.#chunks.set(track, new Map([[chunk, entry]]));
     else chunks.set(chunk, entry);
     this.#order.add(entry);
     this.#bytes += bytes.length;
-    if (kept) this.#keptBytes += bytes.length;
+    if (elsewhere === 'stored') this.#storedBytes += bytes.length;
     this.#shrink(entry);
   }
 
   /** A store holds the chunk now: it may leave memory unnoticed. */
-  keptElsewhere(track: TrackKey, chunk: number): void {
+  stored(track: TrackKey, chunk: number): void {
     const entry = this.#find(track, chunk);
-    if (entry === undefined || entry.kept) return;
-    entry.kept = true;
-    this.#keptBytes += entry.bytes.length;
+    if (entry === undefined || entry.elsewhere === 'stored') return;
+    entry.elsewhere = 'stored';
+    this.#storedBytes += entry.bytes.length;
     this.#shrink();
   }
 
-  /** The store dropped the chunk: only memory has it now, if that. Answers whether memory does. */
-  keptNowhereElse(track: TrackKey, chunk: number): boolean {
+  /** No store holds the chunk: only memory has it now, if that. Answers whether memory does. */
+  storedNowhere(track: TrackKey, chunk: number): boolean {
     const entry = this.#find(track, chunk);
     if (entry === undefined) return false;
-    if (entry.kept) this.#keptBytes -= entry.bytes.length;
-    entry.kept = false;
+    if (entry.elsewhere === 'stored') this.#storedBytes -= entry.bytes.length;
+    entry.elsewhere = 'nowhere';
+    this.#shrink(entry);
     return true;
   }
 
@@ -83,22 +89,22 @@ export class ChunkCache {
   /** Lets go of the oldest, but not of `newest`. */
   #shrink(newest?: Entry): void {
     for (const entry of this.#order) {
-      const { track, chunk, kept } = entry;
+      const { track, chunk, elsewhere } = entry;
       const full = this.#bytes > this.#mostBytes;
-      if ((!full && this.#keptBytes <= this.#mostKeptBytes) || entry === newest) return;
-      if (!full && !kept) continue;
+      if ((!full && this.#storedBytes <= this.#mostStoredBytes) || entry === newest) return;
+      if (elsewhere === 'awaited' || (!full && elsewhere === 'nowhere')) continue;
       this.#remove(entry);
-      if (!kept) this.#onDropped(track, chunk);
+      if (elsewhere === 'nowhere') this.#onDropped(track, chunk);
     }
   }
 
   #remove(entry: Entry): void {
-    const { track, chunk, bytes, kept } = entry;
+    const { track, chunk, bytes, elsewhere } = entry;
     const chunks = this.#chunks.get(track);
     chunks?.delete(chunk);
     if (chunks?.size === 0) this.#chunks.delete(track);
     this.#order.delete(entry);
     this.#bytes -= bytes.length;
-    if (kept) this.#keptBytes -= bytes.length;
+    if (elsewhere === 'stored') this.#storedBytes -= bytes.length;
   }
 }

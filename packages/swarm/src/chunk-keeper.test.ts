@@ -316,6 +316,7 @@ describe('a store that is full', () => {
     for (const chunk of [0, 1, 2]) room.keep(song, chunk);
     await room.keeper.settled();
     expect(room.troubles).toEqual(['store-full: no space left']);
+    expect(room.unstored).toEqual(Array(3).fill('song: store-full'));
     expect(room.keeper.storedBytes).toBe(0);
     for (const chunk of [0, 1, 2]) expectChunk(await room.keeper.load(song, chunk), song, chunk);
     expect(room.lost).toEqual([]);
@@ -337,6 +338,52 @@ describe('a store that is full', () => {
     room.keep(await track('song', 1), 0);
     await room.keeper.settled();
     expect(room.troubles).toEqual(['store-failed: read-only file system']);
+    expect(room.unstored).toEqual(['song: store-failed']);
+  });
+});
+
+describe('a store whose contents were deleted under us', () => {
+  it('is written to again, manifest first', async () => {
+    const room = await Room.open();
+    const song = await track('song', 3);
+    for (const chunk of [0, 1]) room.keep(song, chunk);
+    await room.keeper.settled();
+    await room.store.deleteTrack(song.manifest);
+    room.keep(song, 2);
+    await room.keeper.settled();
+    expect(await room.held()).toEqual({ song: [2] });
+    expect(room.keeper.storedBytes).toBe(CHUNK);
+    expect(room.keeper.keepsAll(song)).toBe(false);
+    expect([room.unstored, room.troubles]).toEqual([[], []]);
+  });
+
+  it('gets what memory still has, where that is to be secure', async () => {
+    const room = await Room.open({ store: sharedStore() });
+    const song = await track('song', 2);
+    for (const chunk of [0, 1]) room.keep(song, chunk);
+    await room.keeper.settled();
+    expect(room.keeper.keepsAll(song)).toBe(true);
+    await room.store.deleteTrack(song.manifest);
+    await room.keeper.refresh();
+    expect([room.keeper.keepsAll(song), room.keeper.storedBytes]).toEqual([false, 0]);
+    for (const chunk of [0, 1]) await room.keeper.secure(song, chunk);
+    await room.keeper.settled();
+    expect(await room.held()).toEqual({ song: [0, 1] });
+    expect(room.lost).toEqual([]);
+  });
+});
+
+describe('a chunk for which the listener’s limit leaves no room', () => {
+  it('is told as not stored', async () => {
+    const room = await Room.open({ limit: 2 * CHUNK });
+    const [kept, song] = [await track('kept', 2), await track('song', 1)];
+    room.pinned.add('kept');
+    for (const chunk of [0, 1]) room.keep(kept, chunk);
+    room.keep(song, 0);
+    await room.keeper.settled();
+    expect(room.unstored).toEqual(['song: store-full']);
+    expect(await room.held()).toEqual({ kept: [0, 1] });
+    expectChunk(await room.keeper.load(song, 0), song, 0);
   });
 });
 
@@ -470,6 +517,7 @@ class Room {
   readonly clock = new VirtualClock();
   readonly lost: number[] = [];
   readonly troubles: string[] = [];
+  readonly unstored: string[] = [];
   cachedBytes = 0;
   inUse: { has(chunk: number): boolean } = new Set<number>();
   readonly pinned = new Set<string>();
@@ -498,6 +546,7 @@ class Room {
         inUse: this.inUse,
         holders: () => 0,
       }),
+      onUnstored: (key, { code }) => void this.unstored.push(`${key.slice(0, key.indexOf('@'))}: ${code}`),
       onTrouble: (reason, message) => void this.troubles.push(`${reason}: ${message}`),
     });
   }

@@ -34,6 +34,8 @@ export interface ChunkKeeperParts {
   onCached(version: TrackVersion, bytes: number): void;
   /** What speaks for keeping a track. */
   demandFor(track: TrackKey): Pick<EvictionCandidate, 'listeners' | 'aulas' | 'inUse' | 'holders'>;
+  /** A chunk that was to be kept is not in the store, and why: the listener keeps less, or the store is full or fails. */
+  onUnstored(track: TrackKey, error: SwarmError): void;
   /** The store is full or fails. */
   onTrouble(reason: 'store-full' | 'store-failed', message: string): void;
 }
@@ -134,8 +136,51 @@ export class ChunkKeeper {
 
   /** Takes over a proven chunk. It is in memory at once and in the store soon, where there is room. */
   keep(version: TrackVersion, chunk: number, bytes: Uint8Array): void {
-    this.#cache.put(version.key, chunk, bytes, false);
-    this.#queue(() => this.#write(version, chunk, bytes));
+    this.#cache.put(version.key, chunk, bytes, bytes.length > this.#limitBytes ? 'nowhere' : 'awaited');
+    this.#queue(async () => {
+      let unstored: SwarmError | undefined;
+      try {
+        if (await this.#write(version, chunk, bytes)) return;
+        unstored = new SwarmError(
+          'store-full',
+          `${version.manifest.trackId}: the listener's storage is full`,
+        );
+      } catch (error) {
+        unstored = asStoreError(error);
+        throw unstored;
+      } finally {
+        if (unstored !== undefined) {
+          this.#cache.storedNowhere(version.key, chunk);
+          this.#parts.onUnstored(version.key, unstored);
+        }
+      }
+    });
+  }
+
+  /**
+   * Sees to it that a held chunk is in the store, or lies elsewhere, and proves it again; what is damaged is lost. Whether
+   * it was written, {@link settled} waits for and {@link keepsAll} says.
+   */
+  async secure(version: TrackVersion, chunk: number): Promise<void> {
+    const bytes = await this.load(version, chunk);
+    if (bytes !== undefined && !this.#isKept(version.key, chunk)) this.keep(version, chunk, bytes);
+  }
+
+  /** Whether every chunk of a track is in the store, or it lies elsewhere. */
+  keepsAll({ key, manifest }: TrackVersion): boolean {
+    return this.hasReader(key) || this.#tracks.get(key)?.chunks.size === manifest.chunkCount;
+  }
+
+  #isKept(track: TrackKey, chunk: number): boolean {
+    return this.hasReader(track) || this.#tracks.get(track)?.chunks.has(chunk) === true;
+  }
+
+  /** Looks at what the store holds indeed: others that share it, or whoever clears a site's data, may have deleted some. */
+  async refresh(): Promise<void> {
+    this.#queue(async () => {
+      if ((await this.store.capacity?.()) !== undefined) await this.#lookAgain();
+    });
+    await this.#writes;
   }
 
   /**
@@ -177,7 +222,7 @@ export class ChunkKeeper {
     if (bytes !== undefined && (await version.proves(chunk, bytes))) {
       const kept = this.#tracks.get(key);
       if (kept?.unproven.delete(chunk) === true) this.#parts.onCached(version, bytes.length);
-      this.#cache.put(key, chunk, bytes, true);
+      this.#cache.put(key, chunk, bytes, 'stored');
       return bytes;
     }
     this.#queue(() => this.#drop(key, [chunk], () => undefined));
@@ -185,15 +230,20 @@ export class ChunkKeeper {
     return undefined;
   }
 
-  async #write(version: TrackVersion, chunk: number, bytes: Uint8Array): Promise<void> {
+  /** Answers whether the listener's limit has room for it. Rejects where the store has not, or fails. */
+  async #write(version: TrackVersion, chunk: number, bytes: Uint8Array): Promise<boolean> {
     const { key, manifest } = version;
-    if (bytes.length > this.#limitBytes || !(await this.#makeRoom(bytes.length))) return;
+    if (bytes.length > this.#limitBytes || !(await this.#makeRoom(bytes.length))) return false;
     let kept = await this.#keptTrack(version);
     try {
       await this.store.putChunk(manifest, chunk, bytes);
     } catch (error) {
-      if (!(error instanceof SwarmError) || error.code !== 'store-full') throw error;
-      await this.#makeRoom(this.#limitBytes - this.#storedBytes + 4 * bytes.length);
+      const { code } = asStoreError(error);
+      if (code === 'store-full')
+        await this.#makeRoom(this.#limitBytes - this.#storedBytes + 4 * bytes.length);
+      // The store has forgotten the manifest: what it held was deleted under us.
+      else if (code === 'invalid-argument') await this.#lookAgain();
+      else throw error;
       kept = await this.#keptTrack(version);
       await this.store.putChunk(manifest, chunk, bytes);
     }
@@ -201,8 +251,9 @@ export class ChunkKeeper {
     kept.chunks.add(chunk);
     kept.unproven.delete(chunk);
     kept.usedAtMs = this.#parts.clock.wallMs();
-    this.#cache.keptElsewhere(key, chunk);
+    this.#cache.stored(key, chunk);
     this.#inTrouble = false;
+    return true;
   }
 
   /** The store's record of a track, begun if need be: making room may have ended it. */
@@ -249,14 +300,19 @@ export class ChunkKeeper {
   /** Others keep chunks in the same store: what they put may go as ours may, and what they deleted is lost. */
   async #lookAgain(): Promise<void> {
     const found = new Map<TrackKey, StoredTrack>();
-    for (const stored of await this.store.tracks()) found.set(trackKey(stored.trackId, stored.root), stored);
+    let storedBytes = 0;
+    for (const stored of await this.store.tracks()) {
+      found.set(trackKey(stored.trackId, stored.root), stored);
+      storedBytes += stored.sizeBytes;
+    }
+    this.#storedBytes = storedBytes;
     for (const [key, kept] of this.#tracks) {
       const stored = found.get(key);
       for (const chunk of kept.chunks) {
         if (stored?.held.has(chunk) === true) continue;
         kept.chunks.delete(chunk);
         kept.unproven.delete(chunk);
-        if (!this.#cache.keptNowhereElse(key, chunk)) this.#parts.onLost(key, chunk);
+        if (!this.#cache.storedNowhere(key, chunk)) this.#parts.onLost(key, chunk);
       }
       if (stored === undefined) this.#tracks.delete(key);
     }
@@ -318,7 +374,7 @@ export class ChunkKeeper {
       if (!kept.chunks.delete(chunk)) continue;
       kept.unproven.delete(chunk);
       this.#storedBytes -= Math.min(kept.chunkSize, kept.size - chunk * kept.chunkSize);
-      if (!this.#cache.keptNowhereElse(track, chunk)) tell(chunk);
+      if (!this.#cache.storedNowhere(track, chunk)) tell(chunk);
     }
     if (kept.chunks.size > 0) return;
     this.#tracks.delete(track);
@@ -329,11 +385,15 @@ export class ChunkKeeper {
     this.#writes = this.#writes
       .then(() => this.#alone(write))
       .catch((error: unknown) => {
-        const code =
-          error instanceof SwarmError && error.code === 'store-full' ? 'store-full' : 'store-failed';
+        const { code, message } = asStoreError(error);
         if (!this.#inTrouble)
-          this.#parts.onTrouble(code, error instanceof Error ? error.message : String(error));
+          this.#parts.onTrouble(code === 'store-full' ? 'store-full' : 'store-failed', message);
         this.#inTrouble = true;
       });
   }
+}
+
+function asStoreError(error: unknown): SwarmError {
+  if (error instanceof SwarmError) return error;
+  return new SwarmError('store-failed', error instanceof Error ? error.message : String(error), error);
 }

@@ -1,4 +1,4 @@
-import { chunksOf, type BlockRun, type ByteRange, type ChunkSet, type TrackId } from '@sonantica/wire';
+import { type BlockRun, type ByteRange, type ChunkSet, type TrackId } from '@sonantica/wire';
 import type { ChunkKeeper } from './chunk-keeper.ts';
 import type { ChunkOrder } from './core/chunk-order.ts';
 import {
@@ -80,7 +80,6 @@ export class Delivery implements SourceSink, TrackVersionHandler {
   readonly #sources = new Map<SourceId, Source>();
   readonly #versions = new Map<TrackKey, TrackVersion>();
   #origin: OriginLike | undefined;
-  readonly #demands = new Map<DemandId, { readonly version: TrackVersion; readonly range: ByteRange }>();
   #nextDemand: DemandId = 1;
   #stopTicking: (() => void) | undefined;
 
@@ -132,7 +131,6 @@ export class Delivery implements SourceSink, TrackVersionHandler {
   /** Wants bytes by `dueInMs` from now, or some day when infinite; with `prefetch`, ahead of any use. Ends with {@link unwant}. */
   want(version: TrackVersion, range: ByteRange, dueInMs: number, prefetch?: PrefetchSources): DemandId {
     const id = this.#nextDemand++;
-    this.#demands.set(id, { version, range });
     const now = this.#clock.nowMs();
     this.#perform(this.#scheduler.want(version.key, id, range, now + dueInMs, now, prefetch));
     this.#stopTicking?.();
@@ -143,12 +141,12 @@ export class Delivery implements SourceSink, TrackVersionHandler {
 
   /** Whether somebody waits for a chunk or for what comes with it. */
   isWanted(track: TrackKey, chunk: number): boolean {
-    for (const { version, range } of this.#demands.values()) {
-      if (version.key !== track) continue;
-      const { first, end } = chunksOf(version.manifest, range);
-      if (chunk >= first && chunk < end) return true;
-    }
-    return false;
+    return this.#scheduler.isWanted(track, chunk);
+  }
+
+  /** A demand has what it wanted of a chunk: it is nothing to it whether the chunk stays. */
+  met(version: TrackVersion, id: DemandId, chunk: number): void {
+    this.#scheduler.met(version.key, id, chunk);
   }
 
   /** How many linked peers hold a chunk. */
@@ -157,7 +155,6 @@ export class Delivery implements SourceSink, TrackVersionHandler {
   }
 
   unwant(version: TrackVersion, id: DemandId): void {
-    this.#demands.delete(id);
     this.#perform(this.#scheduler.unwant(version.key, id, this.#clock.nowMs()));
   }
 

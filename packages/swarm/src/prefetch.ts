@@ -148,6 +148,17 @@ export class Prefetch {
     this.#endIfDone();
   }
 
+  /** Called by the swarm: what comes of this version is not stored. */
+  fail(version: TrackVersion, error: SwarmError): void {
+    for (const entry of this.#entries) {
+      if (entry.version !== version || entry.state !== 'fetching') continue;
+      this.#unwant(entry);
+      entry.error = error;
+      this.#enter(entry, 'failed');
+    }
+    this.#endIfDone();
+  }
+
   async #open(entry: Entry): Promise<void> {
     try {
       entry.version = await this.#host.open(entry.trackId, this.#stop.signal);

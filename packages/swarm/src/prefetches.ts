@@ -2,6 +2,7 @@ import type { TrackId } from '@sonantica/wire';
 import type { Timers } from './core/env.ts';
 import { endsInMs, fitting, HEAD_AHEAD_MS, nextAfter } from './core/prefetch-plan.ts';
 import type { DemandId } from './core/track-demand.ts';
+import type { SwarmError } from './errors.ts';
 import { Prefetch, type PrefetchOptions } from './prefetch.ts';
 import { HEAD_BYTES } from './sources/head-start.ts';
 import type { TrackVersion } from './track-version.ts';
@@ -86,6 +87,11 @@ export class Prefetches {
   /** A chunk of a version is held, or no longer. */
   changed(version: TrackVersion): void {
     for (const prefetch of [...this.#active]) prefetch.changed(version);
+  }
+
+  /** What comes of a version is not stored: it is not asked for again and again. */
+  unstored(version: TrackVersion, error: SwarmError): void {
+    for (const prefetch of [...this.#active]) prefetch.fail(version, error);
   }
 
   /** A player reads: the byte at `offset` of a track is heard in `dueInMs`. */

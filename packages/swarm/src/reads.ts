@@ -2,6 +2,7 @@ import type { ByteRange, Manifest, TrackId } from '@sonantica/wire';
 import { abortWith } from './abort-with.ts';
 import type { ChunkKeeper } from './chunk-keeper.ts';
 import type { DemandId } from './core/track-demand.ts';
+import type { TrackKey } from './core/track-key.ts';
 import type { Delivery } from './delivery.ts';
 import { SwarmError } from './errors.ts';
 import type { OpenVersion } from './open-versions.ts';
@@ -11,8 +12,6 @@ import type { TrackVersion } from './track-version.ts';
 export interface ReadsParts {
   readonly delivery: Delivery;
   readonly keeper: ChunkKeeper;
-  /** What the listener's storage may hold at present, in bytes. */
-  storageBytes(): number;
 }
 
 /** Reads and downloads under way: what they want is wanted of the delivery for as long as they last. */
@@ -47,7 +46,7 @@ export class Reads {
     });
     try {
       // Awaited here: the demand lasts until the bytes are there.
-      return await version.read(range, give.signal);
+      return await version.read(range, give.signal, (chunk) => delivery.met(version, demand, chunk));
     } catch (error) {
       throw asSwarmError(error);
     } finally {
@@ -61,20 +60,27 @@ export class Reads {
   async download({ version, whenComplete }: OpenVersion, signal: AbortSignal): Promise<void> {
     const { delivery, keeper } = this.#parts;
     const { manifest } = version;
-    if (!this.#mayKeep(version)) throw tooLarge(manifest);
+    if (!this.#mayKeep(version, this.#downloads.values())) throw tooLarge(manifest);
     const give = new AbortController();
     const demand = delivery.want(version, { start: 0, end: manifest.size }, Number.POSITIVE_INFINITY);
     this.#demands.set(demand, give);
     this.#downloads.set(give, version);
     try {
       const either = AbortSignal.any([signal, give.signal]);
-      // What was kept from before is proven again; what is damaged is dropped here and fetched anew.
+      await keeper.refresh();
+      // What was kept from before is proven again; what is damaged is dropped here and fetched anew. What is in memory
+      // alone, since there was no room for it, is written now.
       for (const chunk of version.held) {
         either.throwIfAborted();
-        await keeper.load(version, chunk);
+        await keeper.secure(version, chunk);
       }
-      while (!version.isComplete) await completion(whenComplete, either);
-      await keeper.settled();
+      do {
+        while (!version.isComplete) await completion(whenComplete, either);
+        await keeper.settled();
+        either.throwIfAborted();
+      } while (!version.isComplete);
+      if (!keeper.keepsAll(version))
+        throw new SwarmError('store-failed', `the store does not hold all of ${manifest.trackId}`);
     } catch (error) {
       throw asSwarmError(error);
     } finally {
@@ -93,28 +99,51 @@ export class Reads {
     }
   }
 
-  /** The listener's storage changed: downloads it cannot hold reject. */
+  /** The listener's storage changed: downloads it cannot hold reject, the latest first. */
   storageChanged(): void {
-    for (const [give, version] of this.#downloads)
-      if (!this.#mayKeep(version)) give.abort(tooLarge(version.manifest));
+    const kept: TrackVersion[] = [];
+    for (const [give, version] of this.#downloads) {
+      if (this.#mayKeep(version, kept)) kept.push(version);
+      else give.abort(tooLarge(version.manifest));
+    }
   }
 
-  /** Bytes of storage that downloads under way are going to fill, of other tracks than these. */
-  downloadingBytes(except: ReadonlySet<TrackId>): number {
+  /** What comes of a version is not stored, and why: its downloads reject, for they would fetch it again and again. */
+  unstored(track: TrackKey, error: SwarmError): void {
+    for (const [give, { key }] of this.#downloads) if (key === track) give.abort(error);
+  }
+
+  /** Bytes of the listener's storage for these tracks, beside what stays in any case: others that are pinned or downloaded. */
+  roomBytes(
+    trackIds: ReadonlySet<TrackId>,
+    downloads: Iterable<TrackVersion> = this.#downloads.values(),
+  ): number {
+    const { keeper } = this.#parts;
+    const counted = new Set(trackIds);
     let bytes = 0;
-    for (const { key, manifest } of new Set(this.#downloads.values()))
-      if (!except.has(manifest.trackId) && !this.#parts.keeper.hasReader(key)) bytes += manifest.size;
-    return bytes;
+    for (const { key, manifest } of new Set(downloads)) {
+      if (trackIds.has(manifest.trackId) || keeper.hasReader(key)) continue;
+      counted.add(manifest.trackId);
+      bytes -= manifest.size;
+    }
+    return Math.max(0, bytes + keeper.roomBytes(counted));
   }
 
-  /** Whether the listener's storage has room for the whole of a track, or it need not be stored. */
-  #mayKeep({ key, manifest }: TrackVersion): boolean {
-    return this.#parts.keeper.hasReader(key) || manifest.size <= this.#parts.storageBytes();
+  /**
+   * Whether the listener's storage has room for the whole of a track beside what is pinned and these downloads, or it need
+   * not be stored.
+   */
+  #mayKeep({ key, manifest }: TrackVersion, downloads: Iterable<TrackVersion>): boolean {
+    if (this.#parts.keeper.hasReader(key)) return true;
+    return manifest.size <= this.roomBytes(new Set([manifest.trackId]), downloads);
   }
 }
 
 function tooLarge({ trackId, size }: Manifest): SwarmError {
-  return new SwarmError('store-full', `${trackId} takes ${size} bytes, more than the listener keeps`);
+  return new SwarmError(
+    'store-full',
+    `${trackId} takes ${size} bytes, more than the listener's storage has room for`,
+  );
 }
 
 function asSwarmError(error: unknown): unknown {

@@ -114,6 +114,11 @@ export class Swarm {
         inUse: { has: (chunk) => this.#delivery.isWanted(track, chunk) },
         holders: (chunk) => this.#delivery.holders(track, chunk),
       }),
+      onUnstored: (track, error) => {
+        this.#reads.unstored(track, error);
+        const version = this.#versions.get(track)?.version;
+        if (version !== undefined) this.#prefetches?.unstored(version, error);
+      },
       onTrouble: (reason, message) => this.#events.emit('storage', { reason, message }),
     });
     this.#delivery = new Delivery({
@@ -136,11 +141,7 @@ export class Swarm {
       log: this.#log,
     });
     this.#delivery.setOrigin(this.#origin);
-    this.#reads = new Reads({
-      delivery: this.#delivery,
-      keeper: this.#keeper,
-      storageBytes: () => storageBytes(this.#contribution),
-    });
+    this.#reads = new Reads({ delivery: this.#delivery, keeper: this.#keeper });
     this.#budget = new StoredBudget(store, clock);
     this.#uploads = new Uploads({
       budget: this.#budget,
@@ -263,7 +264,7 @@ export class Swarm {
         return this.#delivery.want(version, whole, Number.POSITIVE_INFINITY, fromOrigin ? 'any' : 'peers');
       },
       unwant: (version, demand) => this.#delivery.unwant(version, demand),
-      roomBytes: (trackIds) => this.#keeper.roomBytes(trackIds) - this.#reads.downloadingBytes(trackIds),
+      roomBytes: (trackIds) => this.#reads.roomBytes(trackIds),
       fetchHead: async (version, end, dueInMs) => {
         await this.#read(version, { start: 0, end }, dueInMs, this.#closing.signal);
       },
@@ -397,8 +398,8 @@ export class Swarm {
     const before = this.#contribution;
     this.#contribution = contribution;
     this.#budget.setLimit(uploadBytesPerDay(contribution));
-    this.#reads.storageChanged();
     this.#keeper.setLimit(storageBytes(contribution));
+    this.#reads.storageChanged();
     this.#prefetches?.share();
     this.#delivery.setPolicy(policyOf(contribution));
     if (!contribution.p2pEnabled) void this.#stopNetwork();

@@ -161,8 +161,15 @@ export class TrackVersion {
     return this.#assemblies.get(chunk)?.covers(first, end) ?? false;
   }
 
-  /** A range, as soon as it is proven; bytes of the caller's own. Rejects with the reason of `signal` when that fires. */
-  async read(range: ByteRange, signal: AbortSignal): Promise<Uint8Array> {
+  /**
+   * A range, as soon as it is proven; bytes of the caller's own. `taken` hears of each chunk of several whose part was
+   * copied. Rejects with the reason of `signal` when that fires.
+   */
+  async read(
+    range: ByteRange,
+    signal: AbortSignal,
+    taken: (chunk: number) => void = () => undefined,
+  ): Promise<Uint8Array> {
     const { first, end } = chunksOf(this.manifest, range);
     const read = {};
     const give = () => this.#giveUp(read, signal);
@@ -173,7 +180,11 @@ export class TrackVersion {
       const parts: Promise<void>[] = [];
       for (let chunk = first; chunk < end; chunk++) {
         const at = Math.max(0, chunk * this.manifest.chunkSize - range.start);
-        parts.push(this.#readChunk(range, chunk, read, signal).then((part) => bytes.set(part, at)));
+        const place = (part: Uint8Array) => {
+          bytes.set(part, at);
+          taken(chunk);
+        };
+        parts.push(this.#readChunk(range, chunk, read, signal).then(place));
       }
       await Promise.all(parts);
       return bytes;

@@ -440,6 +440,16 @@ export class ChunkScheduler {
     return this.#state.peers.get(id)?.outlook(nowMs) ?? 'none';
   }
 
+  /** A demand has what it wanted of a held chunk: should the chunk be lost, it is not fetched again for it. */
+  met(key: TrackKey, id: DemandId, chunk: number): void {
+    this.#state.tracks.get(key)?.met(id, chunk);
+  }
+
+  /** Whether somebody waits for a chunk or for what comes with it. */
+  isWanted(key: TrackKey, chunk: number): boolean {
+    return this.#state.tracks.get(key)?.isWanted(chunk) === true;
+  }
+
   /** A complete chunk was dropped from the store, or found damaged in it. */
   chunkLost(key: TrackKey, chunk: number, nowMs: number): SchedulerCommand[] {
     this.#state.tracks.get(key)?.lost(chunk);

@@ -30,6 +30,8 @@ interface Demand {
   readonly madeMs: number;
   readonly prefetch: PrefetchSources | undefined;
   deadlineMs: number;
+  /** Chunks of which it has what it wanted. */
+  met: Set<number> | undefined;
 }
 
 /** Chunks of one demand that are wanted at a time: a track may have tens of thousands, and each costs time and memory. */
@@ -123,7 +125,7 @@ export class TrackDemand {
     prefetch?: PrefetchSources,
   ): void {
     const chunks = chunksOf(this.geometry, range);
-    this.#demands.set(id, { range, chunks, deadlineMs, madeMs: nowMs, prefetch });
+    this.#demands.set(id, { range, chunks, deadlineMs, madeMs: nowMs, prefetch, met: undefined });
     this.#reorder(chunks);
     this.#consumption = undefined;
   }
@@ -158,14 +160,21 @@ export class TrackDemand {
     return false;
   }
 
+  /** A demand has what it wanted of a held chunk. */
+  met(id: DemandId, chunk: number): void {
+    const demand = this.#demands.get(id);
+    if (demand !== undefined) (demand.met ??= new Set()).add(chunk);
+  }
+
+  /** Whether a demand needs a chunk. */
+  isWanted(chunk: number): boolean {
+    for (const demand of this.#demands.values()) if (needs(demand, chunk)) return true;
+    return false;
+  }
+
   /** The demands that need a chunk. */
   demandsOf(chunk: number): DemandId[] {
-    const ids: DemandId[] = [];
-    for (const [id, { chunks }] of this.#demands) {
-      const { first, end } = chunks;
-      if (chunk >= first && chunk < end) ids.push(id);
-    }
-    return ids;
+    return [...this.#demands].filter(([, demand]) => needs(demand, chunk)).map(([id]) => id);
   }
 
   /** Rank of a chunk among those that nobody waits for. */
@@ -302,10 +311,10 @@ export class TrackDemand {
   }
 
   /** Of some chunks those that a demand lacks, of a very long one those that come next. */
-  #nextOf({ chunks: { first, end }, deadlineMs, prefetch }: Demand, some: ChunkRun): number[] {
+  #nextOf({ chunks: { first, end }, deadlineMs, prefetch, met }: Demand, some: ChunkRun): number[] {
     const lacking: number[] = [];
     for (let index = Math.max(first, some.first); index < Math.min(end, some.end); index++)
-      if (!this.held.has(index)) lacking.push(index);
+      if (!this.held.has(index) && met?.has(index) !== true) lacking.push(index);
     if (lacking.length <= MOST_CHUNKS) return lacking;
     this.#isPartial = true;
     const inTurn = deadlineMs !== Number.POSITIVE_INFINITY || prefetch !== undefined;
@@ -318,4 +327,8 @@ export class TrackDemand {
     this.#chunks.set(index, chunk);
     return chunk;
   }
+}
+
+function needs({ chunks, met }: Demand, chunk: number): boolean {
+  return chunk >= chunks.first && chunk < chunks.end && met?.has(chunk) !== true;
 }
