@@ -120,3 +120,24 @@ describe('the peers an asker is offered', () => {
     expect(Math.max(...offered.values())).toBeLessThan(90);
   });
 });
+
+describe('the members of a large room', () => {
+  it('are all named in time, be there enough that are nearer', () => {
+    const net = new VirtualTracker();
+    const memberAt = (ms: number) => {
+      const member = net.member('room');
+      member.session.roundTrip(ms);
+      return member;
+    };
+    const near = Array.from({ length: 120 }, () => memberAt(20));
+    const far = Array.from({ length: 30 }, () => memberAt(100));
+    const [asker] = near;
+    const named = new Map<string, number>();
+    for (let i = 0; i < 100; i++)
+      for (const { peerId } of asker?.join('room', 50).peers ?? [])
+        named.set(peerId, (named.get(peerId) ?? 0) + 1);
+    for (const { id } of far) expect(named.get(id) ?? 0).toBeGreaterThan(0);
+    const timesOf = (members: typeof far) => members.reduce((sum, { id }) => sum + (named.get(id) ?? 0), 0);
+    expect(timesOf(near) / near.length).toBeGreaterThan((2 * timesOf(far)) / far.length);
+  });
+});

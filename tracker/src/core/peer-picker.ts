@@ -14,6 +14,8 @@ export interface PickContext {
 
 /** Members looked at for one answer, however large the swarm; twice the number wanted where that is more. */
 const SAMPLE = 32;
+/** Of an answer that cannot name the whole room, this share is named by chance alone. */
+const SHARE_BY_CHANCE = 0.25;
 /** Members passed over in one answer because their address has enough in it. */
 const MAX_PASSED_OVER = 1_024;
 /** Round trips to the tracker are a coarse measure: peers in one of these steps, in milliseconds, are equal. */
@@ -61,15 +63,20 @@ function withoutCrowds(picked: Member[], exempt: number, share: number): Member[
   }
 }
 
-/** Chooses up to `want` members of an asker's Aula by chance, nearer ones first. */
+/**
+ * Chooses up to `want` members of an asker's Aula by chance, nearer ones first. Of a room that is larger a quarter of the
+ * answer is whoever was drawn, near or not: that somebody is of the room is known from these answers alone.
+ */
 export function pickAulaMembers(asker: Peer, aula: Aula, want: number, context: PickContext): Peer[] {
   const sample: Peer[] = [];
   drawFrom(aula.listed, Math.max(SAMPLE, want * 2), context.random, (peer) => {
     if (peer !== asker && isFresh(peer, context)) sample.push(peer);
     return true;
   });
-  sample.sort((a, b) => roundTripStep(a) - roundTripStep(b));
-  return sample.slice(0, want);
+  const anyhow = sample.length > want ? Math.floor(want * SHARE_BY_CHANCE) : 0;
+  const nearerFirst = (a: Peer, b: Peer) => roundTripStep(a) - roundTripStep(b);
+  const nearest = sample.slice(anyhow).toSorted(nearerFirst);
+  return [...sample.slice(0, anyhow), ...nearest.slice(0, want - anyhow)].toSorted(nearerFirst);
 }
 
 /** Somebody a member may see who holds a chunk, of its Aula where possible; chosen by chance. */
