@@ -76,6 +76,8 @@ describe('a choice', () => {
     [{ maxBandwidthMBPerDay: -1 }],
     [{ maxBandwidthMBPerDay: Number.POSITIVE_INFINITY }],
     [{ maxBandwidthMBPerDay: '500' }],
+    [{ maxUploadKbps: -1 }],
+    [{ maxUploadKbps: '500' }],
     [{ maxStorageGB: Number.NaN }],
   ])('that makes no sense is refused: %j', (value) => {
     let thrown: unknown;

@@ -6,6 +6,8 @@ export interface Contribution {
   readonly p2pEnabled: boolean;
   /** Upload to peers, in megabytes (10⁶ bytes) a UTC day. */
   readonly maxBandwidthMBPerDay: number;
+  /** Upload to peers at most, in kilobits a second; missing: as fast as the line. `null` takes back a limit. */
+  readonly maxUploadKbps?: number | null;
   /** Chunks kept over restarts, in gigabytes (10⁹ bytes). */
   readonly maxStorageGB: number;
   /** Whether anybody is served, or only members of the own Aula. */
@@ -54,14 +56,22 @@ export function readContribution(value: unknown, base: Contribution): Contributi
     if (typeof field === 'boolean') return field;
     throw new SwarmError('invalid-argument', `${name} is true or false`);
   };
-  const limit = (name: keyof Contribution, fallback: number): number => {
+  const limit = (name: keyof Contribution, fallback?: number): number => {
     const field = given[name] ?? fallback;
     if (typeof field === 'number' && Number.isFinite(field) && field >= 0) return field;
     throw new SwarmError('invalid-argument', `${name} is a number, 0 or more`);
   };
+  const uploadRate = (): Pick<Contribution, 'maxUploadKbps'> => {
+    const { maxUploadKbps = base.maxUploadKbps } = given;
+    if (maxUploadKbps === undefined) return {};
+    return {
+      maxUploadKbps: maxUploadKbps === null ? null : limit('maxUploadKbps', base.maxUploadKbps ?? undefined),
+    };
+  };
   return {
     p2pEnabled: flag('p2pEnabled', base.p2pEnabled),
     maxBandwidthMBPerDay: limit('maxBandwidthMBPerDay', base.maxBandwidthMBPerDay),
+    ...uploadRate(),
     maxStorageGB: limit('maxStorageGB', base.maxStorageGB),
     shareWithAnyUser: flag('shareWithAnyUser', base.shareWithAnyUser),
     prioritizeAulaMembers: flag('prioritizeAulaMembers', base.prioritizeAulaMembers),
@@ -72,7 +82,8 @@ export function readContribution(value: unknown, base: Contribution): Contributi
 
 /** Bytes of upload a day. */
 export function uploadBytesPerDay(contribution: Contribution): number {
-  return contribution.p2pEnabled ? Math.floor(contribution.maxBandwidthMBPerDay * 1e6) : 0;
+  const givesNothing = !contribution.p2pEnabled || contribution.maxUploadKbps === 0;
+  return givesNothing ? 0 : Math.floor(contribution.maxBandwidthMBPerDay * 1e6);
 }
 
 /** Bytes of chunks that may be kept. */

@@ -710,13 +710,15 @@ export class Neighbourhood implements PeerSourceHandler {
     const delivered = news === undefined ? {} : { delivered: news };
     if (notice.type === 'have')
       return { type: 'have', trackId, root, chunks: notice.chunks, lost: notice.lost, ...delivered };
+    const { shareWithAnyUser, maxUploadKbps = null } = this.#parts.contribution();
     return {
       type: 'announce',
       trackId,
       root,
       chunkCount,
       have: version.held,
-      scope: this.#parts.contribution().shareWithAnyUser ? 'global' : 'aula',
+      scope: shareWithAnyUser ? 'global' : 'aula',
+      ...(maxUploadKbps === null ? {} : { uploadKbps: maxUploadKbps }),
       want: WANTED_PEERS,
       ...delivered,
     };

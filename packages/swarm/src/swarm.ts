@@ -398,13 +398,17 @@ export class Swarm {
     const before = this.#contribution;
     this.#contribution = contribution;
     this.#budget.setLimit(uploadBytesPerDay(contribution));
+    this.#uploads.setLimit(contribution.maxUploadKbps ?? undefined);
     this.#keeper.setLimit(storageBytes(contribution));
     this.#reads.storageChanged();
     this.#prefetches?.share();
     this.#delivery.setPolicy(policyOf(contribution));
     if (!contribution.p2pEnabled) void this.#stopNetwork();
     else if (this.#network === undefined) void this.#startNetwork();
-    else if (before.shareWithAnyUser !== contribution.shareWithAnyUser)
+    else if (
+      before.shareWithAnyUser !== contribution.shareWithAnyUser ||
+      before.maxUploadKbps !== contribution.maxUploadKbps
+    )
       this.#network.neighbourhood.contributionChanged();
   }
 

@@ -2,6 +2,7 @@ import { blockLength, LIMITS, type RefuseReason } from '@sonantica/wire';
 import type { Clock, Timers } from './core/env.ts';
 import type { IncomingRequest } from './core/peer-session.ts';
 import type { TrackKey } from './core/track-key.ts';
+import { UploadPace } from './core/upload-pace.ts';
 import { lookAgainMs, UploadRate } from './core/upload-rate.ts';
 import { nextAsker, UPLOAD_SLOTS, type Asker } from './core/upload-slots.ts';
 import type { PeerSource } from './sources/peer-source.ts';
@@ -79,9 +80,18 @@ export class Uploads {
   readonly #slots = new Map<PeerSource, Slot>();
   readonly #waiting = new Map<PeerSource, () => void>();
   readonly #rate = new UploadRate();
+  readonly #pace = new UploadPace();
+  /** Ends the wait of those who wait for the listener's own rate. */
+  readonly #paced = new Set<() => void>();
 
   constructor(parts: UploadsParts) {
     this.#parts = parts;
+  }
+
+  /** What may be given at most, in kilobits a second; missing: what the line takes. */
+  setLimit(kbps: number | undefined): void {
+    this.#pace.setLimit(kbps);
+    for (const goOn of this.#paced) goOn();
   }
 
   /** A peer asks for something. */
@@ -234,6 +244,8 @@ export class Uploads {
       const proof = version.leavesOf(request.chunk, bytes);
       const leaves = proof instanceof Promise ? await proof : proof;
       if (leaves === undefined) return 'not-held';
+      const early = this.#inPace(leaves.length);
+      if (early !== undefined) await early;
       if (request.cancelled || peer.isEnded) return undefined;
       const reserved = budget.reserve(leaves.length);
       if (!(reserved instanceof Promise ? await reserved : reserved)) return 'over-budget';
@@ -251,10 +263,12 @@ export class Uploads {
       while (end < most && part?.isPlaced(end) !== false) end++;
       if (turnBytes >= TURN_BYTES && this.#othersWait) return 'turn over';
       if (!peer.sendable && !peer.isEnded) await this.#room(peer);
-      if (request.cancelled || peer.isEnded) return undefined;
-      if (!this.#parts.mayServe(peer)) return 'not-sharing';
       let length = 0;
       for (let each = block; each < end; each++) length += blockLength(version.manifest, request.chunk, each);
+      const early = this.#inPace(length);
+      if (early !== undefined) await early;
+      if (request.cancelled || peer.isEnded) return undefined;
+      if (!this.#parts.mayServe(peer)) return 'not-sharing';
       const reserved = budget.reserve(length);
       if (!(reserved instanceof Promise ? await reserved : reserved)) {
         if (inFrame === 1) return 'over-budget';
@@ -272,6 +286,21 @@ export class Uploads {
         record.urgentBytes += length;
     }
     return undefined;
+  }
+
+  /** Waits until the listener's own rate lets these bytes go; `undefined` when that is now. */
+  #inPace(bytes: number): Promise<void> | undefined {
+    const waitMs = this.#pace.reserve(bytes, this.#parts.clock.nowMs());
+    if (waitMs === 0) return undefined;
+    return new Promise((resolve) => {
+      const goOn = () => {
+        cancel();
+        this.#paced.delete(goOn);
+        resolve();
+      };
+      const cancel = this.#parts.timers.after(waitMs, goOn);
+      this.#paced.add(goOn);
+    });
   }
 
   /** Lets somebody else have the place of a slow one, which goes on by itself. */
