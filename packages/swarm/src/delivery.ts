@@ -230,6 +230,11 @@ export class Delivery implements SourceSink, TrackVersionHandler {
     return this.#scheduler.holds(peer.id, track, chunk);
   }
 
+  /** Whether somebody waits for what was due before now. */
+  isLate(): boolean {
+    return this.#scheduler.isLate(this.#clock.nowMs());
+  }
+
   /** Bytes a peer gave this listener. */
   gaveBytes(peer: PeerSource): number {
     return this.#scheduler.gaveBytes(peer.id);

@@ -154,6 +154,7 @@ export class Swarm {
       clock,
       timers,
       tierOf: (peer) => this.#neighbourhood?.tierOf(peer) ?? 'global',
+      isStarving: () => this.#delivery.isLate(),
       gaveBytes: (peer) => this.#delivery.gaveBytes(peer),
       sent: (peer, _track, bytes) => {
         this.#uploadedBytes += bytes;

@@ -35,6 +35,7 @@ it('four are given to at a time, and the next as soon as one of them has what it
     version: () => version,
     load: (_version, chunk) => new Promise((resolve) => loading.set(chunk, resolve)),
     mayServe: () => true,
+    isStarving: () => false,
     tierOf: () => 'aula',
     gaveBytes: () => 0,
     sent: ignore,

@@ -131,6 +131,40 @@ describe('a listener who does not share', () => {
   });
 });
 
+describe('a listener that starves', () => {
+  it('gives to who listens, and what else it asks for in the same turn', async () => {
+    const room = await Room.open();
+    room.isStarving = true;
+    room.ask({ chunk: 1, first: 0, count: 1 }, { leavesKnown: true });
+    await settled();
+    expect(room.got).toEqual([]);
+    room.ask({ chunk: 0, first: 3, count: 1 }, { leavesKnown: true, dueInMs: 2_000 });
+    await settled();
+    expect(room.got).toEqual(['block 0/3', 'block 1/0']);
+  });
+
+  it('lets who does not listen wait until then', async () => {
+    const room = await Room.open();
+    room.isStarving = true;
+    room.ask({ chunk: 1, first: 0, count: 1 }, { leavesKnown: true });
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    expect(room.got).toEqual([]);
+    room.isStarving = false;
+    await expect.poll(() => room.got).toEqual(['block 1/0']);
+    expect(room.refusals).toEqual([]);
+  });
+
+  it('ends the turn of who does not listen', async () => {
+    const room = await Room.open();
+    room.onSent = (block) => (room.isStarving = block < 5);
+    room.ask({ chunk: 0, first: 0, count: 8 }, { leavesKnown: true });
+    await settled();
+    expect(room.got).toEqual([0, 1, 2, 3].map((block) => `block 0/${block}`));
+    room.isStarving = false;
+    await expect.poll(() => room.got.length).toBe(8);
+  });
+});
+
 describe('the budget', () => {
   it('pays for proofs and blocks before they are sent, to the byte', async () => {
     const room = await Room.open({ budget: PROOF + 2 * BLOCK });
@@ -275,6 +309,7 @@ class Room {
   reservedBytes = 0;
   sentBytes = 0;
   mayServe = true;
+  isStarving = false;
   loads = true;
   ended = false;
   onBlock: (block: number) => void = () => undefined;
@@ -321,6 +356,7 @@ class Room {
         return this.loads ? SONG.slice(start, end) : undefined;
       },
       mayServe: () => this.mayServe,
+      isStarving: () => this.isStarving,
       sent: (_peer, _track, bytes) => {
         this.sentBytes += bytes;
         if (bytes !== PROOF) this.onSent(this.#blocksSent++);

@@ -4,7 +4,7 @@ import type { IncomingRequest } from './core/peer-session.ts';
 import type { TrackKey } from './core/track-key.ts';
 import { UploadPace } from './core/upload-pace.ts';
 import { lookAgainMs, UploadRate } from './core/upload-rate.ts';
-import { nextAsker, UPLOAD_SLOTS, type Asker } from './core/upload-slots.ts';
+import { isUrgent, nextAsker, UPLOAD_SLOTS, type Asker } from './core/upload-slots.ts';
 import type { PeerSource } from './sources/peer-source.ts';
 import type { TrackVersion } from './track-version.ts';
 
@@ -18,6 +18,9 @@ const SLOW_AFTER_MS = 1_000;
 /** Who would wait longer than this is told so: somebody listens, or nobody does; in milliseconds. */
 const URGENT_PATIENCE_MS = 350;
 const PATIENT_MS = 3_500;
+
+/** A listener that starves looks again after this whether it still does, in milliseconds. */
+const STARVING_LOOK_MS = 100;
 
 /** The day's upload, kept so that it is never exceeded, by a crash or a restart. */
 export interface UploadBudget {
@@ -39,6 +42,8 @@ export interface UploadsParts {
   /** Whether the listener's choices let this peer be served now. */
   mayServe(peer: PeerSource): boolean;
   tierOf(peer: PeerSource): 'aula' | 'global';
+  /** Whether what this listener hears is late: then it gives to those who listen too, and to nobody else. */
+  isStarving(): boolean;
   /** Bytes the peer gave this listener. */
   gaveBytes(peer: PeerSource): number;
   /** Block and proof bytes handed to a link. */
@@ -71,6 +76,7 @@ const USUAL_BYTES_PER_MS = 400;
 
 /**
  * Serves what peers ask for: a few peers at a time, who needs it most first, each peer's own requests by their deadlines.
+ * A listener whose own playback is late gives only to who listens too.
  * While more ask than are served, each turn is short, and what was handed to a link has left it before the next.
  */
 export class Uploads {
@@ -80,6 +86,7 @@ export class Uploads {
   readonly #slots = new Map<PeerSource, Slot>();
   readonly #waiting = new Map<PeerSource, () => void>();
   readonly #rate = new UploadRate();
+  #fillsLater = false;
   readonly #pace = new UploadPace();
   /** Ends the wait of those who wait for the listener's own rate. */
   readonly #paced = new Set<() => void>();
@@ -96,7 +103,8 @@ export class Uploads {
 
   /** A peer asks for something. */
   asked(peer: PeerSource): void {
-    if (this.#asking.has(peer)) return;
+    // Who waits as nobody listened to what it asked for may listen to this.
+    if (this.#asking.has(peer)) return this.#fillsLater ? this.#fill() : undefined;
     const slot = this.#slots.get(peer);
     if (slot === undefined) {
       this.#asking.add(peer);
@@ -146,12 +154,13 @@ export class Uploads {
         if (slot.optimistic) optimistic = false;
       }
       if (counted >= UPLOAD_SLOTS) return;
+      const askers = Array.from(this.#asking, (peer) => this.#recordOf(peer, now));
       const next = nextAsker(
-        Array.from(this.#asking, (peer) => this.#recordOf(peer, now)),
+        this.#parts.isStarving() ? askers.filter((asker) => isUrgent(asker, now)) : askers,
         optimistic && counted === UPLOAD_SLOTS - 1,
         now,
       );
-      if (next === undefined) return;
+      if (next === undefined) return this.#fillLater();
       this.#asking.delete(next.peer);
       const slot: Slot = {
         optimistic: optimistic && counted === UPLOAD_SLOTS - 1,
@@ -161,6 +170,21 @@ export class Uploads {
       this.#slots.set(next.peer, slot);
       void this.#serve(next.peer, slot);
     }
+  }
+
+  /** Whether a request waits since what this listener itself hears is late, and nobody listens to what is asked. */
+  #comesLater({ deadlineMs }: IncomingRequest): boolean {
+    return deadlineMs === Number.POSITIVE_INFINITY && this.#parts.isStarving();
+  }
+
+  /** Who asks waits, as this listener starves: whether it still does is looked at in a while. */
+  #fillLater(): void {
+    if (this.#asking.size === 0 || this.#fillsLater) return;
+    this.#fillsLater = true;
+    this.#parts.timers.after(STARVING_LOOK_MS, () => {
+      this.#fillsLater = false;
+      this.#fill();
+    });
   }
 
   /** What is remembered of a peer, and how things stand with it now. */
@@ -261,7 +285,7 @@ export class Uploads {
       let end = block + 1;
       const most = Math.min(block + inFrame, request.first + request.count);
       while (end < most && part?.isPlaced(end) !== false) end++;
-      if (turnBytes >= TURN_BYTES && this.#othersWait) return 'turn over';
+      if (turnBytes >= TURN_BYTES && (this.#othersWait || this.#comesLater(request))) return 'turn over';
       if (!peer.sendable && !peer.isEnded) await this.#room(peer);
       let length = 0;
       for (let each = block; each < end; each++) length += blockLength(version.manifest, request.chunk, each);

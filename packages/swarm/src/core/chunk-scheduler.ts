@@ -445,6 +445,12 @@ export class ChunkScheduler {
     this.#state.tracks.get(key)?.met(id, chunk);
   }
 
+  /** Whether somebody waits for what was due before now. */
+  isLate(nowMs: number): boolean {
+    for (const track of this.#state.tracks.values()) if (track.isLate(nowMs)) return true;
+    return false;
+  }
+
   /** Whether somebody waits for a chunk or for what comes with it. */
   isWanted(key: TrackKey, chunk: number): boolean {
     return this.#state.tracks.get(key)?.isWanted(chunk) === true;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { nextAsker, type Asker } from './upload-slots.ts';
+import { isUrgent, nextAsker, type Asker } from './upload-slots.ts';
 
 const NEVER = Number.POSITIVE_INFINITY;
 
@@ -32,6 +32,13 @@ describe('who is given to next', () => {
     const greedy = asker({ dueMs: 10, urgentBytes: 50_000_000 });
     const honest = asker({ dueMs: 2_000, urgentBytes: 100_000 });
     expect(nextAsker([greedy, honest], false, 5_000)).toBe(honest);
+  });
+
+  it('is urgent where somebody listens within 15 s, up to what anybody can listen to', () => {
+    expect(isUrgent(asker({ dueMs: 14_000 }), 0)).toBe(true);
+    expect(isUrgent(asker({ dueMs: 16_000 }), 0)).toBe(false);
+    expect(isUrgent(asker({ dueMs: NEVER }), 0)).toBe(false);
+    expect(isUrgent(asker({ dueMs: 10, urgentBytes: 50_000_000 }), 0)).toBe(false);
   });
 
   it('is nobody when nobody asks', () => {

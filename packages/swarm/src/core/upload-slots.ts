@@ -38,6 +38,11 @@ export function nextAsker<A extends Asker>(
   return best;
 }
 
+/** Whether somebody listens to what it asks for, as far as it is believed. */
+export function isUrgent(asker: Asker, nowMs: number): boolean {
+  return believedDueMs(asker, nowMs) !== Number.POSITIVE_INFINITY;
+}
+
 function comesBefore(a: Asker, b: Asker, optimistic: boolean, nowMs: number): boolean {
   if (optimistic && a.servedMs !== b.servedMs) return a.servedMs < b.servedMs;
   const [dueA, dueB] = [believedDueMs(a, nowMs), believedDueMs(b, nowMs)];
