@@ -131,6 +131,25 @@ describe('sonantica-swarm get', () => {
     expect(tracker.stats().joins + tracker.stats().announces).toBe(0);
   });
 
+  it('--server-only holds for its run alone: what is kept is used and stays, and so does the choice', async () => {
+    const { origin, tracker, track } = await startPlace({ chunks: 2 });
+    const store = await makeFolder();
+    const args = ['get', track.trackId, '--tracker', tracker.url, '--origin', origin.url];
+    const report = async (...more: readonly string[]) =>
+      JSON.parse(
+        await swarmCommand(...args, '--store', store, '--json', ...more).ended.then((out) => out.stdout),
+      ) as unknown;
+    const cached = { bytes: { cache: track.size, aula: 0, global: 0, origin: 0 } };
+    expect(await report()).toMatchObject({ bytes: { origin: track.size } });
+    const { announces } = tracker.stats();
+    expect(announces).toBeGreaterThan(0);
+    expect(await report('--server-only')).toMatchObject(cached);
+    expect(tracker.stats().announces).toBe(announces);
+    await expect(readFile(join(store, 'documents', 'contribution.json'))).rejects.toThrow('ENOENT');
+    expect(await report()).toMatchObject(cached);
+    expect(tracker.stats().announces).toBeGreaterThan(announces);
+  });
+
   it('leaves no file behind when it fails', async () => {
     const place = await startPlace({ chunks: 3 });
     const mirror = await startMirror(place, (good, { kind }) =>

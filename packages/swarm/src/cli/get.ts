@@ -1,7 +1,6 @@
 import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
-import { SERVER_ONLY } from '../contribution.ts';
 import { SwarmError } from '../errors.ts';
 import { loadNodeRtc } from '../links/node-rtc.ts';
 import type { TierBytes } from '../options.ts';
@@ -46,14 +45,12 @@ export async function get(trackId: string, flags: GetFlags, stop: AbortSignal): 
     origin: flags.origin,
     ...(flags.tracker === undefined ? {} : { tracker: flags.tracker }),
     ...(flags.aula === undefined ? {} : { aulaId: flags.aula }),
-    ...(flags.serverOnly === true ? { contribution: SERVER_ONLY } : {}),
+    ...(flags.serverOnly === true ? { contributionForThisRun: { p2pEnabled: false } } : {}),
     ...(flags.rtc === undefined ? {} : { rtc: await loadNodeRtc(flags.rtc) }),
     ...(flags.publisherKey === undefined ? {} : { publisherKeys: flags.publisherKey }),
     ...(flags.store === undefined ? {} : { store: await openFileStore(flags.store) }),
   });
   try {
-    // A choice given on the command line wins over one kept in the store.
-    if (flags.serverOnly === true) await swarm.setContribution(SERVER_ONLY);
     const report = await fetchTrack(swarm, swarm.open(trackId), flags, stop);
     process.stdout.write(flags.json === true ? `${JSON.stringify(report)}\n` : `${summary(report, flags)}\n`);
     if (flags.stay === true) await stopped(stop);

@@ -37,7 +37,7 @@ program
   .option('--out <file>', 'write the track here')
   .option('--store <dir>', 'keep chunks here over restarts (default: memory)')
   .option('--stay', 'go on seeding until stopped')
-  .option('--server-only', 'use the origin alone: no peers, no tracker')
+  .option('--server-only', 'this time the origin and what is kept: no peers, no tracker')
   .option('--publisher-key <base64>', 'believe only manifests signed by this key; repeatable', collect)
   .addOption(rtcOption())
   .option('--json', 'print the result as JSON')
