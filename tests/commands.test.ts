@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { lstat, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadNodeRtc } from '@sonantica/swarm/node';
 import { describe, expect, it } from 'vitest';
@@ -162,6 +163,61 @@ describe('sonantica-swarm get', () => {
     expect(stderr).toMatch(/^sonantica-swarm: origin-unavailable: .+\n$/);
     await expect(readFile(join(folder, 'x.wav'))).rejects.toThrow('ENOENT');
     await expect(readFile(join(folder, 'x.wav.part'))).rejects.toThrow('ENOENT');
+  });
+
+  it.each([
+    ['in a folder that is not there', join('none', 'x.wav')],
+    ['in what is no folder', join('file', 'x.wav')],
+    ['in the place of a folder', 'folder'],
+  ])('writes no file %s, and says so before it asks anybody', async (_, name) => {
+    const place = await startPlace({ chunks: 1 });
+    const { origin, track } = place;
+    const folder = await makeFolder();
+    await mkdir(join(folder, 'folder'));
+    await writeFile(join(folder, 'file'), '');
+    const out = join(folder, name);
+    const { status, stdout, stderr } = await swarmCommand(
+      ...['get', track.trackId, '--origin', origin.url, '--out', out, '--json'],
+    ).ended;
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr).toMatch(/^sonantica-swarm: invalid-argument: .+ cannot be written: .+\n$/);
+    expect((await readdir(folder)).sort()).toEqual(['file', 'folder']);
+  });
+
+  it('fails with one line when the file can no longer be written', async () => {
+    const { origin, track } = await startPlace({ chunks: 1 });
+    const out = join(await makeFolder(), 'x.wav');
+    await mkdir(`${out}.part`);
+    const { status, stdout, stderr } = await swarmCommand(
+      ...['get', track.trackId, '--origin', origin.url, '--out', out, '--json'],
+    ).ended;
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toMatch(/^sonantica-swarm: store-failed: writing .+: EISDIR.+\n$/);
+  });
+
+  it.skipIf(process.platform === 'win32')('writes into a pipe or a link, and lets it stand', async () => {
+    const { origin, track } = await startPlace({ chunks: 3 });
+    const folder = await makeFolder();
+    const pipe = join(folder, 'pipe');
+    const link = join(folder, 'link');
+    execFileSync('mkfifo', [pipe]);
+    await writeFile(join(folder, 'x.wav'), 'earlier');
+    await symlink(join(folder, 'x.wav'), link);
+    const args = ['get', track.trackId, '--origin', origin.url, '--json', '--out'];
+    const run = swarmCommand(...args, pipe);
+    const [read, { status, stderr }] = await Promise.all([
+      readFile(pipe, { signal: AbortSignal.timeout(20_000) }),
+      run.ended,
+    ]);
+    expect({ status, stderr, sha256: sha256Of(read) }).toEqual({
+      status: 0,
+      stderr: '',
+      sha256: track.sha256,
+    });
+    expect((await swarmCommand(...args, link).ended).status).toBe(0);
+    expect(sha256Of(await readFile(join(folder, 'x.wav')))).toBe(track.sha256);
+    expect([(await lstat(pipe)).isFIFO(), (await lstat(link)).isSymbolicLink()]).toEqual([true, true]);
+    expect((await readdir(folder)).sort()).toEqual(['link', 'pipe', 'x.wav']);
   });
 
   it('fails with one line for a track that is not there', async () => {

@@ -1,6 +1,3 @@
-import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
-import { finished } from 'node:stream/promises';
 import { SwarmError } from '../errors.ts';
 import { loadNodeRtc } from '../links/node-rtc.ts';
 import type { TierBytes } from '../options.ts';
@@ -8,6 +5,7 @@ import { openFileStore } from '../store/file-store.ts';
 import { createSwarm, type Swarm } from '../swarm.ts';
 import type { Track } from '../track.ts';
 import { createStreamHasher } from '../verify/sha256-node.ts';
+import { checkOutFile, openOutFile } from './out-file.ts';
 import { createProgress, megabytes } from './progress.ts';
 import { stopped } from './stopped.ts';
 
@@ -41,6 +39,7 @@ export interface GetReport {
 
 /** Fetches a track, proves it, writes it out, reports; with `--stay` gives it on until told to stop. */
 export async function get(trackId: string, flags: GetFlags, stop: AbortSignal): Promise<void> {
+  if (flags.out !== undefined) await checkOutFile(flags.out);
   const swarm = createSwarm({
     origin: flags.origin,
     ...(flags.tracker === undefined ? {} : { tracker: flags.tracker }),
@@ -103,42 +102,22 @@ async function fetchTrack(
   }
 }
 
-/** Reads the whole track, into a file that appears only when it is whole; answers its SHA-256. */
+/** Reads the whole track, into a file where one is named; answers its SHA-256. */
 async function writeOut(track: Track, path: string | undefined, stop: AbortSignal): Promise<string> {
   const hasher = await createStreamHasher();
-  const part = path === undefined ? undefined : `${path}.part`;
-  const file = part === undefined ? undefined : createWriteStream(part);
+  const file = path === undefined ? undefined : await openOutFile(path);
   try {
     for await (const bytes of track.stream()) {
       stop.throwIfAborted();
       hasher.update(bytes);
-      if (file !== undefined && !file.write(bytes)) await drained(file);
+      await file?.write(bytes);
     }
-    if (file !== undefined && part !== undefined && path !== undefined) {
-      file.end();
-      await finished(file);
-      await rename(part, path);
-    }
+    await file?.finish();
     return hasher.digestHex();
   } catch (error) {
-    file?.destroy();
-    if (part !== undefined) await rm(part, { force: true });
+    await file?.discard();
     throw error;
   }
-}
-
-function drained(file: NodeJS.WritableStream): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const settle = (next: () => void) => {
-      file.off('drain', onDrain);
-      file.off('error', onError);
-      next();
-    };
-    const onDrain = () => settle(resolve);
-    const onError = (error: Error) => settle(() => reject(error));
-    file.once('drain', onDrain);
-    file.once('error', onError);
-  });
 }
 
 function summary({ trackId, size, sha256, ms, bytes, peers }: GetReport, { out }: GetFlags): string {

@@ -34,7 +34,10 @@ program
   )
   .requiredOption('--origin <url>', 'where the track is published; repeat for mirrors', httpUrls)
   .option('--aula <id>', 'listening room whose members are asked first')
-  .option('--out <file>', 'write the track here')
+  .option(
+    '--out <file>',
+    'write the track here; a file appears when it is whole, a pipe or device is written into',
+  )
   .option('--store <dir>', 'keep chunks here over restarts (default: memory)')
   .option('--stay', 'go on seeding until stopped')
   .option('--server-only', 'this time the origin and what is kept: no peers, no tracker')
