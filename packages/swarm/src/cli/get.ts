@@ -1,12 +1,14 @@
 import { SwarmError } from '../errors.ts';
 import { loadNodeRtc } from '../links/node-rtc.ts';
-import type { TierBytes } from '../options.ts';
+import type { SwarmOptions, TierBytes } from '../options.ts';
 import { openFileStore } from '../store/file-store.ts';
+import { openSharedDocumentStore } from '../store/shared-document-store.ts';
 import { createSwarm, type Swarm } from '../swarm.ts';
 import type { Track } from '../track.ts';
 import { createStreamHasher } from '../verify/sha256-node.ts';
 import { checkOutFile, openOutFile } from './out-file.ts';
 import { createProgress, megabytes } from './progress.ts';
+import { stateFolder } from './state-folder.ts';
 import { stopped } from './stopped.ts';
 
 /** Flags of `sonantica-swarm get`. */
@@ -44,10 +46,9 @@ export async function get(trackId: string, flags: GetFlags, stop: AbortSignal): 
     origin: flags.origin,
     ...(flags.tracker === undefined ? {} : { tracker: flags.tracker }),
     ...(flags.aula === undefined ? {} : { aulaId: flags.aula }),
-    ...(flags.serverOnly === true ? { contributionForThisRun: { p2pEnabled: false } } : {}),
     ...(flags.rtc === undefined ? {} : { rtc: await loadNodeRtc(flags.rtc) }),
     ...(flags.publisherKey === undefined ? {} : { publisherKeys: flags.publisherKey }),
-    ...(flags.store === undefined ? {} : { store: await openFileStore(flags.store) }),
+    ...(await keeping(flags)),
   });
   try {
     const report = await fetchTrack(swarm, swarm.open(trackId), flags, stop);
@@ -55,6 +56,28 @@ export async function get(trackId: string, flags: GetFlags, stop: AbortSignal): 
     if (flags.stay === true) await stopped(stop);
   } finally {
     await swarm.close();
+  }
+}
+
+/**
+ * Where chunks are kept, and what was given today. Who meets no peer gives nothing, and who cannot write down what they
+ * give does not either: that is a fault only where giving is what was asked for.
+ */
+async function keeping({
+  store,
+  tracker,
+  serverOnly,
+  stay,
+}: GetFlags): Promise<Pick<SwarmOptions, 'store' | 'contributionForThisRun'>> {
+  const alone = serverOnly === true ? { contributionForThisRun: { p2pEnabled: false } } : {};
+  if (store !== undefined) return { ...alone, store: await openFileStore(store) };
+  if (serverOnly === true || tracker === undefined) return alone;
+  try {
+    return { store: await openSharedDocumentStore(stateFolder()) };
+  } catch (error) {
+    if (stay === true || !(error instanceof SwarmError)) throw error;
+    process.stderr.write(`sonantica-swarm: nothing is given to others this time: ${error.message}\n`);
+    return { contributionForThisRun: { maxBandwidthMBPerDay: 0 } };
   }
 }
 
