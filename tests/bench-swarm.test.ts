@@ -224,10 +224,38 @@ describe('an impossible swarm', { timeout: 30_000 }, () => {
       ['--runtime', 'real', '--tracker', 'wss://t.example.org'],
       /--confirm-host t.example.org/,
     ],
+    ['another WebRTC in virtual time', ['--rtc', 'werift'], /^error: --rtc is for --runtime real\./],
+    ['the usual one named, too', ['--rtc', 'wrtc'], /--rtc is for --runtime real/],
+    [
+      'ports in virtual time',
+      ['--tracker-port', '0', '--origin-port', '7001'],
+      /--tracker-port and --origin-port are for --runtime real/,
+    ],
+    ['an origin in virtual time', ['--origin', 'http://127.0.0.1:9'], /--origin is for --runtime real/],
+    ['a track in virtual time', ['--track', 'noise'], /--track is for --runtime real/],
+    ['a host in virtual time', ['--confirm-host', 'a.example.org'], /--confirm-host is for --runtime real/],
+    [
+      'pairs that cannot connect over real lines',
+      ['--runtime', 'real', '--connect-success', '0.8'],
+      /^error: --connect-success is for --runtime sim\./,
+    ],
+    [
+      'links by the second over real lines',
+      ['--runtime', 'real', '--links-per-s', '10'],
+      /--links-per-s is for --runtime sim/,
+    ],
     ['a file in no folder', ['--html', '/nowhere/report.html'], /cannot be written/],
     ['two reports on one output', ['--json', '--csv'], /take one/],
   ])('with %s is refused in one line', async (_, args, why) => {
     expect(await refused(...args)).toMatch(why);
+  });
+
+  it('by a scenario whose fields real lines do not heed is refused', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sonantica-test-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const file = join(folder, 'evening.json');
+    writeFileSync(file, '{ "peers": 2, "linksPerS": 3 }');
+    expect(await refused('--runtime', 'real', '--scenario', file)).toMatch('--links-per-s is for');
   });
 
   it('on a port in use is refused', async () => {

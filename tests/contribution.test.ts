@@ -1,4 +1,4 @@
-import type { Swarm } from '@sonantica/swarm';
+import { SERVER_ONLY, type Swarm } from '@sonantica/swarm';
 import { loadNodeRtc, openFileStore } from '@sonantica/swarm/node';
 import { decodePeerFrame } from '@sonantica/wire';
 import { describe, expect, it } from 'vitest';
@@ -210,6 +210,44 @@ it('keeps every choice over a restart, whatever the options say', async () => {
   });
   await second.ready();
   expect(second.contribution).toEqual(choice);
+});
+
+describe('what is said for one run', () => {
+  it('outranks the stored choice, is not stored, and lets go of nothing that is kept', async () => {
+    const { origin, track } = await startPlace({ chunks: 3 });
+    const folder = await makeFolder();
+    const first = listen({ origin: origin.url, store: await openFileStore(folder) });
+    await first.setContribution({ maxBandwidthMBPerDay: 7 });
+    await fetchWhole(first, track.trackId);
+    await first.close();
+    const contributionForThisRun = { p2pEnabled: false, maxBandwidthMBPerDay: 9 };
+    const second = listen({
+      origin: origin.url,
+      store: await openFileStore(folder),
+      contribution: { p2pEnabled: true },
+      contributionForThisRun,
+    });
+    const { stats } = await fetchWhole(second, track.trackId);
+    expect(stats.bytes).toEqual({ cache: track.size, aula: 0, global: 0, origin: 0 });
+    expect(second.contribution).toMatchObject(contributionForThisRun);
+    await second.setContribution({ shareWithAnyUser: false });
+    expect(second.contribution).toMatchObject({ ...contributionForThisRun, shareWithAnyUser: false });
+    await second.close();
+    const third = listen({ store: await openFileStore(folder) });
+    await third.ready();
+    expect(third.contribution).toMatchObject({
+      p2pEnabled: true,
+      maxBandwidthMBPerDay: 7,
+      shareWithAnyUser: false,
+    });
+    expect(third.stats().storedBytes).toBe(track.size);
+  });
+
+  it('gives way to what the listener chooses while it lasts', async () => {
+    const listener = listen({ contributionForThisRun: { p2pEnabled: true, maxStorageGB: 1 } });
+    await listener.setContribution(SERVER_ONLY);
+    expect(listener.contribution).toEqual(SERVER_ONLY);
+  });
 });
 
 /** A line whose requests and blocks are counted as they leave. */

@@ -31,6 +31,22 @@ describe('the bars of the project', { timeout: 240_000 }, () => {
     expect(status).toBe(0);
   });
 
+  it.each<[string, RegExp, ...string[]]>([
+    ['figures', /There are: origin copies, 20 peers over 60 s, warm; .*; random faults/],
+    ['figures --runtime all', /; tracker: registry heap of a peer in a track; .*in Chromium: playing/],
+    // In the list and not in the quick subset; one of two.
+    ['figures --quick', /There are: origin copies/, 'half of the peers'],
+    ['figures', /There are: origin copies/, 'at once', 'at onec'],
+    ['tracker-figures', /There are: processor time of a join.*; honest listeners under attack: /],
+    ['browser', /There are: seek; kept; begin; worker; goodput; tasks; memory; size$/m],
+  ])('are not passed by a name that none has: %s', async (command, names, ...only) => {
+    const args = [...command.split(' '), '--json', '--only', ...(only.length > 0 ? only : ['typo'])];
+    const { status, stdout, stderr } = await runNode(BENCH, ...args).ended;
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr).toMatch(/^sonantica-bench: --only ".+" names nothing\. .+\n$/);
+    expect(stderr).toMatch(names);
+  });
+
   it('are no longer measured once the bench is killed', async () => {
     const bench = runNode(BENCH, 'figures', '--only', 'origin copies', '--jobs', '2');
     const children = await until('simulations run', async () => {

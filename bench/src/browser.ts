@@ -20,6 +20,7 @@ import { browserSizes } from './browser-sizes.ts';
 import { serveLibrary, servePage } from './browser-stage.ts';
 import { longestTaskDuring } from './browser-tasks.ts';
 import { launchChromium } from './chromium.ts';
+import { isNamed, requireNamed } from './only.ts';
 
 /** One figure, and the bar it is held against. */
 export interface BrowserFigure {
@@ -35,6 +36,18 @@ const SHAPED_BYTES_PER_SECOND = 1_250_000;
 const GOODPUT_MB = 48;
 const LONG_TRACK_MB = 500;
 
+/** What is measured, group by group. */
+export const BROWSER_GROUPS = [
+  'seek',
+  'kept',
+  'begin',
+  'worker',
+  'goodput',
+  'tasks',
+  'memory',
+  'size',
+] as const;
+
 /** What is measured. */
 export interface BrowserBench {
   /** Runs of each way, in turn; medians are told. */
@@ -44,8 +57,10 @@ export interface BrowserBench {
   progress(line: string): void;
 }
 
-/** Measures playing in Chromium. Rejects where there is no Chromium. */
-export async function browserFigures({ runs, only = '', progress }: BrowserBench): Promise<BrowserFigure[]> {
+/** Measures playing in Chromium. Rejects where there is no Chromium, and with `Misuse` where `only` names no group. */
+export async function browserFigures({ runs, only, progress }: BrowserBench): Promise<BrowserFigure[]> {
+  const wanted = only === undefined ? undefined : [only];
+  requireNamed(BROWSER_GROUPS, wanted);
   const browser = await launchChromium();
   const site = await servePage();
   const shaped = await serveLibrary(SHAPED_BYTES_PER_SECOND);
@@ -55,7 +70,7 @@ export async function browserFigures({ runs, only = '', progress }: BrowserBench
   const peer = fork(besides('warm-peer-main'), [tracker.url, fast.url, 'bench', TRACK_ID]);
   const fresh = <T>(act: (page: Page) => Promise<T>) => onFreshPage(browser, site.url, act);
   const both = (measure: (page: Page, way: Way) => Promise<number>) => alternate(runs, fresh, measure);
-  const groups: Record<string, () => Promise<BrowserFigure[]>> = {
+  const groups: Record<(typeof BROWSER_GROUPS)[number], () => Promise<BrowserFigure[]>> = {
     seek: async () => [
       ratio(
         'seeked after a jump to where nothing was fetched, origin at 10 Mbit/s',
@@ -104,10 +119,10 @@ export async function browserFigures({ runs, only = '', progress }: BrowserBench
   try {
     await ready(peer);
     const figures: BrowserFigure[] = [];
-    for (const [name, measure] of Object.entries(groups)) {
-      if (!name.includes(only)) continue;
+    for (const name of BROWSER_GROUPS) {
+      if (!isNamed(name, wanted)) continue;
       progress(name);
-      figures.push(...(await measure()));
+      figures.push(...(await groups[name]()));
     }
     return figures;
   } finally {

@@ -1,5 +1,6 @@
 import type { FigureRow } from './figure-row.ts';
 import { percentile, round, type Report } from './report.ts';
+import { isNamed } from './only.ts';
 import { BENCH, outputOf } from './run-script.ts';
 
 /** One bar of the project and the runs that are held against it. */
@@ -19,6 +20,9 @@ interface Bar {
   readonly most?: number;
   readonly least?: number;
 }
+
+/** The row that is no swarm but many small ones. */
+const FAULTS = 'random faults: partition, crash, reorder, clock jump';
 
 const HTTP = '--policy http-only';
 const MIXED = '--rtt-ms 20-200 --peer-down-kbps 5000-50000';
@@ -159,9 +163,9 @@ function brokenIn(json: string): number {
   return broken.length;
 }
 
-/** Whether a row's name contains one of the texts; all do where none is given. */
-export function isNamed(name: string, only: readonly string[] | undefined): boolean {
-  return only?.some((text) => name.includes(text)) ?? true;
+/** The rows' names, those of the quick subset alone where that is meant. */
+export function simulatedNames(quick: boolean): string[] {
+  return [...ROWS.filter((row) => !quick || row.quick === true).map(({ name }) => name), FAULTS];
 }
 
 /** Runs every row over its seeds, each run in a process of its own. */
@@ -191,7 +195,7 @@ export async function simulatedFigures({
     return made;
   };
   const faulty = async (): Promise<FigureRow[]> => {
-    const name = 'random faults: partition, crash, reorder, clock jump';
+    const name = FAULTS;
     if (!isNamed(name, only)) return [];
     const total = quick ? 50 : 1_000;
     const perRun = total / 10;

@@ -3,19 +3,21 @@ import { lineOf } from './failure.ts';
 import type { FigureRow } from './figure-row.ts';
 import { commandOf, type Measurement, type Run } from './figures-area.ts';
 import { MEASUREMENTS } from './figures-measured.ts';
-import { isNamed, simulatedFigures, type SimulatedOptions } from './figures-sim.ts';
+import { simulatedFigures, simulatedNames, type SimulatedOptions } from './figures-sim.ts';
+import { isNamed, requireNamed } from './only.ts';
 import { BENCH, jsonOf } from './run-script.ts';
 
 /** Which bars: those of the simulator, or all of the project. */
 export type FiguresRuntime = 'sim' | 'all';
 
-/** Every bar of the project, or those of the simulator; measured ones one after another, so that none disturbs another. */
+/** Every bar of the project, or those of the simulator; measured ones one after another, so that none disturbs another. Rejects with `Misuse` where `only` names none. */
 export async function figures(runtime: FiguresRuntime, options: SimulatedOptions): Promise<FigureRow[]> {
   const { quick, only, progress } = options;
+  const measurements = runtime === 'sim' ? [] : MEASUREMENTS.filter((each) => !quick || each.quick === true);
+  requireNamed([...simulatedNames(quick), ...measurements.map(({ name }) => name)], only);
   const rows = await simulatedFigures(options);
-  if (runtime === 'sim') return rows;
-  for (const measurement of MEASUREMENTS) {
-    if (!isNamed(measurement.name, only) || (quick && measurement.quick !== true)) continue;
+  for (const measurement of measurements) {
+    if (!isNamed(measurement.name, only)) continue;
     progress(`measuring ${measurement.name}`);
     const measured = await measure(measurement);
     for (const { row, bar, figure, passed } of measured)

@@ -10,7 +10,7 @@ import { isReal, NOTHING_REAL } from './report.ts';
 import { NAMED_SCENARIOS, ScenarioError } from './scenario-choice.ts';
 import { observeSimulation } from './simulate.ts';
 import { reportOf } from './summary.ts';
-import { addScenarioFlags, flagsOf, scenarioOf, type Runtime } from './swarm-flags.ts';
+import { addScenarioFlags, checkHeeded, flagsOf, scenarioOf, type Runtime } from './swarm-flags.ts';
 import { runAgain, youngGenerationFlag } from './young-generation.ts';
 
 const STOPS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -20,9 +20,9 @@ const STOPPED = 1;
 interface SwarmFlags extends DeploymentFlags, OutputFlags, Readonly<Record<string, unknown>> {
   readonly runtime: Runtime;
   readonly scenario?: string;
-  readonly rtc: 'wrtc' | 'werift';
-  readonly trackerPort: number;
-  readonly originPort: number;
+  readonly rtc?: 'wrtc' | 'werift';
+  readonly trackerPort?: number;
+  readonly originPort?: number;
   readonly trace?: string;
   readonly expect?: readonly Expectation[];
 }
@@ -42,12 +42,13 @@ export function addSwarmCommand(program: Command): void {
   addScenarioFlags(command);
   command
     .addOption(
-      new Option('--rtc <stack>', 'WebRTC implementation of `real`')
-        .choices(['wrtc', 'werift'])
-        .default('wrtc'),
+      new Option('--rtc <stack>', 'WebRTC implementation of `real` (default: wrtc)').choices([
+        'wrtc',
+        'werift',
+      ]),
     )
-    .option('--tracker-port <n>', 'port of our tracker in `real`; 0: any', port, 0)
-    .option('--origin-port <n>', 'port of our origin in `real`; 0: any', port, 0)
+    .option('--tracker-port <n>', 'port of our tracker in `real` (default: any)', port)
+    .option('--origin-port <n>', 'port of our origin in `real` (default: any)', port)
     .option(
       '--tracker <url>',
       'a tracker of your own in place of ours; `real` alone',
@@ -85,8 +86,9 @@ export function addSwarmCommand(program: Command): void {
 }
 
 async function runSwarm(flags: SwarmFlags): Promise<number> {
-  const { runtime, rtc, trackerPort, originPort, expect = [] } = flags;
+  const { runtime, rtc = 'wrtc', trackerPort = 0, originPort = 0, expect = [] } = flags;
   const scenario = scenarioOf(flags, runtime, flags.scenario);
+  checkHeeded(flags, runtime, scenario);
   const deployment = checkDeployment(flags, runtime, scenario);
   checkFigures(runtime, expect);
   const flag = runtime === 'sim' ? youngGenerationFlag(scenario.peers) : undefined;

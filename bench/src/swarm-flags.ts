@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import * as v from 'valibot';
+import { Impossible } from './real/impossible.ts';
 import { readScenario, type ScenarioChoice } from './scenario-choice.ts';
 import { SCENARIO_FIELDS, type ScenarioField } from './scenario-fields.ts';
 import { DEFAULT_SCENARIO, POLICIES, type Scenario } from './scenario.ts';
@@ -74,6 +75,36 @@ export function scenarioOf(
     ...(named === undefined ? {} : readScenario(named)),
     ...(chosen as ScenarioChoice),
   };
+}
+
+/** Flags that only one runtime heeds; beside them, what the scenario says of `sim`'s. */
+const REAL_ALONE = [
+  '--rtc',
+  '--tracker-port',
+  '--origin-port',
+  '--tracker',
+  '--origin',
+  '--track',
+  '--confirm-host',
+];
+const SIM_ALONE = ['connectSuccess', 'linksPerS'] as const satisfies readonly ScenarioField[];
+
+/** Throws `Impossible` for what the runtime would not heed, given as a flag or by the scenario. */
+export function checkHeeded(
+  flags: Readonly<Record<string, unknown>>,
+  runtime: Runtime,
+  scenario: Scenario,
+): void {
+  const unheeded =
+    runtime === 'sim'
+      ? REAL_ALONE.filter((flag) => flags[new Option(flag).attributeName()] !== undefined)
+      : FLAGS.filter(([, field]) => SIM_ALONE.some((alone) => alone === field))
+          .filter(([, field]) => scenario[field] !== DEFAULT_SCENARIO[field])
+          .map(([flag]) => flag.replace(/ .*/, ''));
+  if (unheeded.length > 0)
+    throw new Impossible(
+      `${unheeded.join(' and ')} ${unheeded.length > 1 ? 'are' : 'is'} for --runtime ${runtime === 'sim' ? 'real' : 'sim'}.`,
+    );
 }
 
 /** The flags that would run this scenario again, those that are as usual left out. */

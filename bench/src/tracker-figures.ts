@@ -13,6 +13,7 @@ import { measureLatency, type LatencyReport } from './tracker-latency.ts';
 import { measureChurn, measureIdle, measureRegistry } from './tracker-memory.ts';
 import type { SubjectName } from './tracker-messages.ts';
 import { measureRestart } from './tracker-restart.ts';
+import { isNamed, requireNamed } from './only.ts';
 import { round } from './report.ts';
 import { installRival } from './tracker-rival.ts';
 
@@ -36,11 +37,13 @@ export interface TrackerFigureSettings {
   readonly progress: (line: string) => void;
 }
 
-/** Every bar, one after another. Each is bounded; together they take some minutes. */
+/** Every bar, one after another. Each is bounded; together they take some minutes. Rejects with `Misuse` where `only` names none. */
 export async function trackerFigures(settings: TrackerFigureSettings): Promise<TrackerFigure[]> {
+  const only = settings.only === undefined ? undefined : [settings.only];
+  requireNamed(TRACKER_ROWS, only);
   const figures: TrackerFigure[] = [];
   for (const [row, measure] of ROWS) {
-    if (settings.only !== undefined && !row.includes(settings.only)) continue;
+    if (!isNamed(row, only)) continue;
     settings.progress(row);
     figures.push({ row, ...(await measure(settings)) });
   }

@@ -1,4 +1,7 @@
 import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { until } from './until.ts';
@@ -41,10 +44,19 @@ export function runNodeIn(
   script: string,
   ...args: readonly string[]
 ): RunningCommand {
+  // What a listener gave today is not the user's who runs the tests.
+  const state = mkdtempSync(join(tmpdir(), 'sonantica-state-'));
   const child = spawn(process.execPath, [fileURLToPath(new URL(script, ROOT)), ...args], {
     cwd: fileURLToPath(ROOT),
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, NO_COLOR: '1', DEBUG: '', NODE_OPTIONS: '', ...environment },
+    env: {
+      ...process.env,
+      NO_COLOR: '1',
+      DEBUG: '',
+      NODE_OPTIONS: '',
+      XDG_STATE_HOME: state,
+      ...environment,
+    },
   });
   let stdout = '';
   let stderr = '';
@@ -57,6 +69,7 @@ export function runNodeIn(
   onTestFinished(async () => {
     child.kill('SIGKILL');
     await ended;
+    rmSync(state, { recursive: true, force: true });
   });
   return {
     ended,

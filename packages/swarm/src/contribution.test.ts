@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import {
+  changedFields,
   DEFAULT_CONTRIBUTION,
   readContribution,
   SERVER_ONLY,
   storageBytes,
   uploadBytesPerDay,
+  withoutFields,
 } from './contribution.ts';
 import { SwarmError } from './errors.ts';
 
@@ -87,5 +89,20 @@ describe('a choice', () => {
       thrown = error;
     }
     expect(thrown instanceof SwarmError && thrown.code).toBe('invalid-argument');
+  });
+});
+
+describe('what is said for one run', () => {
+  it('counts no more in the fields of which the listener spoke anew', () => {
+    const run = { p2pEnabled: false, maxStorageGB: 0 };
+    expect(withoutFields(run, {})).toEqual(run);
+    expect(withoutFields(run, { p2pEnabled: true, maxBandwidthMBPerDay: 1 })).toEqual({ maxStorageGB: 0 });
+    expect(withoutFields(run, { p2pEnabled: false, maxStorageGB: 0 })).toEqual({});
+  });
+
+  it('is outranked by what changed in a later choice, and by nothing else of it', () => {
+    expect(changedFields(DEFAULT_CONTRIBUTION, DEFAULT_CONTRIBUTION)).toEqual({});
+    const later = { ...DEFAULT_CONTRIBUTION, p2pEnabled: false, maxStorageGB: 1 };
+    expect(changedFields(DEFAULT_CONTRIBUTION, later)).toEqual({ p2pEnabled: false, maxStorageGB: 1 });
   });
 });

@@ -80,6 +80,23 @@ export function readContribution(value: unknown, base: Contribution): Contributi
   };
 }
 
+/** What is left of the fields given for one run once the listener has spoken anew of some of them. */
+export function withoutFields(
+  run: Partial<Contribution>,
+  newer: Partial<Contribution>,
+): Partial<Contribution> {
+  const left = Object.entries(run).filter(([name]) => newer[name as keyof Contribution] === undefined);
+  return Object.fromEntries(left) as Partial<Contribution>;
+}
+
+/** The fields in which two choices differ, as they are in the later one. */
+export function changedFields(earlier: Contribution, later: Contribution): Partial<Contribution> {
+  const changed = Object.entries(later).filter(
+    ([name, value]) => earlier[name as keyof Contribution] !== value,
+  );
+  return Object.fromEntries(changed) as Partial<Contribution>;
+}
+
 /** Bytes of upload a day. */
 export function uploadBytesPerDay(contribution: Contribution): number {
   const givesNothing = !contribution.p2pEnabled || contribution.maxUploadKbps === 0;

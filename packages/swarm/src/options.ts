@@ -20,6 +20,11 @@ export interface SwarmOptions {
   readonly aulaId?: string;
   /** What a listener who has not chosen gives; fields left out are those of `DEFAULT_CONTRIBUTION`. */
   readonly contribution?: Partial<Contribution>;
+  /**
+   * What the listener says of this run alone: outranks the stored choice, field by field, and is never stored. What they
+   * choose while it lasts outranks it in turn. `{ p2pEnabled: false }`: the origin and what is kept, no peer, no tracker.
+   */
+  readonly contributionForThisRun?: Partial<Contribution>;
   /** A bearer token for the tracker, or how to get one. */
   readonly token?: TokenSource;
   /** Base64 Ed25519 keys. With any, only manifests signed by one of them are believed. */

@@ -12,10 +12,12 @@ import {
 } from '@sonantica/wire';
 import { ChunkKeeper, type ChunkReader } from './chunk-keeper.ts';
 import {
+  changedFields,
   DEFAULT_CONTRIBUTION,
   readContribution,
   storageBytes,
   uploadBytesPerDay,
+  withoutFields,
   type Contribution,
 } from './contribution.ts';
 import type { SourcePolicy } from './core/chunk-scheduler.ts';
@@ -82,6 +84,11 @@ export class Swarm {
   #stopWatching: (() => void) | undefined;
   #stopSharing: (() => void) | undefined;
   #uploadedBytes = 0;
+  /** The listener's choice: as it was stored, or else the author's default. */
+  #chosen: Contribution;
+  /** What outranks it in this run. */
+  #forThisRun: Partial<Contribution>;
+  /** What is obeyed. */
   #contribution: Contribution;
   #aula: AulaId | undefined;
   /** Missing while the listener takes no part. */
@@ -97,7 +104,9 @@ export class Swarm {
     this.#nonce = toHex(environment.randomBytes(16));
     this.#log = options.logger ?? debugLogger;
     this.#http = { fetch: options.fetch ?? ((url, init) => globalThis.fetch(url, init)), timers };
-    this.#contribution = readContribution(options.contribution ?? {}, DEFAULT_CONTRIBUTION);
+    this.#chosen = readContribution(options.contribution ?? {}, DEFAULT_CONTRIBUTION);
+    this.#forThisRun = options.contributionForThisRun ?? {};
+    this.#contribution = readContribution(this.#forThisRun, this.#chosen);
     this.#aula = options.aulaId === undefined ? undefined : aulaIdOf(options.aulaId);
     const store = options.store ?? environment.openStore?.() ?? openMemoryStore();
     this.#pinned = new PinnedTracks(store);
@@ -178,7 +187,7 @@ export class Swarm {
     return this.#network?.neighbourhood;
   }
 
-  /** What the listener gives and takes. Before the store was read, what the options say. */
+  /** What the listener gives and takes in this run. Before the store was read, what the options say. */
   get contribution(): Contribution {
     return this.#contribution;
   }
@@ -313,14 +322,13 @@ export class Swarm {
     await this.#pinned.set(trackIdOf(trackId), pinned);
   }
 
-  /** The listener's new choice, over the present one. Obeyed at once, kept over restarts. */
+  /** The listener's new choice, over their last one. Obeyed at once, kept over restarts. */
   async setContribution(choice: Partial<Contribution>): Promise<void> {
     await this.#ready;
     this.#mustBeOpen();
-    const contribution = readContribution(choice, this.#contribution);
-    this.#apply(contribution);
-    this.#events.emit('contribution', contribution);
-    await this.#keeper.store.putDocument(CONTRIBUTION_DOCUMENT, contribution);
+    const chosen = readContribution(choice, this.#chosen);
+    this.#choose(chosen, choice);
+    await this.#keeper.store.putDocument(CONTRIBUTION_DOCUMENT, chosen);
   }
 
   /** Enters an Aula, leaving another. Throws `invalid-argument`. */
@@ -379,7 +387,10 @@ export class Swarm {
 
   async #start(): Promise<void> {
     const chosen = await this.#keeper.store.getDocument(CONTRIBUTION_DOCUMENT);
-    if (chosen !== undefined) this.#contribution = readContribution(chosen, this.#contribution);
+    if (chosen !== undefined) {
+      this.#chosen = readContribution(chosen, this.#chosen);
+      this.#contribution = readContribution(this.#forThisRun, this.#chosen);
+    }
     await this.#budget.load();
     await this.#pinned.load();
     await this.#keeper.loadAll();
@@ -418,7 +429,15 @@ export class Swarm {
     await this.#ready;
     const chosen = await this.#keeper.store.getDocument(CONTRIBUTION_DOCUMENT);
     if (chosen === undefined || this.#closing.signal.aborted) return;
-    this.#apply(readContribution(chosen, this.#contribution));
+    const choice = readContribution(chosen, this.#chosen);
+    this.#choose(choice, changedFields(this.#chosen, choice));
+  }
+
+  /** The listener has spoken: of these fields nothing said for this run counts any more. */
+  #choose(chosen: Contribution, fields: Partial<Contribution>): void {
+    this.#chosen = chosen;
+    this.#forThisRun = withoutFields(this.#forThisRun, fields);
+    this.#apply(readContribution(this.#forThisRun, chosen));
     this.#events.emit('contribution', this.#contribution);
   }
 

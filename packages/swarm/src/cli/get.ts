@@ -1,15 +1,14 @@
-import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
-import { finished } from 'node:stream/promises';
-import { SERVER_ONLY } from '../contribution.ts';
 import { SwarmError } from '../errors.ts';
 import { loadNodeRtc } from '../links/node-rtc.ts';
-import type { TierBytes } from '../options.ts';
+import type { SwarmOptions, TierBytes } from '../options.ts';
 import { openFileStore } from '../store/file-store.ts';
+import { openSharedDocumentStore } from '../store/shared-document-store.ts';
 import { createSwarm, type Swarm } from '../swarm.ts';
 import type { Track } from '../track.ts';
 import { createStreamHasher } from '../verify/sha256-node.ts';
+import { checkOutFile, openOutFile } from './out-file.ts';
 import { createProgress, megabytes } from './progress.ts';
+import { stateFolder } from './state-folder.ts';
 import { stopped } from './stopped.ts';
 
 /** Flags of `sonantica-swarm get`. */
@@ -42,23 +41,43 @@ export interface GetReport {
 
 /** Fetches a track, proves it, writes it out, reports; with `--stay` gives it on until told to stop. */
 export async function get(trackId: string, flags: GetFlags, stop: AbortSignal): Promise<void> {
+  if (flags.out !== undefined) await checkOutFile(flags.out);
   const swarm = createSwarm({
     origin: flags.origin,
     ...(flags.tracker === undefined ? {} : { tracker: flags.tracker }),
     ...(flags.aula === undefined ? {} : { aulaId: flags.aula }),
-    ...(flags.serverOnly === true ? { contribution: SERVER_ONLY } : {}),
     ...(flags.rtc === undefined ? {} : { rtc: await loadNodeRtc(flags.rtc) }),
     ...(flags.publisherKey === undefined ? {} : { publisherKeys: flags.publisherKey }),
-    ...(flags.store === undefined ? {} : { store: await openFileStore(flags.store) }),
+    ...(await keeping(flags)),
   });
   try {
-    // A choice given on the command line wins over one kept in the store.
-    if (flags.serverOnly === true) await swarm.setContribution(SERVER_ONLY);
     const report = await fetchTrack(swarm, swarm.open(trackId), flags, stop);
     process.stdout.write(flags.json === true ? `${JSON.stringify(report)}\n` : `${summary(report, flags)}\n`);
     if (flags.stay === true) await stopped(stop);
   } finally {
     await swarm.close();
+  }
+}
+
+/**
+ * Where chunks are kept, and what was given today. Who meets no peer gives nothing, and who cannot write down what they
+ * give does not either: that is a fault only where giving is what was asked for.
+ */
+async function keeping({
+  store,
+  tracker,
+  serverOnly,
+  stay,
+}: GetFlags): Promise<Pick<SwarmOptions, 'store' | 'contributionForThisRun'>> {
+  const alone = serverOnly === true ? { contributionForThisRun: { p2pEnabled: false } } : {};
+  if (store !== undefined) return { ...alone, store: await openFileStore(store) };
+  if (serverOnly === true || tracker === undefined) return alone;
+  try {
+    return { store: await openSharedDocumentStore(stateFolder()) };
+  } catch (error) {
+    if (stay === true || !(error instanceof SwarmError)) throw error;
+    process.stderr.write(`sonantica-swarm: nothing is given to others this time: ${error.message}\n`);
+    return { contributionForThisRun: { maxBandwidthMBPerDay: 0 } };
   }
 }
 
@@ -106,42 +125,22 @@ async function fetchTrack(
   }
 }
 
-/** Reads the whole track, into a file that appears only when it is whole; answers its SHA-256. */
+/** Reads the whole track, into a file where one is named; answers its SHA-256. */
 async function writeOut(track: Track, path: string | undefined, stop: AbortSignal): Promise<string> {
   const hasher = await createStreamHasher();
-  const part = path === undefined ? undefined : `${path}.part`;
-  const file = part === undefined ? undefined : createWriteStream(part);
+  const file = path === undefined ? undefined : await openOutFile(path);
   try {
     for await (const bytes of track.stream()) {
       stop.throwIfAborted();
       hasher.update(bytes);
-      if (file !== undefined && !file.write(bytes)) await drained(file);
+      await file?.write(bytes);
     }
-    if (file !== undefined && part !== undefined && path !== undefined) {
-      file.end();
-      await finished(file);
-      await rename(part, path);
-    }
+    await file?.finish();
     return hasher.digestHex();
   } catch (error) {
-    file?.destroy();
-    if (part !== undefined) await rm(part, { force: true });
+    await file?.discard();
     throw error;
   }
-}
-
-function drained(file: NodeJS.WritableStream): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const settle = (next: () => void) => {
-      file.off('drain', onDrain);
-      file.off('error', onError);
-      next();
-    };
-    const onDrain = () => settle(resolve);
-    const onError = (error: Error) => settle(() => reject(error));
-    file.once('drain', onDrain);
-    file.once('error', onError);
-  });
 }
 
 function summary({ trackId, size, sha256, ms, bytes, peers }: GetReport, { out }: GetFlags): string {

@@ -34,10 +34,16 @@ program
   )
   .requiredOption('--origin <url>', 'where the track is published; repeat for mirrors', httpUrls)
   .option('--aula <id>', 'listening room whose members are asked first')
-  .option('--out <file>', 'write the track here')
-  .option('--store <dir>', 'keep chunks here over restarts (default: memory)')
+  .option(
+    '--out <file>',
+    'write the track here; a file appears when it is whole, a pipe or device is written into',
+  )
+  .option(
+    '--store <dir>',
+    'keep chunks, the day’s upload and the choice here (default: chunks in memory, the rest in the user’s state folder)',
+  )
   .option('--stay', 'go on seeding until stopped')
-  .option('--server-only', 'use the origin alone: no peers, no tracker')
+  .option('--server-only', 'this time the origin and what is kept: no peers, no tracker')
   .option('--publisher-key <base64>', 'believe only manifests signed by this key; repeatable', collect)
   .addOption(rtcOption())
   .option('--json', 'print the result as JSON')
@@ -59,7 +65,15 @@ program
   )
   .option('--aula <id>', 'listening room to join')
   .option('--track-id <id>', 'name a single file (default: its name)')
-  .option('--upload-mb-per-day <n>', 'upload limit in megabytes (default: 500)', amount)
+  .option(
+    '--store <dir>',
+    'give on what is kept here too; the day’s upload and the choice lie here (default: the user’s state folder)',
+  )
+  .option(
+    '--upload-mb-per-day <n>',
+    'upload limit in megabytes, this time (default: the choice, else 500)',
+    amount,
+  )
   .addOption(rtcOption())
   .option('--json', 'print one JSON object a file')
   .action((paths: string[], flags: SeedFlags) => seed(paths, flags, stop.signal));

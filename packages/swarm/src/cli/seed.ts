@@ -12,9 +12,13 @@ import {
 } from '@sonantica/wire';
 import { SwarmError } from '../errors.ts';
 import { loadNodeRtc } from '../links/node-rtc.ts';
+import { openFileStore } from '../store/file-store.ts';
+import { openSharedDocumentStore } from '../store/shared-document-store.ts';
 import { createSwarm, type Swarm } from '../swarm.ts';
 import { createStreamHasher, nodeHasher } from '../verify/sha256-node.ts';
+import { publishedManifest, readCatalogue, type CatalogueEntry } from './catalogue.ts';
 import { megabytes } from './progress.ts';
+import { stateFolder } from './state-folder.ts';
 import { stopped } from './stopped.ts';
 
 /** Flags of `sonantica-swarm seed`. */
@@ -23,12 +27,14 @@ export interface SeedFlags {
   readonly origin?: readonly string[];
   readonly aula?: string;
   readonly trackId?: string;
+  readonly store?: string;
   readonly rtc?: 'wrtc' | 'werift';
   readonly uploadMbPerDay?: number;
   readonly json?: boolean;
 }
 
-const MEDIA_TYPES: Record<string, string> = {
+/** What is a track, as origins decide: by the ending of its name. */
+const MEDIA_TYPES: Readonly<Record<string, string>> = {
   '.flac': 'audio/flac',
   '.wav': 'audio/wav',
   '.mp3': 'audio/mpeg',
@@ -43,19 +49,25 @@ export async function seed(paths: readonly string[], flags: SeedFlags, stop: Abo
   if (files.length === 0) throw new SwarmError('invalid-argument', `no audio file in ${paths.join(', ')}`);
   if (flags.trackId !== undefined && files.length > 1)
     throw new SwarmError('invalid-argument', '--track-id names one file');
+  const rtc = flags.rtc === undefined ? {} : { rtc: await loadNodeRtc(flags.rtc) };
+  // What was given today is known after a restart too.
+  const store = await (flags.store === undefined
+    ? openSharedDocumentStore(stateFolder())
+    : openFileStore(flags.store));
   const swarm = createSwarm({
+    store,
+    ...rtc,
     tracker: flags.tracker,
     ...(flags.aula === undefined ? {} : { aulaId: flags.aula }),
-    ...(flags.rtc === undefined ? {} : { rtc: await loadNodeRtc(flags.rtc) }),
     ...(flags.uploadMbPerDay === undefined
       ? {}
-      : { contribution: { maxBandwidthMBPerDay: flags.uploadMbPerDay } }),
+      : { contributionForThisRun: { maxBandwidthMBPerDay: flags.uploadMbPerDay } }),
   });
   try {
-    const catalogue = await readCatalogue(flags.origin ?? []);
+    const catalogue = await readCatalogue(flags.origin ?? [], { signal: stop });
     for (const file of files) {
       stop.throwIfAborted();
-      const { trackId, size, sha256 } = await seedFile(swarm, file, flags.trackId, catalogue);
+      const { trackId, size, sha256 } = await seedFile(swarm, file, flags.trackId, catalogue, stop);
       const line =
         flags.json === true
           ? JSON.stringify({ trackId, size, sha256, file })
@@ -74,43 +86,18 @@ async function audioFiles(path: string): Promise<string[]> {
   const found = await stat(path).catch((error: unknown) => {
     throw new SwarmError('invalid-argument', `${path} cannot be read`, error);
   });
-  if (found.isFile()) return [path];
+  if (!found.isDirectory() && isTrack(path)) return [path];
+  if (!found.isDirectory())
+    throw new SwarmError('invalid-argument', `${path} is none of ${Object.keys(MEDIA_TYPES).join(' ')}`);
   const entries = await readdir(path, { recursive: true, withFileTypes: true });
   return entries
-    .filter(
-      (entry) =>
-        entry.isFile() && !entry.name.startsWith('.') && extname(entry.name).toLowerCase() in MEDIA_TYPES,
-    )
+    .filter((entry) => entry.isFile() && !entry.name.startsWith('.') && isTrack(entry.name))
     .map((entry) => join(entry.parentPath, entry.name))
     .sort();
 }
 
-/** What an origin lists: under which ids it serves what. */
-interface CatalogueEntry {
-  readonly base: string;
-  readonly trackId: TrackId;
-  readonly size: number;
-}
-
-/** A seeder without its origin's list goes by file names. */
-async function readCatalogue(origins: readonly string[]): Promise<CatalogueEntry[]> {
-  const entries: CatalogueEntry[] = [];
-  for (const origin of origins) {
-    const base = origin.replace(/\/+$/, '');
-    const response = await fetch(`${base}/`).catch((error: unknown) => {
-      throw new SwarmError('origin-unavailable', `${base} does not answer`, error);
-    });
-    const body: unknown = await response.json().catch(() => undefined);
-    const tracks =
-      typeof body === 'object' && body !== null && 'tracks' in body && Array.isArray(body.tracks)
-        ? body.tracks
-        : [];
-    for (const track of tracks as readonly { trackId?: unknown; size?: unknown }[]) {
-      if (isTrackId(track.trackId) && typeof track.size === 'number')
-        entries.push({ base, trackId: track.trackId, size: track.size });
-    }
-  }
-  return entries;
+function isTrack(name: string): boolean {
+  return Object.hasOwn(MEDIA_TYPES, extname(name).toLowerCase());
 }
 
 async function seedFile(
@@ -118,6 +105,7 @@ async function seedFile(
   path: string,
   named: string | undefined,
   catalogue: readonly CatalogueEntry[],
+  stop: AbortSignal,
 ) {
   const name = named ?? basename(path, extname(path)).replaceAll(/[^A-Za-z0-9._~-]+/g, '-');
   if (!isTrackId(name))
@@ -126,26 +114,12 @@ async function seedFile(
       `${JSON.stringify(name)} is no track id; give one with --track-id`,
     );
   const own = await manifestOf(path, name);
-  const document = (await publishedManifest(own, catalogue)) ?? own;
+  const document = (await publishedManifest(own, catalogue, { signal: stop })) ?? own;
   const geometry = { size: own.size, chunkSize: own.chunkSize };
   return swarm.seed(document, async (chunk) => {
     const { start, end } = chunkRange(geometry, chunk);
     return readPart(path, start, end - start);
   });
-}
-
-/** The origin's own manifest of the same bytes, under whatever id, signature included. */
-async function publishedManifest(
-  own: ManifestJson,
-  catalogue: readonly CatalogueEntry[],
-): Promise<ManifestJson | undefined> {
-  for (const { base, trackId, size } of catalogue) {
-    if (size !== own.size) continue;
-    const response = await fetch(`${base}/${trackId}.manifest.json`);
-    const manifest = response.ok ? ((await response.json()) as ManifestJson) : undefined;
-    if (manifest?.sha256 === own.sha256) return manifest;
-  }
-  return undefined;
 }
 
 async function manifestOf(path: string, trackId: TrackId): Promise<ManifestJson> {

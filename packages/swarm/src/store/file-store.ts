@@ -1,13 +1,13 @@
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { ManifestJson } from '@sonantica/wire';
 import { SwarmError } from '../errors.ts';
-import { checkDocumentName, documentJson } from './arguments.ts';
 import type { ChunkStore, StoredTrack, StoredTrackKey } from './chunk-store.ts';
+import { DocumentFolder } from './document-folder.ts';
 import { lockFolder, type FolderLock } from './folder-lock.ts';
-import { systemCode, toStoreError } from './store-error.ts';
+import { toStoreError } from './store-error.ts';
 import { folderName, TrackFolder } from './track-folder.ts';
-import { removeFile, UNFINISHED, writeWholeFile } from './whole-file.ts';
+import { removeFile, UNFINISHED } from './whole-file.ts';
 
 /** How a file store is opened. */
 export interface FileStoreOptions {
@@ -50,9 +50,8 @@ export async function openFileStore(folder: string, options: FileStoreOptions = 
 
 class FileStore implements ChunkStore {
   readonly #tracksPath: string;
-  readonly #documentsPath: string;
+  readonly #documents: DocumentFolder;
   readonly #tracks: Map<string, TrackFolder>;
-  readonly #documentWrites = new Map<string, Promise<void>>();
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #lock: FolderLock;
   readonly #wallMs: () => number;
@@ -60,7 +59,7 @@ class FileStore implements ChunkStore {
 
   constructor(root: string, tracks: Map<string, TrackFolder>, lock: FolderLock, wallMs: () => number) {
     this.#tracksPath = join(root, 'tracks');
-    this.#documentsPath = join(root, 'documents');
+    this.#documents = new DocumentFolder(join(root, 'documents'));
     this.#tracks = tracks;
     this.#lock = lock;
     this.#wallMs = wallMs;
@@ -106,23 +105,11 @@ class FileStore implements ChunkStore {
   }
 
   getDocument(name: string): Promise<unknown> {
-    return this.#run(`reading document ${name}`, async () => {
-      checkDocumentName(name);
-      await this.#documentWrites.get(name);
-      return readDocument(this.#documentPath(name));
-    });
+    return this.#run(`reading document ${name}`, () => this.#documents.get(name));
   }
 
   putDocument(name: string, value: unknown): Promise<void> {
-    return this.#run(`keeping document ${name}`, () => {
-      const json = documentJson(name, value);
-      const before = this.#documentWrites.get(name) ?? Promise.resolve();
-      const write = before.then(() => writeWholeFile(this.#documentPath(name), json, { durable: true }));
-      // Whoever put it hears of a failure; the next put does not.
-      const settled = write.catch(() => undefined);
-      this.#documentWrites.set(name, settled);
-      return write;
-    });
+    return this.#run(`keeping document ${name}`, () => this.#documents.put(name, value));
   }
 
   close(): Promise<void> {
@@ -158,10 +145,6 @@ class FileStore implements ChunkStore {
     this.#tracks.set(name, folder);
     return folder;
   }
-
-  #documentPath(name: string): string {
-    return join(this.#documentsPath, `${name}.json`);
-  }
 }
 
 async function loadTracks(path: string): Promise<Map<string, TrackFolder>> {
@@ -176,14 +159,5 @@ async function loadTracks(path: string): Promise<Map<string, TrackFolder>> {
 async function removeUnfinished(documentsPath: string): Promise<void> {
   for (const name of await readdir(documentsPath)) {
     if (name.endsWith(`.json${UNFINISHED}`)) await removeFile(join(documentsPath, name));
-  }
-}
-
-async function readDocument(path: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8'));
-  } catch (error) {
-    if (error instanceof SyntaxError || systemCode(error) === 'ENOENT') return undefined;
-    throw error;
   }
 }
