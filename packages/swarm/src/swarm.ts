@@ -10,6 +10,7 @@ import {
   type ManifestJson,
   type TrackId,
 } from '@sonantica/wire';
+import { unlessAborted } from './abort-with.ts';
 import { ChunkKeeper, type ChunkReader } from './chunk-keeper.ts';
 import {
   DEFAULT_CONTRIBUTION,
@@ -684,14 +685,4 @@ function policyOf({
 
 function peerIdOf(source: SourceId): string | undefined {
   return source === ORIGIN ? undefined : source;
-}
-
-/** What the promise gives, or the reason of `signal` when that fires first. */
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = () => reject(signal.reason);
-    if (signal.aborted) stop();
-    signal.addEventListener('abort', stop, { once: true });
-    void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
-  });
 }
