@@ -162,7 +162,11 @@ export class Swarm {
     });
     this.#stopWatching = environment.watchPage?.({
       left: () => void this.#stopNetwork(),
-      returned: () => this.#apply(this.#contribution),
+      // Not before the listener's choice is known.
+      returned: () =>
+        void this.#ready
+          .then(() => this.#closing.signal.aborted || this.#apply(this.#contribution))
+          .catch(() => undefined),
     });
     this.#stopSharing = store.onDocument?.((name) => {
       if (name !== CONTRIBUTION_DOCUMENT && name !== PINNED_DOCUMENT) return;
@@ -379,6 +383,8 @@ export class Swarm {
   async #start(): Promise<void> {
     const chosen = await this.#keeper.store.getDocument(CONTRIBUTION_DOCUMENT);
     if (chosen !== undefined) this.#contribution = readContribution(chosen, this.#contribution);
+    const trouble = await this.#keeper.store.trouble?.();
+    if (trouble !== undefined) this.#choiceOutOfReach(trouble);
     await this.#budget.load();
     await this.#pinned.load();
     await this.#keeper.loadAll();
@@ -392,6 +398,16 @@ export class Swarm {
         this.#log(`a stored track is left alone: ${String(error)}`);
       }
     }
+  }
+
+  /** Who may have opted out takes no part until they choose again, or the choice can be read. */
+  #choiceOutOfReach({ message }: Error): void {
+    this.#contribution = readContribution({ p2pEnabled: false }, this.#contribution);
+    this.#events.emit('storage', {
+      reason: 'store-failed',
+      message: `the choice is out of reach: ${message}`,
+    });
+    this.#events.emit('contribution', this.#contribution);
   }
 
   #apply(contribution: Contribution): void {
