@@ -79,7 +79,6 @@ export class Swarm {
   readonly #ready: Promise<void>;
   /** Loaded when a player first wants something. */
   #playback: Promise<Playback> | undefined;
-  readonly #fetched = new Map<TrackId, Track>();
   #stopWatching: (() => void) | undefined;
   #stopSharing: (() => void) | undefined;
   #uploadedBytes = 0;
@@ -232,16 +231,15 @@ export class Swarm {
 
   /**
    * Answers a request for a track as its server would, with Range: for players that fetch by themselves. `input` is a
-   * track id, or a URL or request whose path ends in one. Failures are answers too: 404, 502, 504. Rejects with
+   * track id, or a URL or request whose path ends in one. Requests of one play are answered with one version; who begins
+   * ten seconds later, or after a body failed, has the one there is then. Failures are answers too: 404, 502, 504. Rejects with
    * `invalid-argument` for what names no track, with `closed`, and with the reason of the request's signal.
    */
   async fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
     const trackId = trackIdIn(input);
     const request = new Request(input instanceof Request ? input : `http://sonantica/${trackId}`, init);
     const playback = await this.#loadPlayback();
-    const track = this.#fetched.get(trackId) ?? this.open(trackId);
-    this.#fetched.set(trackId, track);
-    return playback.fetch(track, request);
+    return unlessAborted(playback.fetch(trackId, request), request.signal);
   }
 
   /**
@@ -487,6 +485,7 @@ export class Swarm {
       return new Playback({
         serviceWorker,
         pageId: this.#nonce.slice(0, 8),
+        open: (trackId) => this.open(trackId),
         originUrl: (trackId) => {
           const [mirror] = isTrackId(trackId) ? mirrorsOf(origin, trackId) : [];
           return mirror === undefined ? undefined : `${mirror}/${trackId}`;
