@@ -24,3 +24,13 @@ function follow(signal: AbortSignal): Set<Abortable> {
   signal.addEventListener('abort', abortAll, { once: true });
   return followers;
 }
+
+/** What the promise gives, or the reason of `signal` when that fires first. */
+export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(signal.reason);
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop, { once: true });
+    void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
+}

@@ -25,6 +25,7 @@ import { headShares } from './core/head-ahead.ts';
 import { LinkPlan, type Candidate, type LinkPurpose } from './core/link-plan.ts';
 import type { Outlook } from './core/source-state.ts';
 import { PeerSession } from './core/peer-session.ts';
+import { PeerWords } from './core/peer-words.ts';
 import type { Clock, Random, Timers } from './core/env.ts';
 import { trackKey, type TrackKey } from './core/track-key.ts';
 import type { Delivery } from './delivery.ts';
@@ -40,10 +41,10 @@ import type { Uploads } from './uploads.ts';
 
 /** How often links and the tracker are looked after, in milliseconds. */
 const TICK_MS = 1_000;
-/** The tracker's word on a peer's Aula is good for this long. */
-const WORD_LASTS_MS = 60_000;
 /** How long those in no hurry wait at the start for a tracker to answer, in milliseconds. */
 const TRACKER_WITHIN_MS = 2_000;
+/** What a link brought is proven, or not, within this time of its end, in milliseconds. */
+const LATE_MS = 5_000;
 /** Why a link ends whose other end needs the place. */
 const TURNED_AWAY = 'closed by the peer: no-room';
 /** Peers asked for with an announcement. */
@@ -95,14 +96,14 @@ export class Neighbourhood implements PeerSourceHandler {
   #searchPauseMs = SEARCH_PAUSES_MS.first;
   readonly #versions = new Map<TrackKey, TrackVersion>();
   readonly #links = new Set<PeerSource>();
-  readonly #byNonce = new Map<string, PeerSource>();
-  /** The tracker's last word on a peer, the oldest first. */
-  readonly #words = new Map<PeerId, { tier: PeerTier; atMs: number }>();
-  /** A peer under a newer id of the tracker's, whose older link stands. */
-  readonly #aliases = new Map<PeerId, PeerId>();
+  /** Greeted peers, by the name they have as sources. */
+  readonly #greeted = new Map<string, PeerSource>();
+  readonly #linkedMs = new WeakMap<PeerSource, number>();
+  /** Sources whose links ended a moment ago. */
+  readonly #left = new Map<string, { readonly peerId: PeerId; readonly atMs: number }>();
+  readonly #words = new PeerWords();
   /** Others in a track's swarm, as the tracker last counted. */
   readonly #listeners = new Map<TrackKey, number>();
-  readonly #banned = new Set<string>();
   /** Peers that were given something lately, and what each gave so far. */
   readonly #givenTo = new Set<PeerSource>();
   readonly #gaveBytes = new WeakMap<PeerSource, number>();
@@ -122,11 +123,11 @@ export class Neighbourhood implements PeerSourceHandler {
 
   /** Greeted peers. */
   get peers(): PeerSource[] {
-    return [...this.#byNonce.values()];
+    return [...this.#greeted.values()];
   }
 
-  peer(nonce: string): PeerSource | undefined {
-    return this.#byNonce.get(nonce);
+  peer(source: string): PeerSource | undefined {
+    return this.#greeted.get(source);
   }
 
   /** Others in a track's swarm, as the tracker last counted, and whether some are of this Aula. */
@@ -141,13 +142,12 @@ export class Neighbourhood implements PeerSourceHandler {
   }
 
   tierOf(peer: PeerSource): PeerTier {
-    return this.#word(peer)?.tier ?? 'global';
+    return this.#words.tierOf(peer.peerId as PeerId);
   }
 
   /** Whether the tracker said within the last minute that the peer is of this Aula. */
   isOfAula(peer: PeerSource): boolean {
-    const word = this.#word(peer);
-    return word?.tier === 'aula' && this.#parts.clock.nowMs() - word.atMs <= WORD_LASTS_MS;
+    return this.#words.isOfAula(peer.peerId as PeerId, this.#parts.clock.nowMs());
   }
 
   get aula(): AulaId | undefined {
@@ -172,13 +172,10 @@ export class Neighbourhood implements PeerSourceHandler {
     if (this.#aula === aulaId) return;
     this.#aula = aulaId;
     this.#announcements.setInAula(aulaId !== undefined);
-    for (const [peerId, word] of this.#words) {
-      this.#words.set(peerId, { ...word, tier: 'global' });
-      this.#plan.setTier(peerId, 'global');
-    }
+    for (const peerId of this.#words.forgetTiers()) this.#plan.setTier(peerId, 'global');
     this.#plan.setAulaMembers([]);
     this.#members = [];
-    for (const peer of this.#byNonce.values()) this.#parts.delivery.setTier(peer, 'global');
+    for (const peer of this.#greeted.values()) this.#parts.delivery.setTier(peer, 'global');
     if (aulaId === undefined) this.#tracker?.send({ type: 'part' });
     this.#announcements.announceAgain();
     this.#say();
@@ -297,14 +294,18 @@ export class Neighbourhood implements PeerSourceHandler {
   /** The tracker's claim named this peer as the one who has or fetches a chunk. */
   connect(peerId: string): void {
     if (!isPeerId(peerId)) return;
-    const tier = this.#words.get(peerId)?.tier ?? 'global';
-    this.#link([{ peerId, tier }], 1, 'needed');
+    this.#link([{ peerId, tier: this.#words.tierOf(peerId) }], 1, 'needed');
   }
 
-  /** A peer was caught lying: its links end, and it is not let in again under the same nonce. */
-  ban(nonce: string): void {
-    this.#banned.add(nonce);
-    this.#byNonce.get(nonce)?.close('misbehaved');
+  /**
+   * A source was caught lying: its link ends, and it is not let in again under the id that the tracker gave it. Nothing is
+   * held against its nonce, which may be another's.
+   */
+  ban(source: string): void {
+    const peer = this.#greeted.get(source);
+    const peerId = peer?.peerId ?? this.#left.get(source)?.peerId;
+    if (peerId !== undefined) this.#plan.ban(peerId as PeerId);
+    peer?.close('misbehaved');
   }
 
   /** Says goodbye to every peer. Resolves when no link keeps the process alive. */
@@ -358,6 +359,7 @@ export class Neighbourhood implements PeerSourceHandler {
 
   #heardOfPeers({ peers, trackId, root, complete, incomplete }: PeersReply): void {
     for (const { peerId, tier } of peers) this.#trackerSays(peerId, tier);
+    this.#dropFalseAliases();
     if (trackId === undefined || root === undefined) {
       const members = peers.filter(({ tier }) => tier === 'aula');
       this.#plan.setAulaMembers(members.map(({ peerId }) => peerId));
@@ -387,7 +389,7 @@ export class Neighbourhood implements PeerSourceHandler {
   /** How many further links are begun for a track. */
   #sought({ key }: TrackVersion, tier?: PeerTier): number {
     const sharing = new Set<string>();
-    for (const peer of this.#byNonce.values()) if (peer.shares(key)) sharing.add(peer.peerId);
+    for (const peer of this.#greeted.values()) if (peer.shares(key)) sharing.add(peer.peerId);
     return this.#plan.sought(this.#parts.clock.nowMs(), (peerId) => sharing.has(peerId), tier);
   }
 
@@ -422,30 +424,36 @@ export class Neighbourhood implements PeerSourceHandler {
 
   /** What is to be hoped for from a peer, linked or not. */
   #outlook(peerId: PeerId): Outlook {
-    const known = this.#aliases.get(peerId) ?? peerId;
-    for (const peer of this.#byNonce.values())
+    const known = this.#words.linkedAs(peerId);
+    for (const peer of this.#greeted.values())
       if (peer.peerId === known) return this.#parts.delivery.outlook(peer);
     if (this.#plan.isBanned(peerId)) return 'none';
     return this.#plan.isOut(peerId, this.#parts.clock.nowMs()) ? 'little' : 'gives';
   }
 
   #trackerSays(peerId: PeerId, tier: PeerTier): void {
-    this.#words.delete(peerId);
-    this.#words.set(peerId, { tier, atMs: this.#parts.clock.nowMs() });
+    this.#words.says(peerId, tier, this.#parts.clock.nowMs());
     this.#plan.setTier(peerId, tier);
-    const known = this.#aliases.get(peerId) ?? peerId;
-    for (const peer of this.#byNonce.values())
-      if (peer.peerId === known) this.#parts.delivery.setTier(peer, tier);
+    for (const peer of this.#greeted.values())
+      if (peer.peerId === peerId) this.#parts.delivery.setTier(peer, tier);
   }
 
-  #word(peer: PeerSource): { tier: PeerTier; atMs: number } | undefined {
-    let latest = this.#words.get(peer.peerId as PeerId);
-    if (this.#aliases.size === 0) return latest;
-    for (const [alias, known] of this.#aliases) {
-      const word = known === peer.peerId ? this.#words.get(alias) : undefined;
-      if (word !== undefined && (latest === undefined || word.atMs > latest.atMs)) latest = word;
+  /** Who was taken for a peer that is linked already, and is not, may be linked to. */
+  #dropFalseAliases(): void {
+    for (const [alias, known] of this.#words.aliases) {
+      const older = this.peers.find(({ peerId }) => peerId === known);
+      if (older !== undefined && !this.#areTwo(older, alias)) continue;
+      this.#plan.dropAlias(alias);
+      if (this.#words.namesBoth(known, alias)) this.#words.dropAlias(alias);
     }
-    return latest;
+  }
+
+  #areTwo(older: PeerSource, newer: PeerId): boolean {
+    const { clock, delivery } = this.#parts;
+    const now = clock.nowMs();
+    const peerId = older.peerId as PeerId;
+    const linkedMs = this.#linkedMs.get(older) ?? now;
+    return this.#words.areTwo({ peerId, linkedMs, gaveBytes: delivery.gaveBytes(older) }, newer, now);
   }
 
   // --- Links ---
@@ -453,7 +461,8 @@ export class Neighbourhood implements PeerSourceHandler {
   /** Whether a peer that offers a link is welcome; if so it has a place. */
   accepts(peerId: PeerId): boolean {
     if (this.#closed) return false;
-    const tier = this.#words.get(peerId)?.tier ?? 'global';
+    this.#dropFalseAliases();
+    const tier = this.#words.tierOf(peerId);
     const { welcome, drop } = this.#plan.accept(peerId, tier, this.#parts.clock.nowMs());
     if (drop !== undefined) this.#makeRoom(drop);
     return welcome;
@@ -489,14 +498,19 @@ export class Neighbourhood implements PeerSourceHandler {
   }
 
   greeted(peer: PeerSource): void {
-    const older = this.#byNonce.get(peer.id);
+    const peerId = peer.peerId as PeerId;
+    const older = this.peers.find((each) => each.nonce === peer.nonce && !this.#areTwo(each, peerId));
     if (older !== undefined) {
-      this.#aliases.set(peer.peerId as PeerId, older.peerId as PeerId);
-      this.#plan.alias(peer.peerId as PeerId, older.peerId as PeerId);
+      this.#words.setAlias(peerId, older.peerId as PeerId);
+      this.#plan.alias(peerId, older.peerId as PeerId);
       return peer.close('duplicate');
     }
-    if (this.#banned.has(peer.id)) return peer.close('misbehaved');
-    this.#byNonce.set(peer.id, peer);
+    this.#words.dropAlias(peerId);
+    // What another link with this nonce brought is not to be laid to this one's account.
+    const lately = this.#left.get(peer.nonce)?.peerId ?? peerId;
+    if (this.#greeted.has(peer.nonce) || lately !== peerId) peer.nameApart();
+    this.#greeted.set(peer.id, peer);
+    this.#linkedMs.set(peer, this.#parts.clock.nowMs());
     this.#parts.log(`linked to ${peer.peerId} (${this.tierOf(peer)})`);
     this.#parts.delivery.addPeer(peer, this.tierOf(peer), { maxBytes: this.#parts.maxWindowBytes });
     peer.ping();
@@ -552,7 +566,7 @@ export class Neighbourhood implements PeerSourceHandler {
 
   /** What was asked ahead of a track and is not of the version that was found is not wanted. */
   dropAhead(trackId: TrackId): void {
-    for (const peer of this.#byNonce.values()) peer.dropAhead(trackId);
+    for (const peer of this.#greeted.values()) peer.dropAhead(trackId);
   }
 
   askedAhead(peer: PeerSource, track: TrackKey, run: BlockRun, sinceMs: number): void {
@@ -593,18 +607,16 @@ export class Neighbourhood implements PeerSourceHandler {
   ended(peer: PeerSource, reason: string, fault: boolean): void {
     this.#links.delete(peer);
     this.#parts.uploads.drained(peer);
-    if (fault && peer.id !== '') this.#banned.add(peer.id);
-    if (fault || this.#banned.has(peer.id)) this.#plan.ban(peer.peerId as PeerId);
+    if (fault) this.#plan.ban(peer.peerId as PeerId);
     this.#givenTo.delete(peer);
     if (reason === TURNED_AWAY) this.#plan.turnedAway(peer.peerId as PeerId, this.#parts.clock.nowMs());
-    if (!this.#aliases.has(peer.peerId as PeerId)) this.#plan.ended(peer.peerId as PeerId);
-    if (this.#byNonce.get(peer.id) !== peer) return;
+    if (!this.#plan.isAlias(peer.peerId as PeerId)) this.#plan.ended(peer.peerId as PeerId);
+    if (this.#greeted.get(peer.id) !== peer) return;
     this.#parts.log(`link to ${peer.peerId} ended: ${reason}`);
-    this.#byNonce.delete(peer.id);
+    this.#greeted.delete(peer.id);
+    this.#left.set(peer.id, { peerId: peer.peerId as PeerId, atMs: this.#parts.clock.nowMs() });
     if (reason === TURNED_AWAY) this.#searchOn();
-    for (const [alias, known] of this.#aliases) {
-      if (known === peer.peerId) this.#aliases.delete(alias);
-    }
+    this.#words.ended(peer.peerId as PeerId);
     this.#parts.delivery.removePeer(peer);
   }
 
@@ -652,7 +664,7 @@ export class Neighbourhood implements PeerSourceHandler {
   #noteUse(): void {
     const now = this.#parts.clock.nowMs();
     const wanted = [...this.#versions.values()].filter(({ isComplete }) => !isComplete);
-    for (const peer of this.#byNonce.values()) {
+    for (const peer of this.#greeted.values()) {
       const peerId = peer.peerId as PeerId;
       const gaveBytes = this.#parts.delivery.gaveBytes(peer);
       if (gaveBytes !== this.#gaveBytes.get(peer) || this.#givenTo.has(peer)) this.#plan.used(peerId, now);
@@ -673,16 +685,11 @@ export class Neighbourhood implements PeerSourceHandler {
     }
     for (const peer of [...this.#links]) peer.tick();
     this.#noteUse();
-    this.#forgetOldWords();
-    this.#say();
-  }
-
-  #forgetOldWords(): void {
+    this.#dropFalseAliases();
     const now = this.#parts.clock.nowMs();
-    for (const [peerId, { atMs }] of this.#words) {
-      if (now - atMs <= 5 * WORD_LASTS_MS) return;
-      if (!this.#plan.has(peerId)) this.#words.delete(peerId);
-    }
+    this.#words.forgetOld((peerId) => this.#plan.has(peerId), now);
+    for (const [source, { atMs }] of this.#left) if (now - atMs > LATE_MS) this.#left.delete(source);
+    this.#say();
   }
 
   #say(): void {

@@ -127,7 +127,10 @@ export interface TrackEvents {
 export interface SwarmEvents {
   /** A tracker admitted this listener, or is gone; `url` says which. */
   readonly tracker: { readonly up: boolean; readonly reason?: string; readonly url?: string };
-  /** The store is full or fails: chunks live in memory alone until it recovers. */
+  /**
+   * The store is full or fails: chunks live in memory alone until it recovers. Where it cannot be opened, the listener's
+   * choice is out of reach too, and no part is taken until there is one.
+   */
   readonly storage: { readonly reason: 'store-full' | 'store-failed'; readonly message: string };
   readonly contribution: Contribution;
 }

@@ -1,6 +1,7 @@
 import { SwarmError } from './errors.ts';
 import type { Platform } from './platform.ts';
 import { SpentMemory } from './spent-memory.ts';
+import { openMemoryStore } from './store/memory-store.ts';
 import { openLateStore } from './store/late-store.ts';
 import { openIndexedDbStore } from './store/open-indexeddb-store.ts';
 import { createWebHasher } from './verify/sha256-web.ts';
@@ -18,7 +19,8 @@ export const platform: Platform = {
   spent: memory.spent,
   // A page has a player's buffers beside it, and reads from its database soon enough.
   storedInMemoryBytes: 16 * 1024 * 1024,
-  openStore: () => openLateStore(openIndexedDbStore),
+  // Without a database nothing was ever kept: then there is nothing to be missed.
+  openStore: () => (hasDatabases() ? openLateStore(openIndexedDbStore) : openMemoryStore()),
   watchPage: ({ left, returned }) => {
     // Workers have no page to be left.
     if (typeof document === 'undefined') return () => undefined;
@@ -34,6 +36,15 @@ export const platform: Platform = {
     return { name: 'browser', RTCPeerConnection };
   },
 };
+
+function hasDatabases(): boolean {
+  try {
+    return typeof indexedDB !== 'undefined';
+  } catch {
+    // The listener forbids it: something may have been kept before.
+    return true;
+  }
+}
 
 const isDebugged = /* @__PURE__ */ readsDebug();
 

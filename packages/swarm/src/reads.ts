@@ -146,7 +146,8 @@ function tooLarge({ trackId, size }: Manifest): SwarmError {
   );
 }
 
-function asSwarmError(error: unknown): unknown {
+/** What a read that was given up rejects with: the reason of the caller's own where it is one. */
+export function asSwarmError(error: unknown): unknown {
   if (error instanceof SwarmError) return error;
   if (error instanceof Error && error.name === 'AbortError')
     return new SwarmError('aborted', 'the read was aborted', error);

@@ -10,6 +10,7 @@ import {
   type ManifestJson,
   type TrackId,
 } from '@sonantica/wire';
+import { unlessAborted } from './abort-with.ts';
 import { ChunkKeeper, type ChunkReader } from './chunk-keeper.ts';
 import {
   changedFields,
@@ -80,7 +81,6 @@ export class Swarm {
   readonly #ready: Promise<void>;
   /** Loaded when a player first wants something. */
   #playback: Promise<Playback> | undefined;
-  readonly #fetched = new Map<TrackId, Track>();
   #stopWatching: (() => void) | undefined;
   #stopSharing: (() => void) | undefined;
   #uploadedBytes = 0;
@@ -172,7 +172,11 @@ export class Swarm {
     });
     this.#stopWatching = environment.watchPage?.({
       left: () => void this.#stopNetwork(),
-      returned: () => this.#apply(this.#contribution),
+      // Not before the listener's choice is known.
+      returned: () =>
+        void this.#ready
+          .then(() => this.#closing.signal.aborted || this.#apply(this.#contribution))
+          .catch(() => undefined),
     });
     this.#stopSharing = store.onDocument?.((name) => {
       if (name !== CONTRIBUTION_DOCUMENT && name !== PINNED_DOCUMENT) return;
@@ -238,16 +242,15 @@ export class Swarm {
 
   /**
    * Answers a request for a track as its server would, with Range: for players that fetch by themselves. `input` is a
-   * track id, or a URL or request whose path ends in one. Failures are answers too: 404, 502, 504. Rejects with
+   * track id, or a URL or request whose path ends in one. Requests of one play are answered with one version; who begins
+   * ten seconds later, or after a body failed, has the one there is then. Failures are answers too: 404, 502, 504. Rejects with
    * `invalid-argument` for what names no track, with `closed`, and with the reason of the request's signal.
    */
   async fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
     const trackId = trackIdIn(input);
     const request = new Request(input instanceof Request ? input : `http://sonantica/${trackId}`, init);
     const playback = await this.#loadPlayback();
-    const track = this.#fetched.get(trackId) ?? this.open(trackId);
-    this.#fetched.set(trackId, track);
-    return playback.fetch(track, request);
+    return unlessAborted(playback.fetch(trackId, request), request.signal);
   }
 
   /**
@@ -391,6 +394,8 @@ export class Swarm {
       this.#chosen = readContribution(chosen, this.#chosen);
       this.#contribution = readContribution(this.#forThisRun, this.#chosen);
     }
+    const trouble = await this.#keeper.store.trouble?.();
+    if (trouble !== undefined) this.#choiceOutOfReach(trouble);
     await this.#budget.load();
     await this.#pinned.load();
     await this.#keeper.loadAll();
@@ -404,6 +409,17 @@ export class Swarm {
         this.#log(`a stored track is left alone: ${String(error)}`);
       }
     }
+  }
+
+  /** Who may have opted out takes no part until they choose again, or the choice can be read. */
+  #choiceOutOfReach({ message }: Error): void {
+    this.#chosen = readContribution({ p2pEnabled: false }, this.#chosen);
+    this.#contribution = readContribution(this.#forThisRun, this.#chosen);
+    this.#events.emit('storage', {
+      reason: 'store-failed',
+      message: `the choice is out of reach: ${message}`,
+    });
+    this.#events.emit('contribution', this.#contribution);
   }
 
   #apply(contribution: Contribution): void {
@@ -495,6 +511,7 @@ export class Swarm {
       return new Playback({
         serviceWorker,
         pageId: this.#nonce.slice(0, 8),
+        open: (trackId) => this.open(trackId),
         originUrl: (trackId) => {
           const [mirror] = isTrackId(trackId) ? mirrorsOf(origin, trackId) : [];
           return mirror === undefined ? undefined : `${mirror}/${trackId}`;
@@ -709,14 +726,4 @@ function policyOf({
 
 function peerIdOf(source: SourceId): string | undefined {
   return source === ORIGIN ? undefined : source;
-}
-
-/** What the promise gives, or the reason of `signal` when that fires first. */
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = () => reject(signal.reason);
-    if (signal.aborted) stop();
-    signal.addEventListener('abort', stop, { once: true });
-    void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
-  });
 }

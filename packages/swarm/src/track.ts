@@ -1,4 +1,5 @@
 import type { ByteRange, Manifest } from '@sonantica/wire';
+import { unlessAborted } from './abort-with.ts';
 import type { Clock } from './core/env.ts';
 import { bytesPerSecond, dueAtPlayhead, Playhead } from './core/playhead.ts';
 import { SwarmError } from './errors.ts';
@@ -6,6 +7,7 @@ import { Emitter, type Unsubscribe } from './events.ts';
 import type { TrackEvents, TrackStats } from './options.ts';
 import type { Playable } from './playback/playback.ts';
 import type { RangeReader } from './playback/range-reader.ts';
+import { asSwarmError } from './reads.ts';
 import { HEAD_BYTES } from './sources/head-start.ts';
 import type { TrackVersion } from './track-version.ts';
 
@@ -13,7 +15,7 @@ import type { TrackVersion } from './track-version.ts';
 export interface ReadOptions {
   readonly signal?: AbortSignal;
   /**
-   * When the bytes are needed, in milliseconds from now. Without it, when the playhead reaches them; where no player said
+   * When the bytes are needed, in milliseconds from now, the time until the manifest is known included. Without it, when the playhead reaches them; where no player said
    * where it is, nobody is in a hurry.
    */
   readonly deadlineMs?: number;
@@ -79,7 +81,8 @@ export class Track {
     const { start, end } = range;
     const atOnce =
       (deadlineMs ?? UNHURRIED_MS) <= AT_ONCE_MS && start >= 0 && start < Math.min(end, HEAD_BYTES);
-    const version = await this.#open({ head: atOnce });
+    const askedMs = this.#host.clock.nowMs();
+    const version = await this.#openUnless(signal, { head: atOnce });
     if (
       !Number.isInteger(start) ||
       !Number.isInteger(end) ||
@@ -92,7 +95,9 @@ export class Track {
         `bytes ${start}–${end} of a track of ${version.manifest.size} bytes`,
       );
     }
-    const dueInMs = deadlineMs ?? this.#dueInMs(start, version.manifest);
+    const waitedMs = this.#host.clock.nowMs() - askedMs;
+    const dueInMs =
+      deadlineMs === undefined ? this.#dueInMs(start, version.manifest) : Math.max(0, deadlineMs - waitedMs);
     return this.#host.read(version, range, dueInMs, this.#signal(signal));
   }
 
@@ -167,7 +172,7 @@ export class Track {
 
   /** Resolves once every chunk is verified and stored. */
   async download({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
-    await this.#host.download(await this.#open(), this.#signal(signal));
+    await this.#host.download(await this.#openUnless(signal), this.#signal(signal));
   }
 
   /** The numbers of the chunks held now, in order; none before the manifest is known. */
@@ -214,6 +219,17 @@ export class Track {
       },
     );
     return this.#opening;
+  }
+
+  /** As soon as the caller gives up it hears so; what is under way is left to others. */
+  async #openUnless(signal: AbortSignal | undefined, hint?: OpenHint): Promise<TrackVersion> {
+    if (signal === undefined) return this.#open(hint);
+    try {
+      signal.throwIfAborted();
+      return await unlessAborted(this.#open(hint), signal);
+    } catch (error) {
+      throw asSwarmError(error);
+    }
   }
 
   /** When the playhead reaches a byte; some time soon, where nobody said where it is. */

@@ -219,7 +219,7 @@ export class LinkPlan {
 
   /** The tracker's latest word on a peer. */
   setTier(peerId: PeerId, tier: Tier): void {
-    const place = this.#places.get(this.#aliases.get(peerId) ?? peerId);
+    const place = this.#places.get(peerId);
     if (place !== undefined) place.tier = tier;
   }
 
@@ -232,6 +232,15 @@ export class LinkPlan {
   alias(peerId: PeerId, older: PeerId): void {
     this.#places.delete(peerId);
     this.#aliases.set(peerId, older);
+  }
+
+  isAlias(peerId: PeerId): boolean {
+    return this.#aliases.has(peerId);
+  }
+
+  /** The id may be another peer's: it takes a place of its own from here on. */
+  dropAlias(peerId: PeerId): void {
+    this.#aliases.delete(peerId);
   }
 
   /** Whether nothing is to be hoped for from a peer while it is not linked: it is banned, or could not be reached. */

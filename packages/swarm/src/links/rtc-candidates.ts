@@ -1,4 +1,5 @@
 import { ProtocolError } from '@sonantica/wire';
+import { isOwnAddress, isOnesAddress, readAddress } from './ip-address.ts';
 import type { RtcCandidate } from './rtc-types.ts';
 
 /** A candidate's text: real ones take 60 to 200 characters. */
@@ -85,21 +86,16 @@ export function isTakenCandidate(
   if (candidate.protocol !== 'udp' || candidate.component !== 1) return false;
   if (port === 0 || port > 65_535) return false;
   if (address.endsWith('.local')) return options.resolvesMdns;
-  if (!/^[\d.]+$/.test(address) && !/^[\da-f:.]+$/.test(address)) return false;
-  if (isLoopback(address)) return options.hostAddresses?.some(isLoopback) ?? true;
-  return !isNobody(address);
+  const bytes = readAddress(address);
+  if (bytes === undefined) return false;
+  if (isOwnAddress(bytes)) return options.hostAddresses?.some(isLoopback) ?? true;
+  return isOnesAddress(bytes);
 }
 
 /** Whether an address is this machine's own. */
-export function isLoopback(address: string): boolean {
-  return address.startsWith('127.') || address === '::1';
-}
-
-/** Unspecified, multicast and broadcast addresses. */
-function isNobody(address: string): boolean {
-  if (address.includes(':')) return address === '::' || address.startsWith('ff');
-  const first = Number(address.split('.')[0]);
-  return first === 0 || first >= 224;
+function isLoopback(address: string): boolean {
+  const bytes = readAddress(address);
+  return bytes !== undefined && isOwnAddress(bytes);
 }
 
 /** Whether `value` is a JSON object. */

@@ -479,6 +479,56 @@ describe('a connector whose connections stay silent', () => {
     expect(made.failures).toMatchObject([{ at: LOW, peerId: HIGH, code: 'link-failed' }]);
   });
 
+  /** An offer of a connection of its own. */
+  const anew = (session: number) => ({
+    description: {
+      type: 'offer',
+      sdp: OFFER.description.sdp.replace('o=- 7 ', `o=- ${session} `).replace('remote', `remote${session}`),
+    },
+  });
+
+  it('counts what an offer replaces until it is closed', async () => {
+    const released: (() => void)[] = [];
+    vi.spyOn(SilentConnection.prototype, 'close').mockImplementation(
+      () => new Promise<void>((resolve) => void released.push(resolve)),
+    );
+    const { clock, pair: made, at } = silent({ maxConnections: 2 });
+    made.held = true;
+    for (let i = 0; i < 3; i++) made.low.signal(HIGH, anew(i));
+    await clock.advanceAsync(0);
+    expect(SilentConnection.made).toHaveLength(2);
+    expect(at(1)?.remoteDescription?.sdp).toContain('remote1');
+    expect(made.signals.filter(({ data }) => 'declined' in (data[0] ?? {}))).toHaveLength(1);
+    released.shift()?.();
+    await clock.advanceAsync(0);
+    made.low.signal(HIGH, anew(4));
+    expect(SilentConnection.made).toHaveLength(3);
+    for (let i = 0; i < 5; i++) {
+      for (const release of released.splice(0)) release();
+      if (i === 0) void made.low.close();
+      await clock.advanceAsync(0);
+    }
+    vi.restoreAllMocks();
+  });
+
+  it('makes four connections of a peer’s offers within fifteen seconds and no fifth', async () => {
+    const { clock, pair: made, at } = silent();
+    made.held = true;
+    for (let i = 0; i < 150; i++) {
+      made.low.signal(HIGH, anew(i));
+      await clock.advanceAsync(1);
+      // What ends an attempt gives no leave to begin another.
+      if (i === 1) made.low.signal(HIGH, null);
+    }
+    expect(SilentConnection.made).toHaveLength(4);
+    expect(at(3)?.closed).toBe(false);
+    made.low.signal(LOW, anew(1_000));
+    expect(SilentConnection.made).toHaveLength(5);
+    await clock.advanceAsync(15_000);
+    made.low.signal(HIGH, anew(2_000));
+    expect(SilentConnection.made).toHaveLength(6);
+  });
+
   it('leaves strangers out whom its owner does not accept', () => {
     const { pair: made } = silent({
       handler: {

@@ -13,6 +13,12 @@ const MAX_CONNECTIONS = 100;
 /** Each peer is told no once within this time, and no more peers than this. */
 const DECLINED_LATELY_MS = 15_000;
 const MOST_DECLINED = 100;
+/**
+ * A peer's offers that make a connection within this time. An honest one begins anew once, when offers cross or a link is
+ * lost, and then waits longer than this.
+ */
+const OFFERS_LATELY_MS = 15_000;
+const MOST_OFFERS = 4;
 
 /** Whom an {@link RtcConnector} tells. */
 export interface RtcConnectorHandler {
@@ -24,7 +30,7 @@ export interface RtcConnectorHandler {
   failed(peerId: PeerId, error: SwarmError): void;
   /** The other end has no place for a link now. It is in reach, and may have one later. */
   declined?(peerId: PeerId): void;
-  /** Whether a stranger's offer is welcome. Missing: always, within `maxConnections`. */
+  /** Whether a stranger's offer is welcome. Missing: always, within `maxConnections` and a few of each peer. */
   accepts?(peerId: PeerId): boolean;
 }
 
@@ -45,7 +51,7 @@ export interface RtcConnectorOptions {
 /**
  * Makes links by WebRTC, the signals travelling by whatever the handler has. A peer is named by its id at
  * the tracker, which only counts while a link is being made: an open link outlives the ids of both ends.
- * One connection to a peer id at a time.
+ * One connection to a peer id at a time; what a newer offer of it replaces counts until it is closed.
  */
 export class RtcConnector implements LinkConnector {
   readonly #options: RtcConnectorOptions;
@@ -55,6 +61,9 @@ export class RtcConnector implements LinkConnector {
   /** Whom there was no place for of late. */
   readonly #declinedLately = new Set<PeerId>();
   #cancelForgetting: (() => void) | undefined;
+  /** How many of a peer's offers made a connection of late. */
+  readonly #offersLately = new Map<PeerId, number>();
+  #cancelRecount: (() => void) | undefined;
   #closed = false;
   #whenReleased: (() => void) | undefined;
 
@@ -111,7 +120,9 @@ export class RtcConnector implements LinkConnector {
       const self = this.#options.selfId();
       if (self !== undefined && self < from) return;
     }
-    if (current === undefined && !this.#welcomes(from)) return this.#decline(from, description.ufrag);
+    // What it replaces holds its place until it is closed.
+    if (!this.#welcomes(from, current)) return this.#decline(from, description.ufrag);
+    this.#countOffer(from);
     // Their offer stands, or they began anew: whatever we had with them is over.
     this.#byPeer.delete(from);
     current?.end('the other end began anew');
@@ -138,6 +149,7 @@ export class RtcConnector implements LinkConnector {
   async close(): Promise<void> {
     this.#closed = true;
     this.#cancelForgetting?.();
+    this.#cancelRecount?.();
     const released = new Promise<void>((resolve) => {
       this.#whenReleased = resolve;
     });
@@ -149,7 +161,7 @@ export class RtcConnector implements LinkConnector {
   #decline(peerId: PeerId, ufrag: string): void {
     if (this.#declinedLately.has(peerId) || this.#declinedLately.size >= MOST_DECLINED) return;
     this.#declinedLately.add(peerId);
-    this.#cancelForgetting ??= (this.#options.schedule ?? scheduleTimeout)(DECLINED_LATELY_MS, () => {
+    this.#cancelForgetting ??= this.#schedule(DECLINED_LATELY_MS, () => {
       this.#cancelForgetting = undefined;
       this.#declinedLately.clear();
     });
@@ -166,12 +178,26 @@ export class RtcConnector implements LinkConnector {
     return this.#options.maxConnections ?? MAX_CONNECTIONS;
   }
 
-  #welcomes(peerId: PeerId): boolean {
-    return this.#held.size < this.#maxConnections && (this.#options.handler.accepts?.(peerId) ?? true);
+  get #schedule(): Schedule {
+    return this.#options.schedule ?? scheduleTimeout;
+  }
+
+  #welcomes(peerId: PeerId, current: RtcNegotiation | undefined): boolean {
+    if (this.#held.size >= this.#maxConnections) return false;
+    if ((this.#offersLately.get(peerId) ?? 0) >= MOST_OFFERS) return false;
+    return current !== undefined || (this.#options.handler.accepts?.(peerId) ?? true);
+  }
+
+  #countOffer(peerId: PeerId): void {
+    this.#offersLately.set(peerId, (this.#offersLately.get(peerId) ?? 0) + 1);
+    this.#cancelRecount ??= this.#schedule(OFFERS_LATELY_MS, () => {
+      this.#cancelRecount = undefined;
+      this.#offersLately.clear();
+    });
   }
 
   #begin(peerId: PeerId): RtcNegotiation | undefined {
-    const { rtc, handler, iceServers, iceTransportPolicy, timeoutMs, schedule } = this.#options;
+    const { rtc, handler, iceServers, iceTransportPolicy, timeoutMs } = this.#options;
     const servers = [...(iceServers?.() ?? [])];
     let negotiation: RtcNegotiation;
     try {
@@ -182,7 +208,7 @@ export class RtcConnector implements LinkConnector {
           ...(iceTransportPolicy === undefined ? {} : { iceTransportPolicy }),
         },
         timeoutMs: timeoutMs ?? CONNECT_TIMEOUT_MS,
-        schedule: schedule ?? scheduleTimeout,
+        schedule: this.#schedule,
         send: (signal) => handler.send(peerId, signal),
         opened: (link) => handler.link(peerId, link),
         ended: (error) => {

@@ -2,13 +2,14 @@ import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
-import { answerMedia, beginsAtHead, SAFE_HEADERS } from './media-answer.ts';
-import { mediaFacts, statusOf, type PlayableTrack } from './playable-track.ts';
+import { answerMedia, beginsAnew, beginsAtHead, SAFE_HEADERS } from './media-answer.ts';
+import { mediaFacts, statusOf } from './playable-track.ts';
 import { RangeReader } from './range-reader.ts';
+import { SharedTracks, type ClosableTrack, type Lease } from './shared-tracks.ts';
 
 /** What a local server needs of a swarm. */
 export interface TrackOpener {
-  open(trackId: string): PlayableTrack & { close(): void };
+  open(trackId: string): ClosableTrack;
 }
 
 /** How a local server listens. */
@@ -41,18 +42,11 @@ export async function createLocalServer(
   { port: wanted = 0 }: LocalServerOptions = {},
 ): Promise<LocalServer> {
   const token = randomBytes(16).toString('base64url');
-  const tracks = new Map<string, ReturnType<TrackOpener['open']>>();
-  const openTrack = (trackId: string) => {
-    const track = tracks.get(trackId) ?? swarm.open(trackId);
-    tracks.set(trackId, track);
-    return track;
-  };
+  const tracks = new SharedTracks((trackId) => swarm.open(trackId));
   const server = createServer((request, response) => {
     const trackId = isLocal(request, port) ? trackIdBelow(token, request.url ?? '') : undefined;
     const answering =
-      trackId === undefined
-        ? refuse(response, 404, 'not found')
-        : serve(openTrack, trackId, request, response);
+      trackId === undefined ? refuse(response, 404, 'not found') : serve(tracks, trackId, request, response);
     answering.catch(() => response.destroy());
   });
   server.listen(wanted, '127.0.0.1');
@@ -64,7 +58,7 @@ export async function createLocalServer(
     const closed = once(server, 'close');
     server.close();
     server.closeAllConnections();
-    for (const track of tracks.values()) track.close();
+    tracks.close();
     await closed;
   };
   return {
@@ -75,7 +69,7 @@ export async function createLocalServer(
 }
 
 async function serve(
-  open: (trackId: string) => PlayableTrack,
+  tracks: SharedTracks,
   trackId: string,
   request: IncomingMessage,
   response: ServerResponse,
@@ -86,22 +80,32 @@ async function serve(
     range: request.headers.range,
     ifRange: typeof ifRange === 'string' ? ifRange : undefined,
   };
-  let track;
+  let lease: Lease | undefined;
   let manifest;
   try {
-    track = open(trackId);
-    if (beginsAtHead(wanted)) track.expectHead();
-    manifest = await track.manifest();
+    lease = tracks.take(trackId, beginsAnew(wanted));
+    if (beginsAtHead(wanted)) lease.track.expectHead();
+    manifest = await lease.track.manifest();
   } catch (error) {
+    lease?.done();
     return refuse(response, statusOf(error), error instanceof Error ? error.message : String(error));
   }
   const answer = answerMedia(mediaFacts(manifest), wanted);
   response.writeHead(answer.status, answer.headers);
-  if (answer.body === undefined) return void response.end();
-  const reader = new RangeReader(track, manifest, answer.body);
+  if (answer.body === undefined) {
+    lease.done();
+    return void response.end();
+  }
+  const reader = new RangeReader(lease.track, manifest, answer.body);
   // A player that leaves while it waits for bytes is heard of here alone.
   response.once('close', () => reader.cancel());
-  await pipeline(piecesOf(reader), response);
+  try {
+    await pipeline(piecesOf(reader), response);
+    lease.done();
+  } catch (error) {
+    lease.done(error);
+    throw error;
+  }
 }
 
 async function* piecesOf(reader: RangeReader): AsyncGenerator<Uint8Array> {

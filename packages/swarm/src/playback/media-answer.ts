@@ -22,6 +22,11 @@ export function beginsAtHead({ method, range }: MediaRequest): boolean {
   return method === 'GET' && (range === null || range === undefined || /^bytes=0-(?!0$)/i.test(range));
 }
 
+/** Whether a request is where a player begins: it has no version yet. */
+export function beginsAnew(request: MediaRequest): boolean {
+  return request.method === 'HEAD' || beginsAtHead(request);
+}
+
 /** An answer without its body. */
 export interface MediaAnswer {
   readonly status: number;

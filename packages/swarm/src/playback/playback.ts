@@ -1,7 +1,8 @@
 import { SwarmError } from '../errors.ts';
-import { answerMedia, beginsAtHead, refusal, servedType } from './media-answer.ts';
+import { answerMedia, beginsAnew, beginsAtHead, refusal, servedType } from './media-answer.ts';
 import { mediaFacts, statusOf, type PlayableTrack } from './playable-track.ts';
 import { streamRange } from './range-reader.ts';
+import { SharedTracks, type ClosableTrack } from './shared-tracks.ts';
 import { WorkerHost } from './worker-host.ts';
 
 /** How a player gets at a track. */
@@ -21,6 +22,8 @@ export interface PlaybackParts {
   readonly serviceWorker: string | undefined;
   /** Tells this page's URLs from any other's. */
   readonly pageId: string;
+  /** A handle of a track. */
+  open(trackId: string): ClosableTrack;
   /** Where the origin has a track. */
   originUrl(trackId: string): string | undefined;
 }
@@ -32,6 +35,8 @@ const MOST_BLOB_BYTES = 50_000_000;
 export class Playback {
   readonly #parts: PlaybackParts;
   readonly #open = new Map<PlayableTrack, { readonly handle: string; blobUrl?: string }>();
+  /** For who fetches. */
+  readonly #shared: SharedTracks;
   #handles = 0;
   #host: WorkerHost | undefined;
   #connecting: Promise<string | undefined> | undefined;
@@ -39,6 +44,7 @@ export class Playback {
 
   constructor(parts: PlaybackParts) {
     this.#parts = parts;
+    this.#shared = new SharedTracks((trackId) => parts.open(trackId));
   }
 
   /**
@@ -67,16 +73,24 @@ export class Playback {
   }
 
   /** Answers a request for a track as a server would: 200, 206 or 416, the body as it is proven. */
-  async fetch(track: PlayableTrack, request: Request): Promise<Response> {
+  async fetch(trackId: string, request: Request): Promise<Response> {
+    const { method, headers, signal } = request;
+    const wanted = { method, range: headers.get('range'), ifRange: headers.get('if-range') };
+    const { track, done } = this.#shared.take(trackId, beginsAnew(wanted));
     try {
-      const { method, headers, signal } = request;
-      const wanted = { method, range: headers.get('range'), ifRange: headers.get('if-range') };
       if (beginsAtHead(wanted)) track.expectHead();
       const manifest = await track.manifest();
+      signal.throwIfAborted();
       const answer = answerMedia(mediaFacts(manifest), wanted);
-      const body = answer.body === undefined ? null : streamRange(track, manifest, answer.body, signal);
-      return new Response(body, { status: answer.status, headers: answer.headers });
+      const { status } = answer;
+      if (answer.body !== undefined) {
+        const body = streamRange(track, manifest, answer.body, signal, done);
+        return new Response(body, { status, headers: answer.headers });
+      }
+      done();
+      return new Response(null, { status, headers: answer.headers });
     } catch (error) {
+      done();
       if (request.signal.aborted) throw request.signal.reason;
       return refusal(statusOf(error), error instanceof Error ? error.message : String(error));
     }
@@ -93,6 +107,7 @@ export class Playback {
   close(): void {
     for (const track of [...this.#open.keys()]) this.closed(track);
     this.#host?.close();
+    this.#shared.close();
   }
 
   /** Asked again while there is none: a worker may be installed later. */

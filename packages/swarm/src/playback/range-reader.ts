@@ -204,23 +204,37 @@ export class RangeReader {
   }
 }
 
-/** A range of a track in order, wanted as fast as it is taken. Cancelling it takes back what is wanted. */
+/**
+ * A range of a track in order, wanted as fast as it is taken. Cancelling it takes back what is wanted. `ended` is told
+ * once it is over, with what it failed with.
+ */
 export function streamRange(
   track: ReadableTrack,
   facts: PlayedFacts,
   range: ByteRange,
   signal?: AbortSignal,
+  ended?: (error?: unknown) => void,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   const reader = new RangeReader(track, facts, range);
-  signal?.addEventListener('abort', () => reader.cancel(), { once: true });
+  const stop = () => {
+    reader.cancel();
+    ended?.();
+  };
+  signal?.addEventListener('abort', stop, { once: true });
   return new ReadableStream(
     {
       pull: async (controller) => {
-        const bytes = await reader.next();
-        if (bytes === undefined) controller.close();
-        else controller.enqueue(bytes as Uint8Array<ArrayBuffer>);
+        try {
+          const bytes = await reader.next();
+          if (bytes !== undefined) return controller.enqueue(bytes as Uint8Array<ArrayBuffer>);
+          controller.close();
+          ended?.();
+        } catch (error) {
+          ended?.(error);
+          throw error;
+        }
       },
-      cancel: () => reader.cancel(),
+      cancel: stop,
     },
     { highWaterMark: 0 },
   );

@@ -17,10 +17,21 @@ export interface Http {
 /** A mirror that says nothing for this long is given up, in milliseconds. */
 export const ORIGIN_SILENCE_MS = 4_000;
 
-/** The base URLs of a track's mirrors, without a slash at the end. */
+/**
+ * The base URLs of a track's mirrors, without a slash at the end. Throws `origin-unavailable` where the author's function
+ * gives none: its reason is the cause.
+ */
 export function mirrorsOf(location: OriginLocation, trackId: TrackId): string[] {
-  const given = typeof location === 'function' ? location(trackId) : location;
-  return (typeof given === 'string' ? [given] : [...given]).map((base) => base.replace(/\/+$/, ''));
+  try {
+    const given = typeof location === 'function' ? location(trackId) : location;
+    return (typeof given === 'string' ? [given] : [...given]).map((base) => base.replace(/\/+$/, ''));
+  } catch (error) {
+    throw new SwarmError(
+      'origin-unavailable',
+      `the \`origin\` option gave no URL of ${trackId}: ${reasonOf(error)}`,
+      error,
+    );
+  }
 }
 
 /** What a mirror answered. */

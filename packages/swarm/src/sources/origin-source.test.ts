@@ -579,3 +579,32 @@ async function manifestOf(): Promise<Manifest> {
   const document = await buildManifest({ ...facts, sha256: '00'.repeat(32), chunkHashes }, nodeHasher);
   return checkManifest(document, { hasher: nodeHasher });
 }
+
+describe('an `origin` option that is a function and throws', () => {
+  const location = () => {
+    throw new Error('not signed in any more');
+  };
+
+  it('is an origin out of reach', () => {
+    expect(() => mirrorsOf(location, 'song' as TrackId)).toThrow(
+      expect.objectContaining({ name: 'SwarmError', code: 'origin-unavailable' }),
+    );
+    expect(() => mirrorsOf((() => undefined) as never, 'song' as TrackId)).toThrow(SwarmError);
+  });
+
+  it('gives nothing of a track whose manifest is known, and says so', async () => {
+    const refused: unknown[] = [];
+    const source = new OriginSource({
+      location,
+      http: { fetch: () => Promise.reject(new Error('not asked')), timers: undefined as never },
+      sink: { refused: (...told: unknown[]) => void refused.push(told) } as never,
+      nowMs: () => 0,
+      onNoLeaves: () => undefined,
+      log: () => undefined,
+    });
+    source.startHead('song' as TrackId);
+    source.fetch({ track: 'song/1', manifest: { trackId: 'song' }, chunk: 1, first: 2, count: 3 } as never);
+    await Promise.resolve();
+    expect(refused).toEqual([['origin', 'song/1', { chunk: 1, first: 2, count: 3 }, 'not-held']]);
+  });
+});

@@ -81,7 +81,7 @@ export class OriginSource implements Source {
 
   /** Asks for the first blocks of a track whose manifest is not known yet; {@link fetch} gives them on. */
   startHead(trackId: TrackId): void {
-    const [mirror] = this.#inOrder(mirrorsOf(this.#options.location, trackId));
+    const [mirror] = this.#mirrors(trackId);
     if (mirror === undefined || this.#headStarts.has(trackId)) return;
     const { http, nowMs } = this.#options;
     this.#headStarts.set(trackId, new HeadStart(http, mirror, `${mirror}/${trackId}`, nowMs()));
@@ -137,8 +137,7 @@ export class OriginSource implements Source {
   async #run(transfer: Transfer): Promise<void> {
     const { request } = transfer;
     if (request.chunk === 0 && request.first === 0) await this.#takeHead(transfer);
-    const mirrors = this.#inOrder(mirrorsOf(this.#options.location, request.manifest.trackId));
-    for (const mirror of mirrors) {
+    for (const mirror of this.#mirrors(request.manifest.trackId)) {
       if (transfer.wanted.size === 0) return;
       this.#lastMirror.set(`${request.track}/${request.chunk}`, mirror);
       try {
@@ -297,7 +296,15 @@ export class OriginSource implements Source {
     }
   }
 
-  #inOrder(mirrors: readonly string[]): string[] {
+  /** The mirrors of a track, those that failed of late last; none where the author's function names none now. */
+  #mirrors(trackId: TrackId): string[] {
+    let mirrors: string[];
+    try {
+      mirrors = mirrorsOf(this.#options.location, trackId);
+    } catch (error) {
+      this.#options.log(String(error));
+      return [];
+    }
     const now = this.#options.nowMs();
     const rested = mirrors.filter((mirror) => (this.#pausedUntilMs.get(mirror) ?? 0) <= now);
     return rested.length > 0

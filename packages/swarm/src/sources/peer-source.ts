@@ -47,6 +47,7 @@ export class PeerSource implements Source {
   readonly #handler: PeerSourceHandler;
   readonly #nowMs: () => number;
   #ended = false;
+  #name: string | undefined;
 
   constructor(
     peerId: string,
@@ -64,9 +65,19 @@ export class PeerSource implements Source {
     this.#nowMs = nowMs;
   }
 
-  /** The peer's own nonce: the same whatever link leads to it. Empty until it introduced itself. */
+  /** How it is known as a source: by its nonce, unless it was named apart. Empty until it introduced itself. */
   get id(): string {
+    return this.#name ?? this.nonce;
+  }
+
+  /** What the peer says of itself, the same whatever link leads to it. Empty until it introduced itself. */
+  get nonce(): string {
     return this.#session.remoteNonce ?? '';
+  }
+
+  /** Another source has this one's nonce: it goes by the tracker's id as well. Only as it introduces itself. */
+  nameApart(): void {
+    this.#name = `${this.nonce}/${this.peerId}`;
   }
 
   /** Tracks that this end has open on the link, the longest open first. */

@@ -70,6 +70,11 @@ export interface ChunkStore {
    * nothing, where a store belongs to one instance alone.
    */
   capacity?(): Promise<StoreCapacity | undefined>;
+  /**
+   * Why what was kept before is out of reach, where the store goes on without it: a listener may have chosen something that
+   * is not known now. Missing, or answering nothing, where all there is is there.
+   */
+  trouble?(): Promise<Error | undefined>;
   /** Waits for what is under way and lets go of locks, also when it rejects. Idempotent. */
   close(): Promise<void>;
 }

@@ -3,11 +3,19 @@ import { openMemoryStore } from './memory-store.ts';
 
 /**
  * A store that is still being opened: what is asked of it waits. Where it cannot be opened (storage is forbidden, the
- * code cannot be loaded) chunks are kept in memory.
+ * code cannot be loaded) chunks are kept in memory, and `trouble` says why.
  */
 export function openLateStore(open: () => Promise<ChunkStore>): ChunkStore {
-  const opened = open().catch(() => openMemoryStore());
+  let trouble: Error | undefined;
+  const opened = open().catch((error: unknown) => {
+    trouble = error instanceof Error ? error : new Error(String(error));
+    return openMemoryStore();
+  });
   return {
+    trouble: async () => {
+      await opened;
+      return trouble;
+    },
     tracks: async () => (await opened).tracks(),
     putManifest: async (key, manifest) => (await opened).putManifest(key, manifest),
     putChunk: async (key, chunk, bytes) => (await opened).putChunk(key, chunk, bytes),

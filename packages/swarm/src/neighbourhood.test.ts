@@ -1,0 +1,148 @@
+import { decodePeerFrame, encodePeerFrame, parsePeerId, type PeerId, type PeerTier } from '@sonantica/wire';
+import { describe, expect, it } from 'vitest';
+import type { PeerLink, PeerLinkHandler } from './links/peer-link.ts';
+import { Neighbourhood } from './neighbourhood.ts';
+import { VirtualClock } from './testing/virtual-clock.ts';
+
+const HONEST = parsePeerId('A'.repeat(22));
+const IMPOSTOR = parsePeerId('M'.repeat(22));
+const NONCE = 'bb'.repeat(16);
+
+/** Answers whatever is asked of it with nothing. */
+const mute = new Proxy({}, { get: () => () => undefined }) as never;
+
+/** A listener’s neighbourhood, and links that say what the test does. */
+function neighbourhood() {
+  const clock = new VirtualClock();
+  const made = new Neighbourhood({
+    clock,
+    timers: {
+      after: (delayMs, run) => clock.schedule(delayMs, run),
+      every: (periodMs, run) => {
+        const again = () => {
+          clock.schedule(periodMs, again);
+          run();
+        };
+        return clock.schedule(periodMs, again);
+      },
+    },
+    random: { next: () => 0.5 },
+    nonce: 'aa'.repeat(16),
+    delivery: new Proxy({}, { get: (_, name) => () => (name === 'gaveBytes' ? 0 : undefined) }) as never,
+    uploads: mute,
+    connector: mute,
+    contribution: mute,
+    delivered: mute,
+    maxWindowBytes: 1e6,
+    maxLinks: undefined,
+    log: () => undefined,
+  });
+  const link = (peerId: PeerId, nonce = NONCE) => {
+    let handler: PeerLinkHandler | undefined;
+    const said: string[] = [];
+    const end: PeerLink = {
+      maxFrameBytes: 65_536,
+      bufferedBytes: 0,
+      start: (given) => void (handler = given),
+      sendable: () => true,
+      send: (frame) => {
+        const message = decodePeerFrame(frame);
+        if (message.type === 'close') said.push(message.reason);
+        if (message.type === 'ping') handler?.frame(encodePeerFrame({ type: 'pong', token: message.token }));
+      },
+      close: () => undefined,
+    };
+    made.accepts(peerId);
+    made.linked(peerId, end);
+    handler?.frame(encodePeerFrame({ type: 'hello', version: 1, nonce }));
+    return { said, says: (frame: Uint8Array) => handler?.frame(frame) };
+  };
+  const named = (...peers: [PeerId, PeerTier][]) => {
+    clock.advanceTo(clock.nowMs() + 1);
+    made.trackerSaid({
+      type: 'peers',
+      peers: peers.map(([peerId, tier]) => ({ peerId, tier, have: 'none', uploadKbps: 0, rttMs: 0 })),
+      complete: 0,
+      incomplete: 0,
+    } as never);
+  };
+  return { clock, made, link, named, ids: () => made.peers.map(({ peerId }) => peerId) };
+}
+
+const GARBAGE = Uint8Array.of(255, 255, 255);
+
+describe('who takes another’s nonce', () => {
+  it('does not have that one banned', () => {
+    const { link, ids, made } = neighbourhood();
+    link(IMPOSTOR).says(GARBAGE);
+    expect(made.accepts(IMPOSTOR)).toBe(false);
+    expect(link(HONEST).said).toEqual([]);
+    expect(ids()).toEqual([HONEST]);
+  });
+
+  it('is banned for what it sent when its link is over and another has the nonce', () => {
+    const { link, made, ids } = neighbourhood();
+    const impostor = link(IMPOSTOR);
+    const lied = made.peers[0]?.id ?? '';
+    impostor.says(encodePeerFrame({ type: 'close', reason: 'done' }));
+    link(HONEST);
+    made.ban(lied);
+    expect(ids()).toEqual([HONEST]);
+    expect([made.accepts(IMPOSTOR), made.accepts(HONEST)]).toEqual([false, true]);
+  });
+
+  it('keeps nobody out where the tracker names both', () => {
+    const { link, named, ids, made } = neighbourhood();
+    link(IMPOSTOR);
+    expect(link(HONEST).said).toEqual(['duplicate']);
+    named([HONEST, 'global'], [IMPOSTOR, 'global']);
+    expect(link(HONEST).said).toEqual([]);
+    expect(ids()).toEqual([IMPOSTOR, HONEST]);
+    expect(new Set(made.peers.map(({ id }) => id)).size).toBe(2);
+  });
+
+  it('keeps nobody out for long who leaves the tracker and gives nothing', async () => {
+    const { clock, link, named, ids } = neighbourhood();
+    named([IMPOSTOR, 'global']);
+    link(IMPOSTOR);
+    named([HONEST, 'global']);
+    expect(link(HONEST).said).toEqual(['duplicate']);
+    await clock.advanceAsync(61_000);
+    expect(link(HONEST).said).toEqual([]);
+    expect(ids()).toEqual([IMPOSTOR, HONEST]);
+  });
+
+  it('does not come to be of the Aula by it', () => {
+    const { link, named, made } = neighbourhood();
+    named([IMPOSTOR, 'global']);
+    link(IMPOSTOR);
+    named([HONEST, 'aula']);
+    expect(link(HONEST).said).toEqual(['duplicate']);
+    expect(made.peers.map((peer) => [made.tierOf(peer), made.isOfAula(peer)])).toEqual([['global', false]]);
+  });
+
+  it('takes the Aula from nobody, and is not let in', () => {
+    const { link, named, made, ids } = neighbourhood();
+    named([HONEST, 'aula']);
+    link(HONEST);
+    named([IMPOSTOR, 'global']);
+    expect(link(IMPOSTOR).said).toEqual(['duplicate']);
+    expect(ids()).toEqual([HONEST]);
+    expect(made.peers.map((peer) => [made.tierOf(peer), made.isOfAula(peer)])).toEqual([['aula', true]]);
+  });
+});
+
+describe('a peer under a newer id of the tracker’s', () => {
+  it('keeps its link, and its Aula as the tracker says anew', async () => {
+    const { clock, link, named, made, ids } = neighbourhood();
+    const newer = IMPOSTOR;
+    named([HONEST, 'aula']);
+    link(HONEST);
+    await clock.advanceAsync(50_000);
+    named([newer, 'aula']);
+    expect(link(newer).said).toEqual(['duplicate']);
+    await clock.advanceAsync(30_000);
+    expect(ids()).toEqual([HONEST]);
+    expect(made.peers.map((peer) => made.isOfAula(peer))).toEqual([true]);
+  });
+});
