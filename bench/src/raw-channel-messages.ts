@@ -7,6 +7,8 @@ export interface RawChannelSettings {
   readonly windowBytes: number;
   /** Decimal megabytes to move, rounded up to whole frames. */
   readonly megabytes: number;
+  /** Whether the receiver keeps what comes, in pieces of new memory, as whoever wants it does. */
+  readonly keeps?: boolean;
 }
 
 /** A description with its candidates inside. */

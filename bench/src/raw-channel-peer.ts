@@ -4,6 +4,9 @@ import type { FromPeer, PeerSignal, RawChannelSettings, ToPeer } from './raw-cha
 
 // One end of a bare data channel, in a process of its own, told what to do over IPC.
 
+/** What a receiver that keeps what comes puts into one piece of memory: a chunk. */
+const PIECE_BYTES = 262_144;
+
 /** The other end's one signal, also when it comes before anyone waits. */
 const { promise: otherDescription, resolve: heard } = deferred<PeerSignal['description']>();
 
@@ -36,7 +39,8 @@ async function send(settings: RawChannelSettings): Promise<void> {
 async function receive(settings: RawChannelSettings): Promise<void> {
   const { connection, control, blocks } = await makeChannels(settings);
   await connect(connection, 'answer', [control, blocks]);
-  const { frameBytes, windowBytes, megabytes } = settings;
+  const { frameBytes, windowBytes, megabytes, keeps = false } = settings;
+  const kept = new KeptFrames();
   const windowFrames = Math.max(1, Math.floor(windowBytes / frameBytes));
   const batchFrames = Math.max(1, Math.floor(windowFrames / 4));
   let toAsk = Math.ceil((megabytes * 1e6) / frameBytes);
@@ -53,7 +57,9 @@ async function receive(settings: RawChannelSettings): Promise<void> {
   let bytes = 0;
   const startMs = performance.now();
   blocks.addEventListener('message', (event) => {
-    bytes += bytesOf(event).byteLength;
+    const frame = bytesOf(event);
+    bytes += frame.byteLength;
+    if (keeps) kept.add(frame);
     toCome -= 1;
     owed += 1;
     if (toCome === 0) tell({ type: 'done', bytes, ms: performance.now() - startMs });
@@ -63,6 +69,25 @@ async function receive(settings: RawChannelSettings): Promise<void> {
     }
   });
   ask(windowFrames);
+}
+
+/** Frames one after another in pieces of memory that nothing was in before. */
+class KeptFrames {
+  readonly #pieces: Uint8Array[] = [];
+  #at = PIECE_BYTES;
+
+  add(frame: Uint8Array): void {
+    for (let from = 0; from < frame.length;) {
+      if (this.#at === PIECE_BYTES) {
+        this.#pieces.push(Buffer.allocUnsafeSlow(PIECE_BYTES));
+        this.#at = 0;
+      }
+      const part = frame.subarray(from, from + PIECE_BYTES - this.#at);
+      this.#pieces.at(-1)?.set(part, this.#at);
+      this.#at += part.length;
+      from += part.length;
+    }
+  }
 }
 
 async function makeChannels({ rtc }: RawChannelSettings) {

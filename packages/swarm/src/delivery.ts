@@ -1,4 +1,4 @@
-import { type BlockRun, type ByteRange, type ChunkSet, type TrackId } from '@sonantica/wire';
+import { blockLength, type BlockRun, type ByteRange, type ChunkSet, type TrackId } from '@sonantica/wire';
 import type { ChunkKeeper } from './chunk-keeper.ts';
 import type { ChunkOrder } from './core/chunk-order.ts';
 import {
@@ -277,7 +277,7 @@ export class Delivery implements SourceSink, TrackVersionHandler {
   // --- SourceSink: what sources send ---
 
   block(source: SourceId, track: TrackKey, chunk: number, block: number, bytes: Uint8Array): void {
-    this.#versions.get(track)?.acceptBlock(source, chunk, block, bytes);
+    this.#versions.get(track)?.acceptBlocks(source, chunk, block, bytes);
   }
 
   began(_source: SourceId, track: TrackKey, chunk: number, atMs: number): void {
@@ -300,11 +300,13 @@ export class Delivery implements SourceSink, TrackVersionHandler {
 
   // --- TrackVersionHandler: what proofs say ---
 
-  proven(version: TrackVersion, chunk: number, block: number, source: SourceId, bytes: number): void {
-    this.#handler.block(version, source, bytes);
+  proven(version: TrackVersion, run: BlockRun, source: SourceId): void {
+    const { chunk, first, count } = run;
+    for (let block = first; block < first + count; block++)
+      this.#handler.block(version, source, blockLength(version.manifest, chunk, block));
     if (!version.held.has(chunk) && version.part(chunk) !== undefined && this.isScarce(version.key, chunk))
-      this.#handler.part(version, chunk, block);
-    this.#perform(this.#scheduler.blockProven(version.key, chunk, block, source, this.#clock.nowMs()));
+      for (let block = first; block < first + count; block++) this.#handler.part(version, chunk, block);
+    this.#perform(this.#scheduler.blocksProven(version.key, run, source, this.#clock.nowMs()));
   }
 
   disproved(version: TrackVersion, chunk: number, block: number, source: SourceId): void {

@@ -101,8 +101,8 @@ describe.each(hashers)('a track whose hasher %s', (_name, hasher) => {
   it('refuses a block of the right bytes in the wrong place, or cut short', async () => {
     const song = await Song.open(hasher);
     song.prove(0);
-    song.version.acceptBlock('a', 0, 1, SONG.slice(0, BLOCK));
-    song.version.acceptBlock('b', 0, 0, SONG.slice(0, BLOCK - 1));
+    song.version.acceptBlocks('a', 0, 1, SONG.slice(0, BLOCK));
+    song.version.acceptBlocks('b', 0, 0, SONG.slice(0, BLOCK - 1));
     await settled();
     expect(song.log.toSorted()).toEqual(['disproved 0/0 by b', 'disproved 0/1 by a']);
   });
@@ -171,7 +171,7 @@ describe.each(hashers)('a track whose hasher %s', (_name, hasher) => {
 
   it('drops blocks beyond a chunk, and of chunks that are held', async () => {
     const song = await Song.open(hasher, [1]);
-    song.version.acceptBlock('a', 2, 2, new Uint8Array(100));
+    song.version.acceptBlocks('a', 2, 2, new Uint8Array(100));
     song.block('a', 1, 0);
     await settled();
     expect(song.log).toEqual(['wasted by a', 'wasted by a']);
@@ -288,12 +288,62 @@ function wrong(bytes: Uint8Array): Uint8Array {
   return bytes;
 }
 
+describe('blocks that come in a row', () => {
+  it('are told of together, each proven by itself', async () => {
+    const song = await Song.open(nodeHasher);
+    song.prove(0);
+    song.run('a', 0, 2, 3);
+    expect(song.log).toEqual(['proven 0/2 to 4 by a']);
+    expect(song.version.covers({ start: 2 * BLOCK, end: 5 * BLOCK }, 0)).toBe(true);
+  });
+
+  it('are told of apart where one between them was here already', async () => {
+    const song = await Song.open(nodeHasher);
+    song.prove(0);
+    song.block('a', 0, 3);
+    song.run('b', 0, 2, 3);
+    expect(song.log).toEqual(['proven 0/3 by a', 'wasted by b', 'proven 0/2 by b', 'proven 0/4 by b']);
+  });
+
+  it('count as far as the first that is wrong, and nothing after it is looked at', async () => {
+    const song = await Song.open(nodeHasher);
+    song.prove(0);
+    song.run('liar', 0, 2, 3, (bytes) => {
+      bytes[BLOCK] = (bytes[BLOCK] ?? 0) ^ 1;
+      return bytes;
+    });
+    expect(song.log).toEqual(['proven 0/2 by liar', 'disproved 0/3 by liar']);
+    expect(song.version.covers({ start: 4 * BLOCK, end: 5 * BLOCK }, 0)).toBe(false);
+  });
+
+  it('complete a chunk with their last, and what lies beyond it is of no use', async () => {
+    const song = await Song.open(nodeHasher);
+    song.prove(2);
+    song.run('a', 2, 0, 2);
+    expect(song.log).toEqual(['complete 2 by a', 'proven 2/0 to 1 by a']);
+    const other = await Song.open(nodeHasher);
+    other.prove(0);
+    other.run('a', 0, 7, 1, (bytes) => Uint8Array.of(...bytes, ...bytes));
+    expect(other.log).toEqual(['wasted by a', 'proven 0/7 by a']);
+  });
+
+  it('wait for their proof one by one', async () => {
+    const song = await Song.open(nodeHasher);
+    song.run('a', 0, 2, 3);
+    expect(song.log).toEqual([]);
+    song.prove(0);
+    expect(song.log).toEqual(['proven 0/2 by a', 'proven 0/3 by a', 'proven 0/4 by a']);
+  });
+});
+
 class Song {
   readonly version: TrackVersion;
   readonly log: string[] = [];
   readonly completed = new Map<number, Uint8Array>();
   /** Lengths of blocks that are of no use any more. Their memory is gone. */
   readonly spent: number[] = [];
+  /** Of memory in which something is spent: what is not. */
+  readonly #unspentBytes = new Map<ArrayBuffer, number>();
   onLoad: (chunk: number) => Uint8Array | undefined = chunkBytes;
 
   static async open(hasher: Hasher, held: readonly number[] = []): Promise<Song> {
@@ -303,7 +353,10 @@ class Song {
   private constructor(manifest: Manifest, hasher: Hasher, held: readonly number[]) {
     const verifier = new BlockVerifier(hasher, manifest, manifest.chunkHashes);
     const handler: TrackVersionHandler = {
-      proven: (_version, chunk, block, source) => void this.log.push(`proven ${chunk}/${block} by ${source}`),
+      proven: (_version, { chunk, first, count }, source) =>
+        void this.log.push(
+          `proven ${chunk}/${count === 1 ? first : `${first} to ${first + count - 1}`} by ${source}`,
+        ),
       disproved: (_version, chunk, block, source) =>
         void this.log.push(`disproved ${chunk}/${block} by ${source}`),
       wasted: (_version, source) => void this.log.push(`wasted by ${source}`),
@@ -315,13 +368,28 @@ class Song {
     };
     const spent = (bytes: Uint8Array) => {
       this.spent.push(bytes.length);
-      structuredClone(bytes.buffer, { transfer: [bytes.buffer as ArrayBuffer] });
+      const buffer = bytes.buffer as ArrayBuffer;
+      const left = (this.#unspentBytes.get(buffer) ?? buffer.byteLength) - bytes.length;
+      this.#unspentBytes.set(buffer, left);
+      if (left === 0) structuredClone(buffer, { transfer: [buffer] });
     };
     this.version = new TrackVersion(manifest, ChunkSet.of(3, held), verifier, handler, undefined, spent);
   }
 
   prove(chunk: number): void {
     this.version.acceptProof('prover', chunk, leavesOf(chunk));
+  }
+
+  /** Several blocks of a chunk in a row, as they come in one frame. */
+  run(
+    source: string,
+    chunk: number,
+    block: number,
+    count: number,
+    change: (bytes: Uint8Array) => Uint8Array = (bytes) => bytes,
+  ): void {
+    const at = block * BLOCK;
+    this.version.acceptBlocks(source, chunk, block, change(chunkBytes(chunk).slice(at, at + count * BLOCK)));
   }
 
   block(
@@ -331,7 +399,7 @@ class Song {
     change: (bytes: Uint8Array) => Uint8Array = (bytes) => bytes,
   ): void {
     const at = block * BLOCK;
-    this.version.acceptBlock(source, chunk, block, change(chunkBytes(chunk).slice(at, at + BLOCK)));
+    this.version.acceptBlocks(source, chunk, block, change(chunkBytes(chunk).slice(at, at + BLOCK)));
   }
 
   /** A read that is under way. */

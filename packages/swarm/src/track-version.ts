@@ -17,8 +17,8 @@ import type { Verifier } from './verify/verifier.ts';
 
 /** What becomes of what sources send. */
 export interface TrackVersionHandler {
-  /** A block was proven and put in its place. */
-  proven(version: TrackVersion, chunk: number, block: number, source: SourceId, bytes: number): void;
+  /** Blocks in a row were proven and put in their places. */
+  proven(version: TrackVersion, run: BlockRun, source: SourceId): void;
   /** A block or proof of `source` is disproved; `block` is −1 for a proof. */
   disproved(version: TrackVersion, chunk: number, block: number, source: SourceId): void;
   /** Something came that was here already. */
@@ -108,16 +108,20 @@ export class TrackVersion {
     return (await this.#verifier.proveChunk(chunk, bytes)) !== undefined;
   }
 
-  /** A source sent a block. Takes over the bytes. */
-  acceptBlock(source: SourceId, chunk: number, block: number, bytes: Uint8Array): void {
+  /** A source sent a block, or several in a row, the first of which is `block`. Takes over the bytes. */
+  acceptBlocks(source: SourceId, chunk: number, block: number, bytes: Uint8Array): void {
     if (this.held.has(chunk) || block >= blockCount(this.manifest, chunk)) return this.#wasted(source, bytes);
     const assembly = this.#assemblies.get(chunk) ?? new ChunkAssembly(this.manifest, chunk, this.#memory);
     this.#assemblies.set(chunk, assembly);
-    if (assembly.isPlaced(block)) return this.#wasted(source, bytes);
-    const held: UnprovenBlock = { block, bytes, source };
-    if (this.#verifier.hasLeaves(chunk)) return this.#prove(assembly, held);
-    if (!assembly.hold(held)) return this.#wasted(source, bytes);
-    this.#tryWholeChunk(assembly, source);
+    if (this.#verifier.hasLeaves(chunk)) return this.#proveRun(assembly, block, bytes, source);
+    let heldAny = false;
+    for (let at = 0; at < bytes.length; at += LIMITS.blockBytes) {
+      const each = block + at / LIMITS.blockBytes;
+      const held: UnprovenBlock = { block: each, bytes: bytes.subarray(at, at + LIMITS.blockBytes), source };
+      if (each < assembly.blocks && !assembly.isPlaced(each) && assembly.hold(held)) heldAny = true;
+      else this.#wasted(source, held.bytes);
+    }
+    if (heldAny) this.#tryWholeChunk(assembly, source);
   }
 
   /** A source sent the leaf hashes of a chunk. Takes over the bytes. */
@@ -240,12 +244,49 @@ export class TrackVersion {
     };
   }
 
-  #prove(assembly: ChunkAssembly, { block, bytes, source }: UnprovenBlock): void {
-    then(this.#verifier.proveBlock(assembly.chunk, block, bytes), (right) => {
-      if (right) return this.#place(assembly, block, bytes, source);
-      this.#handler.disproved(this, assembly.chunk, block, source);
-      this.#free(source, bytes);
-    });
+  #prove(assembly: ChunkAssembly, held: UnprovenBlock): void {
+    then(this.#verifier.proveBlock(assembly.chunk, held.block, held.bytes), (right) =>
+      this.#proved(assembly, held, right),
+    );
+  }
+
+  #proved(assembly: ChunkAssembly, { block, bytes, source }: UnprovenBlock, right: boolean): void {
+    if (right) return this.#place(assembly, block, bytes, source);
+    this.#handler.disproved(this, assembly.chunk, block, source);
+    this.#free(source, bytes);
+  }
+
+  /** Blocks in a row, each proven by itself. What is proven at once is told of together; what follows a lie is not looked at. */
+  #proveRun(assembly: ChunkAssembly, first: number, bytes: Uint8Array, source: SourceId): void {
+    const { chunk } = assembly;
+    let from = first;
+    let end = first;
+    for (let at = 0; at < bytes.length; at += LIMITS.blockBytes) {
+      const block = first + at / LIMITS.blockBytes;
+      const part = bytes.length > LIMITS.blockBytes ? bytes.subarray(at, at + LIMITS.blockBytes) : bytes;
+      if (block >= assembly.blocks || assembly.isPlaced(block)) {
+        this.#wasted(source, part);
+        continue;
+      }
+      const proves = this.#verifier.proveBlock(chunk, block, part);
+      if (proves instanceof Promise) {
+        void proves.then((right) => this.#proved(assembly, { block, bytes: part, source }, right));
+        continue;
+      }
+      if (!proves) {
+        this.#placed(assembly, from, end, source);
+        this.#handler.disproved(this, chunk, block, source);
+        return this.#free(source, bytes.subarray(at));
+      }
+      assembly.place(block, part);
+      if (block !== end) {
+        this.#placed(assembly, from, end, source);
+        from = block;
+      }
+      end = block + 1;
+      this.#free(source, part);
+    }
+    this.#placed(assembly, from, end, source);
   }
 
   /** A source without leaf hashes: once all blocks of a chunk came from it, they are proven together. */
@@ -260,8 +301,7 @@ export class TrackVersion {
     }
     then(this.#verifier.proveChunk(assembly.chunk, whole), (leaves) => {
       for (const { block, bytes } of assembly.release(source)) {
-        if (leaves !== undefined) this.#place(assembly, block, bytes, source);
-        else this.#handler.disproved(this, assembly.chunk, block, source);
+        this.#proved(assembly, { block, bytes, source }, leaves !== undefined);
       }
     });
   }
@@ -276,21 +316,26 @@ export class TrackVersion {
   }
 
   #place(assembly: ChunkAssembly, block: number, bytes: Uint8Array, source: SourceId): void {
-    const { chunk } = assembly;
-    if (this.#assemblies.get(chunk) !== assembly || !assembly.place(block, bytes)) {
+    if (this.#assemblies.get(assembly.chunk) !== assembly || !assembly.place(block, bytes))
       return this.#wasted(source, bytes);
-    }
+    this.#placed(assembly, block, block + 1, source);
+    this.#free(source, bytes);
+  }
+
+  /** Tells of blocks in a row that are in their places, `end` exclusive. */
+  #placed(assembly: ChunkAssembly, first: number, end: number, source: SourceId): void {
+    if (end === first) return;
+    const { chunk } = assembly;
     if (assembly.isComplete) {
       this.#assemblies.delete(chunk);
       this.held.add(chunk);
       this.#handler.complete(this, chunk, assembly.bytes, source);
     }
-    this.#handler.proven(this, chunk, block, source, bytes.length);
+    this.#handler.proven(this, { chunk, first, count: end - first }, source);
     for (const waiter of this.#waiters) {
       if (waiter.chunk !== chunk || !assembly.covers(waiter.first, waiter.end)) continue;
       this.#waiters.delete(waiter);
       waiter.resolve(assembly.bytes);
     }
-    this.#free(source, bytes);
   }
 }

@@ -374,10 +374,12 @@ class Room {
     const taking = handler({ ended: () => (this.ended = true) });
     const sink: SourceSink = {
       proof: (_source, _track, chunk) => void this.got.push(`proof ${chunk}`),
-      block: (_source, _track, chunk, block, bytes) => {
-        this.got.push(`block ${chunk}/${block}`);
-        this.bytes.set(`${chunk}/${block}`, bytes.slice());
-        this.onBlock(block);
+      block: (_source, _track, chunk, first, bytes) => {
+        for (let at = 0, block = first; at < bytes.length; at += BLOCK, block++) {
+          this.got.push(`block ${chunk}/${block}`);
+          this.bytes.set(`${chunk}/${block}`, bytes.slice(at, at + BLOCK));
+          this.onBlock(block);
+        }
       },
       refused: (_source, _track, { chunk, first, count }, reason) => {
         this.refusals.push(reason);
@@ -404,7 +406,7 @@ class Room {
     if (leaves === undefined) throw new Error('the song is another');
     this.version.acceptProof('origin', chunk, leaves);
     for (const block of blocks)
-      this.version.acceptBlock(
+      this.version.acceptBlocks(
         'origin',
         chunk,
         block,

@@ -250,7 +250,7 @@ describe('demands', () => {
     const rig = new Rig();
     rig.peer('p', 'aula', 'all', 2 * WINDOW);
     rig.scheduler.askedAhead('p', KEY, { chunk: 0, first: 0, count: 6 }, rig.now);
-    rig.run(rig.scheduler.blockProven(KEY, 0, 0, 'p', rig.now));
+    rig.run(rig.scheduler.blocksProven(KEY, { chunk: 0, first: 0, count: 1 }, 'p', rig.now));
     rig.wantChunk(0, 0);
     expect(rig.fetches('p')).toMatchObject([{ chunk: 0, first: 6, count: 2 }]);
     rig.forgetLog();
@@ -1461,7 +1461,7 @@ class Rig {
   prove(source: SourceId, chunk: number, block: number, track: TrackKey = KEY): void {
     this.#land(source, chunk, block, track);
     if (track === KEY) this.proven.add(`${chunk}/${block}`);
-    this.run(this.scheduler.blockProven(track, chunk, block, source, this.now));
+    this.run(this.scheduler.blocksProven(track, { chunk, first: block, count: 1 }, source, this.now));
   }
 
   /** The oldest block under way from a peer is wrong. */

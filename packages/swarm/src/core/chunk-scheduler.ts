@@ -312,26 +312,30 @@ export class ChunkScheduler {
 
   // --- What became of requests ---
 
-  /** A block was proven, whoever sent it. */
-  blockProven(
+  /** Blocks in a row were proven, whoever sent them. */
+  blocksProven(
     key: TrackKey,
-    chunk: number,
-    block: number,
+    { chunk, first, count }: BlockRun,
     from: SourceId,
     nowMs: number,
   ): SchedulerCommand[] {
     const track = this.#state.tracks.get(key);
     const wanted = track?.chunk(chunk);
-    this.#flights.arrived(from, wanted, block, nowMs);
+    let isOnlyHere = true;
+    for (let block = first; block < first + count; block++) {
+      this.#flights.arrived(from, wanted, block, nowMs);
+      if (track === undefined || wanted === undefined) continue;
+      wanted.prove(block);
+      const others = wanted.flightsOf(block);
+      if (others.length > 0) isOnlyHere = false;
+      for (const flight of others) this.#flights.cancel(track, wanted, block, flight.source);
+    }
     if (track === undefined || wanted === undefined) return this.#plan(nowMs);
-    wanted.prove(block);
-    const others = wanted.flightsOf(block);
-    for (const flight of others) this.#flights.cancel(track, wanted, block, flight.source);
     if (wanted.isComplete || !wanted.isAskedOf(ORIGIN)) this.#state.origin.ended(wanted);
     if (wanted.isComplete) track.complete(chunk);
     const peer = this.#state.peers.get(from);
     if (peer !== undefined && !peer.isWorthAsking) return this.#flights.flush();
-    const isOne = peer !== undefined && others.length === 0 && !wanted.isComplete;
+    const isOne = peer !== undefined && isOnlyHere && !wanted.isComplete;
     return isOne ? this.#planPeer(peer, nowMs) : this.#plan(nowMs);
   }
 

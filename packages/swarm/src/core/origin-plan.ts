@@ -58,7 +58,12 @@ export class OriginPlan {
         isAlone ? 'alone' : this.#state.othersGive(nowMs) ? 'shared' : 'unshared',
       );
       const telling = this.#state.tracker === 'up' && isAlone && nowMs >= track.tellAgainMs;
-      for (const chunk of track.inOrder()) {
+      const order = track.inOrder();
+      const breaksOff =
+        leases === 0 && order.at(-1)?.prefetch === undefined && this.#isGiven(view, track, nowMs);
+      for (const chunk of order) {
+        // Nobody waits for this chunk nor for any after it, and each would be left to who holds them all.
+        if (breaksOff && chunk.deadlineMs === Number.POSITIVE_INFINITY) break;
         if (chunk.prefetch === 'peers' || (chunk.prefetch === 'any' && !this.#mayPrefetchFromOrigin(chunk)))
           break;
         if (chunk.deadlineMs !== Number.POSITIVE_INFINITY) {
@@ -80,6 +85,15 @@ export class OriginPlan {
       for (const chunk of ask) chunk.claim = { state: 'asked', sinceMs: nowMs };
       this.#flights.command({ type: 'claim', track: track.key, chunks: ask.map(({ chunk }) => chunk), most });
     }
+  }
+
+  /** Whether a peer that gives holds the whole track, so that nothing that nobody waits for is the origin's to give, but by leave. */
+  #isGiven(view: OriginView, track: TrackDemand, nowMs: number): boolean {
+    const { allowDownloadFromPeers, preferServerOverP2P } = view.policy;
+    if (!allowDownloadFromPeers || preferServerOverP2P) return false;
+    return view
+      .peersOf(track)
+      .some(({ peer, holdings }) => holdings.held.isFull && peer.outlook(nowMs) === 'gives');
   }
 
   /** One chunk at a time, so that who comes to wait finds the line free. */

@@ -68,6 +68,7 @@ export type SessionEffect =
       readonly type: 'block';
       readonly track: TrackKey;
       readonly chunk: number;
+      /** The first of several in a row, if the frame had so many. */
       readonly block: number;
       readonly bytes: Uint8Array;
     }
@@ -617,17 +618,24 @@ export class PeerSession {
   #acceptBlock(frame: BlockFrame): void {
     const own = this.#own.get(frame.handle);
     if (own === undefined) return this.#expectFormer(frame.handle);
-    const { handle, chunk } = frame;
-    let { block } = frame;
-    for (let at = 0; at < frame.bytes.length; at += LIMITS.blockBytes, block++) {
-      if (this.#due.land(handle, chunk, block)) {
-        const bytes = frame.bytes.subarray(at, at + LIMITS.blockBytes);
-        this.#tell(own, { type: 'block', track: own.key, chunk, block, bytes });
-      } else if (!this.#wasTakenBack(blockId(handle, chunk, block))) {
-        this.#blame('a block that was not asked for');
-        return;
-      }
+    const { handle, chunk, block: first, bytes } = frame;
+    // Told of together: what is decided after each block costs more than its proof.
+    let from = 0;
+    const tellUntil = (to: number) => {
+      if (to <= from) return;
+      const block = first + from / LIMITS.blockBytes;
+      this.#tell(own, { type: 'block', track: own.key, chunk, block, bytes: bytes.subarray(from, to) });
+    };
+    for (let at = 0; at < bytes.length; at += LIMITS.blockBytes) {
+      const block = first + at / LIMITS.blockBytes;
+      if (this.#due.land(handle, chunk, block)) continue;
+      tellUntil(at);
+      from = at + LIMITS.blockBytes;
+      if (this.#wasTakenBack(blockId(handle, chunk, block))) continue;
+      this.#blame('a block that was not asked for');
+      return;
     }
+    tellUntil(bytes.length);
   }
 
   #acceptRefusal(handle: TrackHandle, run: BlockRun, reason: RefuseReason): void {

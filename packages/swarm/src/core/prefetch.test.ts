@@ -102,7 +102,7 @@ function prefetch(nowMs: number, sources: 'peers' | 'any' = 'peers', id = 2): Sc
 function proveAll(key: TrackKey, chunk: number, from: string, nowMs: number): SchedulerCommand[] {
   const commands: SchedulerCommand[] = [];
   for (let block = 0; block < blockCount(SONG, chunk); block++)
-    commands.push(...scheduler.blockProven(key, chunk, block, from, nowMs));
+    commands.push(...scheduler.blocksProven(key, { chunk, first: block, count: 1 }, from, nowMs));
   return commands.filter((each) => !('chunk' in each) || each.track !== key || each.chunk !== chunk);
 }
 

@@ -19,7 +19,7 @@ export type RefusalReason = 'not-held' | 'busy' | 'not-giving';
 
 /** Where a source puts what it gives. Nothing of it is trusted before it is proven. */
 export interface SourceSink {
-  /** A block; its bytes are the receiver's to keep. */
+  /** A block, or several of a chunk in a row, the first of which is `block`; the bytes are the receiver's to keep. */
   block(source: SourceId, track: TrackKey, chunk: number, block: number, bytes: Uint8Array): void;
   /**
    * The first bytes of an answer came at `atMs`; its first block, which took a while from there, is given next. Not told
