@@ -28,7 +28,6 @@ function place(controlFrames = perMinute(0), maxBufferedBytes = 1_000, reads = t
     maxMessageBytes: 100,
     controlFrames,
     nowMs: () => time.nowMs,
-    reads: () => {},
     heard: (_, heard) => events.push(heard),
     answered: () => events.push('answered'),
     speaks: () => events.push('speaks'),

@@ -22,8 +22,6 @@ export interface ConnectionOwner {
   /** Frames beside messages: pings, pongs nobody asked for, frames that do not end their message. */
   readonly controlFrames: Rate;
   nowMs(): number;
-  /** Something came of a connection, and is about to be read. */
-  reads(): void;
   /** It said something. */
   heard(connection: Connection, heard: Heard): void;
   /** It answered a ping. */
@@ -166,7 +164,6 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
 
   /** Takes bytes that came. */
   read(bytes: Buffer): void {
-    this.#owner.reads();
     const parts = this.#parts;
     this.#reader.read(bytes, this);
     // Of who sends in parts, to read is the most of the work, however little came.

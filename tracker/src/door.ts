@@ -22,8 +22,6 @@ export interface DoorRules {
   readonly trustProxy: number;
   /** Web origins admitted; all where there are none. */
   readonly origins: readonly string[];
-  /** Runs something once, when all that came in meanwhile was heard. */
-  nextTurn(run: () => void): void;
   /** Takes over an arrival that may come in. */
   admit(arrival: Arrival): void;
   /** Takes note of one that may not. */
@@ -44,7 +42,7 @@ export class Door {
     isLong: () => false,
     pause: () => {},
     resume: () => {},
-    nextTurn: (run) => this.#rules.nextTurn(run),
+    nextTurn: (run) => void setImmediate(run),
     later: (run, ms) => void setTimeout(run, ms),
     nowMs: () => performance.now(),
   });

@@ -104,14 +104,13 @@ describe('a new connection', () => {
 });
 
 describe('a crowd that asks in one turn', () => {
-  it('is looked at one in a turn, and all are', async () => {
+  it('is looked at two in a turn, as far as that takes longer than a moment, and all are', async () => {
     const server = createServer();
     let taken = 0;
     const busyMs = 1;
     new Front(server, {
       silentMs: 0,
       nowMs: () => 0,
-      nextTurn: (run) => void setImmediate(run),
       upgrade: () => {
         taken++;
         const untilMs = performance.now() + busyMs;
@@ -123,9 +122,9 @@ describe('a crowd that asks in one turn', () => {
       server.emit('connection', socket);
       socket.emit('data', Buffer.from(UPGRADE));
     }
-    expect(taken).toBe(1);
-    await new Promise((passed) => setImmediate(passed));
     expect(taken).toBe(2);
+    await new Promise((passed) => setImmediate(passed));
+    expect(taken).toBeLessThanOrEqual(4);
     await expect.poll(() => taken).toBe(20);
   });
 });

@@ -8,25 +8,12 @@ export interface FrontRules {
   /** A new connection may take this long to say what it wants, in milliseconds; 0 for ever. */
   readonly silentMs: number;
   readonly nowMs: () => number;
-  /** Runs something once, when all that came in meanwhile was heard. */
-  nextTurn(run: () => void): void;
   /** Takes a connection that asked for a WebSocket; `head` came after the request. */
   upgrade(request: PlainUpgrade, socket: Socket, head: Buffer): void;
 }
 
-/**
- * One new socket is looked at in a turn, and one let in, as libuv accepts one: a crowd at the door does not keep those
- * inside waiting.
- */
-export const NEWCOMERS: TurnLimits = {
-  perTurn: 1,
-  mayWait: 0,
-  waitingMs: 0.25,
-  open: 1,
-  loudMs: 0,
-  idleMs: 0,
-  restMs: 0,
-};
+/** New sockets looked at in one turn: a crowd at the door does not keep those inside waiting. */
+export const NEWCOMERS: TurnLimits = { perTurn: 2, mayWait: 0, waitingMs: 0.25, resumed: 1, restMs: 0 };
 
 const FRONT = Symbol('front');
 const BEGUN = Symbol('begun');
@@ -55,7 +42,7 @@ export class Front {
     isLong: () => false,
     pause: () => {},
     resume: () => {},
-    nextTurn: (run) => this.#rules.nextTurn(run),
+    nextTurn: (run) => void setImmediate(run),
     later: (run, ms) => void setTimeout(run, ms),
     nowMs: () => performance.now(),
   });

@@ -32,8 +32,6 @@ const TICK_MS = 500;
 const CHECK_HEADERS_EVERY_MS = 1_000;
 /** An idle HTTP connection is kept this long, in milliseconds. */
 const KEEP_ALIVE_MS = 5_000;
-/** Who is not to be read from is not: Node reads on until a socket's stream has so much for those who do not take it. */
-const READ_AHEAD_BYTES = 1;
 /**
  * Connections the kernel keeps until they are accepted, which happens to all of them at once: more would keep
  * those inside waiting. Who finds no room is let in a second later.
@@ -103,7 +101,6 @@ export async function startTracker(config: Partial<TrackerConfig> = {}): Promise
       requestTimeout: settings.headersTimeoutMs,
       keepAliveTimeout: KEEP_ALIVE_MS,
       connectionsCheckingInterval: CHECK_HEADERS_EVERY_MS,
-      highWaterMark: READ_AHEAD_BYTES,
     },
     app,
   );
@@ -111,7 +108,6 @@ export async function startTracker(config: Partial<TrackerConfig> = {}): Promise
   const front = new Front(server, {
     silentMs: settings.headersTimeoutMs,
     nowMs: () => env.nowMs(),
-    nextTurn: (run) => adapter.nextTurn(run),
     upgrade: (request, socket, head) => {
       handshakes.ended(socket);
       adapter.upgrade(request, socket, head);

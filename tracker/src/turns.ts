@@ -32,12 +32,8 @@ export interface TurnLimits {
   readonly mayWait: number;
   /** Time in one turn for all together who wait; who has had no turn then is first in the next. */
   readonly waitingMs: number;
-  /** Loud senders that are read from at a time: each may have sent heaps meanwhile. */
-  readonly open: number;
-  /** Who was loud counts as such for so long after, and is read from in turn with others who do. */
-  readonly loudMs: number;
-  /** Time between two turns of the loud ones while none of them says anything. */
-  readonly idleMs: number;
+  /** Senders that are read from again in one turn: each may have sent heaps meanwhile. */
+  readonly resumed: number;
   /** How long a sender is not heard that has to {@link Turns.rest}. */
   readonly restMs: number;
 }
@@ -45,28 +41,19 @@ export interface TurnLimits {
 /**
  * Hears everybody in turn. A sender whose messages come in heaps has a few of them handled in each turn of the
  * event loop, as far as there is time for those who wait, and where many wait, is not read from until all are; those
- * of others pass in between. Whoever had to be stopped so is loud for a while, and of the loud ones a few are read from
- * at a time, so that they cannot all have said something at once. So a flood costs its sender time, and others nearly
- * none.
+ * of others pass in between. So a flood costs its sender time, and others nearly none.
  */
 export class Turns<Item, Taker extends TurnTaker<Item>> {
   readonly #rules: TurnRules<Taker, Item>;
   readonly #limits: TurnLimits;
   readonly #paused = new Set<Taker>();
-  /** Who had to be stopped, and how long that counts. */
-  readonly #loud = new Map<Taker, number>();
-  /** Loud ones that are read from, in the order in which that began. */
-  readonly #open = new Set<Taker>();
   /** Who has something waiting, in the order in which they are heard. */
   readonly #waiting = new Set<Taker>();
   /** Who rests, and until when; in the order in which that ends. */
   readonly #resting = new Map<Taker, number>();
   #turn = 0;
   #isDue = false;
-  #isLaterDue = false;
   #isWakeDue = false;
-  /** Whether a loud one said something since the last turn. */
-  #isNoisy = false;
 
   constructor(limits: TurnLimits, rules: TurnRules<Taker, Item>) {
     this.#limits = limits;
@@ -75,7 +62,6 @@ export class Turns<Item, Taker extends TurnTaker<Item>> {
 
   /** Handles a message now, or when its sender's turn comes. */
   take(taker: Taker, item: Item): void {
-    if (this.#open.size > 0 && this.#open.has(taker)) this.#isNoisy = true;
     if (taker.waiting !== undefined) {
       taker.waiting.push(item);
       return this.#pauseIfLoud(taker, taker.waiting.length);
@@ -100,7 +86,6 @@ export class Turns<Item, Taker extends TurnTaker<Item>> {
   /** Hears no more of a sender in this turn, though nothing it said waits: what it sends is work without being items. */
   yield(taker: Taker): void {
     if (taker.waiting !== undefined || this.#isResting(taker)) return;
-    this.#isNoisy = true;
     taker.waiting = [];
     this.#waiting.add(taker);
     this.#plan();
@@ -128,8 +113,6 @@ export class Turns<Item, Taker extends TurnTaker<Item>> {
     this.#waiting.delete(taker);
     this.#resting.delete(taker);
     this.#paused.delete(taker);
-    this.#loud.delete(taker);
-    this.#open.delete(taker);
   }
 
   #isResting(taker: Taker): boolean {
@@ -140,15 +123,7 @@ export class Turns<Item, Taker extends TurnTaker<Item>> {
     if (waiting > this.#limits.mayWait) this.#pause(taker);
   }
 
-  /** Stops reading from a sender, who is loud from now on. */
   #pause(taker: Taker): void {
-    const { loudMs } = this.#limits;
-    if (loudMs > 0) this.#loud.set(taker, this.#rules.nowMs() + loudMs);
-    this.#hold(taker);
-  }
-
-  #hold(taker: Taker): void {
-    this.#open.delete(taker);
     if (this.#paused.has(taker)) return;
     this.#paused.add(taker);
     this.#rules.pause(taker);
@@ -160,24 +135,12 @@ export class Turns<Item, Taker extends TurnTaker<Item>> {
     this.#rules.nextTurn(() => this.#next());
   }
 
-  /** While the loud ones are silent there is no hurry to read from the next of them. */
-  #planLater(): void {
-    if (this.#isDue || this.#isLaterDue) return;
-    this.#isLaterDue = true;
-    this.#rules.later(() => {
-      this.#isLaterDue = false;
-      if (this.#waiting.size > 0) this.#plan();
-    }, this.#limits.idleMs);
-  }
-
   #next(): void {
     this.#isDue = false;
     this.#turn++;
-    const { perTurn, waitingMs, open } = this.#limits;
+    const { perTurn, waitingMs, resumed } = this.#limits;
     let left = this.#waiting.size;
-    let mayOpen = open;
-    let hasMore = this.#isNoisy;
-    this.#isNoisy = false;
+    let mayResume = resumed;
     const untilMs = left === 0 ? 0 : this.#rules.nowMs() + waitingMs;
     for (const taker of this.#waiting) {
       if (--left < 0) break;
@@ -186,49 +149,24 @@ export class Turns<Item, Taker extends TurnTaker<Item>> {
       this.#waiting.add(taker);
       for (let heard = 0; heard < perTurn && this.#waiting.has(taker); heard++) {
         const item = taker.waiting?.shift();
-        if (item === undefined) continue;
-        hasMore = true;
-        this.#rules.handle(taker, item);
+        if (item !== undefined) this.#rules.handle(taker, item);
       }
       if (this.#waiting.has(taker) && taker.waiting?.length === 0) {
-        if (this.#paused.has(taker)) mayOpen--;
+        if (this.#paused.has(taker)) mayResume--;
         this.#letOn(taker);
       }
-      if (mayOpen === 0 || this.#rules.nowMs() >= untilMs) break;
+      if (mayResume === 0 || this.#rules.nowMs() >= untilMs) break;
     }
-    if (this.#waiting.size === 0) return;
-    if (hasMore) this.#plan();
-    else this.#planLater();
+    if (this.#waiting.size > 0) this.#plan();
   }
 
   /** Nothing of it waits any more. It had its share of this turn, and who is loud has it of the next. */
   #letOn(taker: Taker): void {
-    const wasPaused = this.#paused.delete(taker);
-    taker.waiting = undefined;
-    this.#waiting.delete(taker);
+    const wasPaused = this.#paused.has(taker);
+    this.forget(taker);
     taker.turn = wasPaused ? this.#turn + 1 : this.#turn;
     taker.heardInTurn = this.#limits.perTurn;
-    if (!wasPaused) return;
-    if (this.#loud.has(taker)) this.#openTo(taker);
-    this.#rules.resume(taker);
-  }
-
-  /** Has a loud one among those that are read from. The longest of them gives way, for good if it was quiet. */
-  #openTo(taker: Taker): void {
-    this.#open.add(taker);
-    const nowMs = this.#rules.nowMs();
-    for (const oldest of this.#open) {
-      const isQuiet = (this.#loud.get(oldest) ?? 0) <= nowMs;
-      if (!isQuiet && this.#open.size <= this.#limits.open) return;
-      if (isQuiet) {
-        this.#open.delete(oldest);
-        this.#loud.delete(oldest);
-      } else {
-        oldest.waiting ??= [];
-        this.#waiting.add(oldest);
-        this.#hold(oldest);
-      }
-    }
+    if (wasPaused) this.#rules.resume(taker);
   }
 
   #planWaking(ms: number): void {

@@ -10,7 +10,7 @@ import type { TrackerSession } from './core/session.ts';
 import type { Tracker } from './core/tracker.ts';
 import { handshakeAnswer, type UpgradeRequest } from './handshake.ts';
 import type { RefusalLog } from './log.ts';
-import { Outboxes, type OutboxLimits } from './outboxes.ts';
+import { Outboxes } from './outboxes.ts';
 import { refuseHandshake } from './refuse-upgrade.ts';
 import { Turns, type TurnLimits } from './turns.ts';
 
@@ -56,9 +56,7 @@ const TURN_LIMITS: TurnLimits = {
   /** As long as five to ten messages take, with what the kernel does to send the answers. */
   waitingMs: 0.25,
   /** To read what came of one, up to 64 KiB, takes as long as a few messages. */
-  open: 4,
-  loudMs: 1_000,
-  idleMs: 1,
+  resumed: 4,
   /** Who is told that it is too fast is heard fifty times a second. */
   restMs: 20,
 };
@@ -72,12 +70,8 @@ const DRAIN_STEP_MS = 2;
 const CLOSE_GRACE_MS = 1_000;
 /** A client has this long to answer that it is told to go. */
 const CLOSE_WITHIN_MS = 10_000;
-const OUTBOX_LIMITS: OutboxLimits = {
-  /** To write to so many takes about a millisecond. */
-  most: 64,
-  /** As long as those who wait are heard in a turn. */
-  withinMs: 0.25,
-};
+/** Sockets that may have something unsent: to write to so many takes about a millisecond. */
+const MAY_BE_UNSENT = 64;
 
 /**
  * Puts a tracker on WebSockets: `upgrade` takes an HTTP server's upgrade requests, and refuses whom it may not
@@ -93,17 +87,13 @@ export class WsAdapter implements ConnectionOwner {
   readonly #connections = new Set<Connection>();
   /** Connections on their way out with the time when they are dropped, oldest first. */
   readonly #closing = new Map<Connection, number>();
-  readonly #outboxes = new Outboxes(
-    OUTBOX_LIMITS,
-    (run) => void setImmediate(run),
-    () => performance.now(),
-  );
+  readonly #outboxes = new Outboxes(MAY_BE_UNSENT, (run) => void setImmediate(run));
   readonly #turns = new Turns<Heard, Connection>(TURN_LIMITS, {
     handle: (connection, heard) => this.#hear(connection, heard),
     isLong: (heard) => heard !== BINARY && heard.length > LONG_FROM,
     pause: (connection) => connection.pause(),
     resume: (connection) => connection.resume(),
-    nextTurn: (run) => this.nextTurn(run),
+    nextTurn: (run) => void setImmediate(run),
     later: (run, ms) => void setTimeout(run, ms),
     nowMs: () => performance.now(),
   });
@@ -124,7 +114,6 @@ export class WsAdapter implements ConnectionOwner {
       limits: context.limits,
       trustProxy,
       origins,
-      nextTurn: (run) => this.nextTurn(run),
       admit: (arrival) => this.#admit(arrival),
       refused: (reason, from) => this.#turnedAway(reason, from),
     });
@@ -142,14 +131,6 @@ export class WsAdapter implements ConnectionOwner {
   /** Takes over an upgrade request: opens a connection, or answers why not. */
   upgrade(request: UpgradeRequest, socket: Socket, head: Buffer): void {
     this.#door.upgrade(request, socket, head);
-  }
-
-  /** Runs something once, when all that came in meanwhile was heard and what was said to anybody has left. */
-  nextTurn(run: () => void): void {
-    setImmediate(() => {
-      this.#outboxes.flush();
-      run();
-    });
   }
 
   /** Lets time pass: pings whose turn it is, and drops who did not answer. To be called about twice a second. */
@@ -186,10 +167,6 @@ export class WsAdapter implements ConnectionOwner {
 
   nowMs(): number {
     return this.#context.nowMs();
-  }
-
-  reads(): void {
-    this.#outboxes.flushLate();
   }
 
   heard(connection: Connection, heard: Heard): void {
