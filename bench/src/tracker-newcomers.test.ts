@@ -17,7 +17,11 @@ describe('newcomers', () => {
   });
 
   it('fail when one of them is not let in', async () => {
-    tracker = await startTracker({ port: 0, host: '127.0.0.1', maxConnections: 1 });
+    tracker = await startTracker({
+      port: 0,
+      host: '127.0.0.1',
+      auth: 'a secret of the tracker, long enough',
+    });
     await expect(newcomers(tracker.url, 60)).rejects.toThrow('a newcomer did not get in');
   });
 });
