@@ -1,5 +1,5 @@
 import { percentile, round } from './report.ts';
-import { startLoads } from './tracker-bench.ts';
+import { ONE_CORE_FLAGS, startLoads } from './tracker-bench.ts';
 import type { FromAttacker, ToAttacker } from './tracker-attack-main.ts';
 import type { AttackKind } from './tracker-attacks.ts';
 import { BenchChild } from './tracker-child.ts';
@@ -68,7 +68,8 @@ export async function measureAttacked(
   tracker: AttackedTracker,
   rounds: number,
 ): Promise<AttackedReport> {
-  const [honest] = startLoads(1);
+  // Who goes first must not wait for helpers of its own, who would never have the core.
+  const [honest] = startLoads(1, ONE_CORE_FLAGS);
   if (honest?.pid === undefined) throw new Error('no load');
   const quiet: Measured[] = [];
   const attacked: Measured[] = [];

@@ -80,9 +80,12 @@ function pidsOf(processes: readonly LoadProcess[]): number[] {
   return processes.flatMap(({ pid }) => pid ?? []);
 }
 
-/** Starts so many processes that load a tracker. Whoever started them ends them. */
-export function startLoads(count: number): LoadProcess[] {
-  return Array.from({ length: count }, () => new BenchChild<ToLoad, FromLoad>('tracker-load-main'));
+/** Starts so many processes that load a tracker, with these flags of Node. Whoever started them ends them. */
+export function startLoads(count: number, nodeFlags: readonly string[] = []): LoadProcess[] {
+  return Array.from(
+    { length: count },
+    () => new BenchChild<ToLoad, FromLoad>('tracker-load-main', nodeFlags),
+  );
 }
 
 /** Starts a subject on a free port, in its own process; answers its URL. */

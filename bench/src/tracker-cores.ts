@@ -18,6 +18,9 @@ export function giveOwnCore(serverPid: number, otherPids: readonly number[]): bo
  * Lets a process run before all others on its core, and its first thread before its helpers, so that a server is alone
  * on it and whoever measures does not wait for the clock itself: of real-time priority (`SCHED_FIFO`). Answers whether
  * the system let it, which takes Linux, util-linux' `chrt` and the right to do so (root).
+ *
+ * The process has to have been started with `--single-threaded-gc`: otherwise the engine's first thread asks again and
+ * again, without ever sleeping, whether helpers have swept, and they never get the core they share with it.
  */
 export function goFirst(pid: number): boolean {
   if (process.platform !== 'linux') return false;
