@@ -7,6 +7,8 @@ import { onTestFinished } from 'vitest';
 import { until } from './until.ts';
 
 const ROOT = new URL('../../', import.meta.url);
+/** Where commands keep what lasts: not where a test that has temporary files elsewhere looks for what they leave. */
+const STATES = tmpdir();
 
 /** How a command ended. `status` is `null` when a signal ended it. */
 export interface Ended {
@@ -45,7 +47,7 @@ export function runNodeIn(
   ...args: readonly string[]
 ): RunningCommand {
   // What a listener gave today is not the user's who runs the tests.
-  const state = mkdtempSync(join(tmpdir(), 'sonantica-state-'));
+  const state = mkdtempSync(join(STATES, 'sonantica-state-'));
   const child = spawn(process.execPath, [fileURLToPath(new URL(script, ROOT)), ...args], {
     cwd: fileURLToPath(ROOT),
     stdio: ['ignore', 'pipe', 'pipe'],

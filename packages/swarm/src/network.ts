@@ -8,7 +8,7 @@ import type { Logger } from './log.ts';
 import { Neighbourhood } from './neighbourhood.ts';
 import type { SwarmEvents, SwarmOptions, TierBytes } from './options.ts';
 import { TrackerClient } from './tracker/tracker-client.ts';
-import type { Uploads } from './uploads.ts';
+import { Uploads, type UploadsParts } from './uploads.ts';
 
 const RECONNECT = { firstMs: 500, mostMs: 30_000 };
 
@@ -21,7 +21,7 @@ export interface NetworkParts {
   readonly environment: Pick<Environment, 'clock' | 'timers' | 'random' | 'openWebSocket'>;
   readonly nonce: string;
   readonly delivery: Delivery;
-  readonly uploads: Uploads;
+  readonly uploads: UploadsParts;
   readonly log: Logger;
   /** The listener's choice at present. */
   readonly contribution: () => Contribution;
@@ -36,12 +36,14 @@ export class Network {
   readonly neighbourhood: Neighbourhood;
   readonly #tracker: TrackerClient;
   readonly #delivery: Delivery;
+  readonly #uploads: Uploads;
 
   /** Calls the tracker once {@link start} says so. */
   constructor(parts: NetworkParts) {
-    const { trackers, links, environment, nonce, delivery, uploads, contribution, delivered, log } = parts;
+    const { trackers, links, environment, nonce, delivery, contribution, delivered, log } = parts;
     const { token, iceServers, iceTransportPolicy } = parts.options;
     const { clock, timers, random, openWebSocket } = environment;
+    const uploads = new Uploads(parts.uploads);
     const connector = links.connector({
       selfId: () => neighbourhood.selfId,
       iceServers: () => (iceServers ?? neighbourhood.iceServers).map(toRtcIceServer),
@@ -94,10 +96,16 @@ export class Network {
     this.neighbourhood = neighbourhood;
     this.#tracker = tracker;
     this.#delivery = delivery;
+    this.#uploads = uploads;
   }
 
   get isTrackerUp(): boolean {
     return this.#tracker.isUp;
+  }
+
+  /** What may be given at most, in kilobits a second; missing: what the line takes. */
+  setUploadLimit(kbps: number | undefined): void {
+    this.#uploads.setLimit(kbps);
   }
 
   /** Calls the tracker: what the neighbourhood knows by now is told with the first words. */

@@ -47,7 +47,7 @@ import { Track, type OpenHint, type TrackHost } from './track.ts';
 import { TrackVersion } from './track-version.ts';
 import { TransferCounts } from './transfer-counts.ts';
 import { StoredBudget } from './stored-budget.ts';
-import { Uploads } from './uploads.ts';
+import type { UploadsParts } from './uploads.ts';
 
 const CONTRIBUTION_DOCUMENT = 'contribution';
 
@@ -71,7 +71,6 @@ export class Swarm {
   #lastRead: TrackVersion | undefined;
   readonly #expectedPlayer = new ExpectedPlayer();
   readonly #origin: OriginSource;
-  readonly #uploads: Uploads;
   readonly #budget: StoredBudget;
   readonly #tracks = new Set<Track>();
   readonly #versions = new OpenVersions();
@@ -152,24 +151,6 @@ export class Swarm {
     this.#delivery.setOrigin(this.#origin);
     this.#reads = new Reads({ delivery: this.#delivery, keeper: this.#keeper });
     this.#budget = new StoredBudget(store, clock);
-    this.#uploads = new Uploads({
-      budget: this.#budget,
-      version: (track) => this.#versions.get(track)?.version,
-      load: (version, chunk) => this.#keeper.load(version, chunk),
-      mayServe: (peer) => {
-        const { p2pEnabled, shareWithAnyUser } = this.#contribution;
-        return p2pEnabled && (shareWithAnyUser || this.#neighbourhood?.isOfAula(peer) === true);
-      },
-      clock,
-      timers,
-      tierOf: (peer) => this.#neighbourhood?.tierOf(peer) ?? 'global',
-      isStarving: () => this.#delivery.isLate(),
-      gaveBytes: (peer) => this.#delivery.gaveBytes(peer),
-      sent: (peer, _track, bytes) => {
-        this.#uploadedBytes += bytes;
-        this.#neighbourhood?.gaveTo(peer);
-      },
-    });
     this.#stopWatching = environment.watchPage?.({
       left: () => void this.#stopNetwork(),
       // Not before the listener's choice is known.
@@ -426,7 +407,7 @@ export class Swarm {
     const before = this.#contribution;
     this.#contribution = contribution;
     this.#budget.setLimit(uploadBytesPerDay(contribution));
-    this.#uploads.setLimit(contribution.maxUploadKbps ?? undefined);
+    this.#network?.setUploadLimit(contribution.maxUploadKbps ?? undefined);
     this.#keeper.setLimit(storageBytes(contribution));
     this.#reads.storageChanged();
     this.#prefetches?.share();
@@ -482,15 +463,39 @@ export class Swarm {
       environment,
       nonce: this.#nonce,
       delivery: this.#delivery,
-      uploads: this.#uploads,
+      uploads: this.#uploadsParts(),
       contribution: () => this.#contribution,
       delivered: () => this.#counts.bytes,
       trackerChanged: (event) => this.#events.emit('tracker', event),
       log: this.#log,
     });
+    this.#network.setUploadLimit(this.#contribution.maxUploadKbps ?? undefined);
     this.#network.neighbourhood.setAula(this.#aula);
     for (const version of this.#versions.versions) this.#network.neighbourhood.add(version);
     this.#network.start();
+  }
+
+  /** What giving needs to know of this listener. */
+  #uploadsParts(): UploadsParts {
+    const { clock, timers } = this.#environment;
+    return {
+      budget: this.#budget,
+      version: (track) => this.#versions.get(track)?.version,
+      load: (version, chunk) => this.#keeper.load(version, chunk),
+      mayServe: (peer) => {
+        const { p2pEnabled, shareWithAnyUser } = this.#contribution;
+        return p2pEnabled && (shareWithAnyUser || this.#neighbourhood?.isOfAula(peer) === true);
+      },
+      clock,
+      timers,
+      tierOf: (peer) => this.#neighbourhood?.tierOf(peer) ?? 'global',
+      isStarving: () => this.#delivery.isLate(),
+      gaveBytes: (peer) => this.#delivery.gaveBytes(peer),
+      sent: (peer, _track, bytes) => {
+        this.#uploadedBytes += bytes;
+        this.#neighbourhood?.gaveTo(peer);
+      },
+    };
   }
 
   /** Resolves when no link keeps the process alive. */
