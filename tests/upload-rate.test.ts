@@ -31,6 +31,13 @@ describe('maxUploadKbps', () => {
     expect(giver.swarm.contribution.maxUploadKbps).toBeNull();
   });
 
+  it('of more than can be said is told as the most', async () => {
+    const room = await VirtualRoom.open({ tracks: { song: 4 * CHUNK } });
+    const giver = room.listener('giver', { contribution: { maxUploadKbps: 1e12 } });
+    await room.during(giver.swarm.open('song').download());
+    expect(room.told).toContainEqual(expect.objectContaining({ type: 'announce', uploadKbps: 10_000_000 }));
+  });
+
   it('of 0 gives nothing', async () => {
     const room = await VirtualRoom.open({ tracks: { song: 4 * CHUNK } });
     const giver = room.listener('giver', { contribution: { maxUploadKbps: 0 } });

@@ -725,7 +725,7 @@ export class Neighbourhood implements PeerSourceHandler {
       chunkCount,
       have: version.held,
       scope: shareWithAnyUser ? 'global' : 'aula',
-      ...(maxUploadKbps === null ? {} : { uploadKbps: maxUploadKbps }),
+      ...(maxUploadKbps === null ? {} : { uploadKbps: Math.min(maxUploadKbps, LIMITS.maxUploadKbps) }),
       want: WANTED_PEERS,
       ...delivered,
     };

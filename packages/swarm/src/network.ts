@@ -117,6 +117,7 @@ export class Network {
   close(): Promise<void> {
     this.#tracker.close();
     const left = this.neighbourhood.close();
+    this.#uploads.close();
     this.#delivery.setTracker('absent');
     return left;
   }

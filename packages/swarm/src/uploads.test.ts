@@ -165,6 +165,19 @@ describe('a listener that starves', () => {
   });
 });
 
+describe('giving that is ended', () => {
+  it('leaves nothing waiting for the rate', async () => {
+    const room = await Room.open();
+    room.uploads.setLimit(1);
+    room.ask({ chunk: 0, first: 0, count: 2 }, { leavesKnown: true });
+    await settled();
+    expect(room.got).toEqual(['block 0/0']);
+    room.uploads.close();
+    await settled();
+    expect(room.got).toEqual(['block 0/0', 'block 0/1']);
+  });
+});
+
 describe('the budget', () => {
   it('pays for proofs and blocks before they are sent, to the byte', async () => {
     const room = await Room.open({ budget: PROOF + 2 * BLOCK });
@@ -299,6 +312,7 @@ interface RoomOptions {
 
 class Room {
   readonly version: TrackVersion;
+  readonly uploads: Uploads;
   readonly giverLink = new DirectLink();
   readonly giver: PeerSource;
   readonly taker: PeerSource;
@@ -343,7 +357,7 @@ class Room {
       if (fits) this.reservedBytes += bytes;
       return slowBudget ? new Promise((resolve) => queueMicrotask(() => resolve(fits))) : fits;
     };
-    const uploads = new Uploads({
+    const uploads = (this.uploads = new Uploads({
       clock: { nowMs: () => 0, wallMs: () => 0 },
       timers: systemTimers,
       tierOf: () => 'aula',
@@ -361,7 +375,7 @@ class Room {
         this.sentBytes += bytes;
         if (bytes !== PROOF) this.onSent(this.#blocksSent++);
       },
-    });
+    }));
     const takerLink = new DirectLink();
     takerLink.other = this.giverLink;
     this.giverLink.other = takerLink;

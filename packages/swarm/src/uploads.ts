@@ -101,6 +101,11 @@ export class Uploads {
     for (const goOn of this.#paced) goOn();
   }
 
+  /** Ends what waits for the listener's own rate, once the links are closed: no timer outlasts them. */
+  close(): void {
+    this.setLimit(undefined);
+  }
+
   /** A peer asks for something. */
   asked(peer: PeerSource): void {
     // Who waits as nobody listened to what it asked for may listen to this.

@@ -33,6 +33,8 @@ export const LIMITS = {
   maxWantedPeers: 50,
   /** Chunks in one `claim` and leases one socket may hold: a silent claimer delays few chunks. */
   maxClaims: 8,
+  /** What a peer may say that it gives, in kilobits a second. */
+  maxUploadKbps: 10_000_000,
   /** Chunk indices in one `have`. */
   maxHaveChunks: 4_096,
   /** Peers named when the asker does not say how many it wants. */

@@ -42,7 +42,6 @@ import type {
 } from './tracker-messages.ts';
 
 /** Above any listener's line: 10 Gbit/s, in kbit/s. */
-const MAX_UPLOAD_KBPS = 10_000_000;
 /** A day: intervals and round trips beyond it are rubbish. */
 const MAX_DURATION_MS = 86_400_000;
 
@@ -234,7 +233,7 @@ function readAnnounce(message: JsonRecord): AnnounceRequest {
     ...(message.scope === undefined ? {} : { scope: readScope(message.scope) }),
     ...(message.uploadKbps === undefined
       ? {}
-      : { uploadKbps: Math.round(readNumber(message.uploadKbps, 0, MAX_UPLOAD_KBPS, 'uploadKbps')) }),
+      : { uploadKbps: Math.round(readNumber(message.uploadKbps, 0, LIMITS.maxUploadKbps, 'uploadKbps')) }),
     ...readWant(message.want),
     ...readDelivered(message.delivered),
   };
@@ -362,7 +361,7 @@ function readListedPeer(value: unknown, path: string): ListedPeer {
     uploadKbps:
       uploadKbps === undefined || uploadKbps === null
         ? null
-        : readNumber(uploadKbps, 0, MAX_UPLOAD_KBPS, `${path}.uploadKbps`),
+        : readNumber(uploadKbps, 0, LIMITS.maxUploadKbps, `${path}.uploadKbps`),
     rttMs:
       rttMs === undefined || rttMs === null ? null : readNumber(rttMs, 0, MAX_DURATION_MS, `${path}.rttMs`),
   };
