@@ -91,6 +91,34 @@ describe('a download', () => {
     expect(swarm.stats().bytes.origin).toBeLessThanOrEqual(chunks * CHUNK);
   });
 
+  it('fetches no further ahead of a slow disk than memory is meant for, while what is played comes at once', async () => {
+    const chunks = 300;
+    const room = await VirtualRoom.open({ tracks: { song: chunks * CHUNK } });
+    const store = openMemoryStore({ wallMs: () => room.clock.wallMs() });
+    let written = () => {};
+    let stands = true;
+    const slow = changed(store, {
+      putChunk: async (...chunk: Parameters<ChunkStore['putChunk']>) => {
+        if (stands) await new Promise<void>((resolve) => (written = resolve));
+        await store.putChunk(...chunk);
+      },
+    });
+    const { swarm } = room.listener('listener', { store: slow });
+    const song = swarm.open('song');
+    const download = song.download();
+    await room.pass(60_000);
+    const aheadBytes = swarm.stats().bytes.origin;
+    expect(aheadBytes).toBeGreaterThan(30_000_000);
+    expect(aheadBytes).toBeLessThan(40_000_000);
+    await room.during(song.read({ start: 290 * CHUNK, end: 291 * CHUNK }, { deadlineMs: 2_000 }));
+    expect(swarm.stats().bytes.origin).toBeLessThanOrEqual(aheadBytes + CHUNK);
+    stands = false;
+    written();
+    await room.during(download);
+    expect((await store.tracks()).map(({ held }) => held.size)).toEqual([chunks]);
+    expect(swarm.stats().bytes.origin).toBe(chunks * CHUNK);
+  });
+
   it('stores what was read before there was room for it', async () => {
     const room = await VirtualRoom.open({ tracks: { song: 4 * CHUNK } });
     const store = openMemoryStore({ wallMs: () => room.clock.wallMs() });
@@ -132,10 +160,14 @@ describe('a prefetch of what cannot be stored', () => {
 
 /** A store that outlasts its swarm. */
 function lasting(store: ChunkStore): ChunkStore {
+  return changed(store, { close: () => Promise.resolve() });
+}
+
+/** A store of which some methods are others. */
+function changed(store: ChunkStore, others: Partial<ChunkStore>): ChunkStore {
   return new Proxy(store, {
     get: (target, name) => {
-      if (name === 'close') return () => Promise.resolve();
-      const value: unknown = Reflect.get(target, name);
+      const value: unknown = Reflect.get(others, name) ?? Reflect.get(target, name);
       return typeof value === 'function' ? value.bind(target) : value;
     },
   });

@@ -23,7 +23,7 @@ export class ChunkCache {
   readonly #order = new Set<Entry>();
   readonly #onDropped: (track: TrackKey, chunk: number) => void;
   #bytes = 0;
-  #storedBytes = 0;
+  readonly #bytesElsewhere: Record<Elsewhere, number> = { stored: 0, awaited: 0, nowhere: 0 };
 
   /** `onDropped` hears of chunks that were nowhere else. Of those that a store holds too, `mostStoredBytes` are enough. */
   constructor(
@@ -34,6 +34,11 @@ export class ChunkCache {
     this.#mostBytes = mostBytes;
     this.#mostStoredBytes = mostStoredBytes;
     this.#onDropped = onDropped;
+  }
+
+  /** Bytes on their way into a store. */
+  get awaitedBytes(): number {
+    return this.#bytesElsewhere.awaited;
   }
 
   /** A proven chunk; not to be changed by anybody. */
@@ -54,7 +59,7 @@ export class ChunkCache {
     else chunks.set(chunk, entry);
     this.#order.add(entry);
     this.#bytes += bytes.length;
-    if (elsewhere === 'stored') this.#storedBytes += bytes.length;
+    this.#bytesElsewhere[elsewhere] += bytes.length;
     this.#shrink(entry);
   }
 
@@ -62,8 +67,7 @@ export class ChunkCache {
   stored(track: TrackKey, chunk: number): void {
     const entry = this.#find(track, chunk);
     if (entry === undefined || entry.elsewhere === 'stored') return;
-    entry.elsewhere = 'stored';
-    this.#storedBytes += entry.bytes.length;
+    this.#lies(entry, 'stored');
     this.#shrink();
   }
 
@@ -71,8 +75,7 @@ export class ChunkCache {
   storedNowhere(track: TrackKey, chunk: number): boolean {
     const entry = this.#find(track, chunk);
     if (entry === undefined) return false;
-    if (entry.elsewhere === 'stored') this.#storedBytes -= entry.bytes.length;
-    entry.elsewhere = 'nowhere';
+    this.#lies(entry, 'nowhere');
     this.#shrink(entry);
     return true;
   }
@@ -80,6 +83,12 @@ export class ChunkCache {
   delete(track: TrackKey, chunk: number): void {
     const entry = this.#find(track, chunk);
     if (entry !== undefined) this.#remove(entry);
+  }
+
+  #lies(entry: Entry, elsewhere: Elsewhere): void {
+    this.#bytesElsewhere[entry.elsewhere] -= entry.bytes.length;
+    entry.elsewhere = elsewhere;
+    this.#bytesElsewhere[elsewhere] += entry.bytes.length;
   }
 
   #find(track: TrackKey, chunk: number): Entry | undefined {
@@ -91,7 +100,7 @@ export class ChunkCache {
     for (const entry of this.#order) {
       const { track, chunk, elsewhere } = entry;
       const full = this.#bytes > this.#mostBytes;
-      if ((!full && this.#storedBytes <= this.#mostStoredBytes) || entry === newest) return;
+      if ((!full && this.#bytesElsewhere.stored <= this.#mostStoredBytes) || entry === newest) return;
       if (elsewhere === 'awaited' || (!full && elsewhere === 'nowhere')) continue;
       this.#remove(entry);
       if (elsewhere === 'nowhere') this.#onDropped(track, chunk);
@@ -105,6 +114,6 @@ export class ChunkCache {
     if (chunks?.size === 0) this.#chunks.delete(track);
     this.#order.delete(entry);
     this.#bytes -= bytes.length;
-    if (elsewhere === 'stored') this.#storedBytes -= bytes.length;
+    this.#bytesElsewhere[elsewhere] -= bytes.length;
   }
 }

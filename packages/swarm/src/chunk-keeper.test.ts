@@ -342,6 +342,32 @@ describe('a store that is full', () => {
   });
 });
 
+describe('a store that is slower than what comes', () => {
+  it.each([['writes'], ['fails']])('is told as behind, and as caught up once it %s', async (outcome) => {
+    let go = () => {};
+    const gone = new Promise<void>((resolve) => (go = resolve));
+    const store = openMemoryStore();
+    const slow = changed(store, {
+      putChunk: async (key, chunk, bytes) => {
+        await gone;
+        if (outcome === 'fails') throw new Error('no such device');
+        await store.putChunk(key, chunk, bytes);
+      },
+    });
+    const room = await Room.open({ store: slow });
+    const song = await track('song', 300);
+    const behindAfter = 33_554_432 / CHUNK + 1;
+    for (let chunk = 0; chunk < behindAfter - 1; chunk++) room.keep(song, chunk);
+    expect(room.behind).toEqual([]);
+    room.keep(song, behindAfter - 1);
+    room.keep(song, behindAfter);
+    expect(room.behind).toEqual([true]);
+    go();
+    await room.keeper.settled();
+    expect(room.behind).toEqual([true, false]);
+  });
+});
+
 describe('a store whose contents were deleted under us', () => {
   it('is written to again, manifest first', async () => {
     const room = await Room.open();
@@ -518,6 +544,7 @@ class Room {
   readonly lost: number[] = [];
   readonly troubles: string[] = [];
   readonly unstored: string[] = [];
+  readonly behind: boolean[] = [];
   cachedBytes = 0;
   inUse: { has(chunk: number): boolean } = new Set<number>();
   readonly pinned = new Set<string>();
@@ -547,6 +574,7 @@ class Room {
         holders: () => 0,
       }),
       onUnstored: (key, { code }) => void this.unstored.push(`${key.slice(0, key.indexOf('@'))}: ${code}`),
+      onBehind: (isBehind) => void this.behind.push(isBehind),
       onTrouble: (reason, message) => void this.troubles.push(`${reason}: ${message}`),
     });
   }

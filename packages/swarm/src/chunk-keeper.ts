@@ -9,6 +9,12 @@ import type { TrackVersion } from './track-version.ts';
 
 /** Chunks held in memory beside the store, in bytes: what is being read, given on and not yet written. */
 const MEMORY_BYTES = 64 * 1024 * 1024;
+/**
+ * The store has fallen behind when so much waits to be written, and has caught up when so much less does: what is fetched
+ * in no hurry waits meanwhile. In bytes.
+ */
+const BEHIND_BYTES = MEMORY_BYTES / 2;
+const CAUGHT_UP_BYTES = MEMORY_BYTES / 4;
 /** What instances that share a store take turns under. */
 const STORAGE = 'storage';
 
@@ -36,6 +42,8 @@ export interface ChunkKeeperParts {
   demandFor(track: TrackKey): Pick<EvictionCandidate, 'listeners' | 'aulas' | 'inUse' | 'holders'>;
   /** A chunk that was to be kept is not in the store, and why: the listener keeps less, or the store is full or fails. */
   onUnstored(track: TrackKey, error: SwarmError): void;
+  /** The store has fallen behind what is kept, or has caught up. */
+  onBehind(isBehind: boolean): void;
   /** The store is full or fails. */
   onTrouble(reason: 'store-full' | 'store-failed', message: string): void;
 }
@@ -68,6 +76,7 @@ export class ChunkKeeper {
   /** Writes go one after another, so that eviction and writing do not race. */
   #writes: Promise<void> = Promise.resolve();
   #inTrouble = false;
+  #isBehind = false;
 
   constructor(parts: ChunkKeeperParts) {
     this.#parts = parts;
@@ -137,6 +146,7 @@ export class ChunkKeeper {
   /** Takes over a proven chunk. It is in memory at once and in the store soon, where there is room. */
   keep(version: TrackVersion, chunk: number, bytes: Uint8Array): void {
     this.#cache.put(version.key, chunk, bytes, bytes.length > this.#limitBytes ? 'nowhere' : 'awaited');
+    this.#lookBehind();
     this.#queue(async () => {
       let unstored: SwarmError | undefined;
       try {
@@ -153,6 +163,7 @@ export class ChunkKeeper {
           this.#cache.storedNowhere(version.key, chunk);
           this.#parts.onUnstored(version.key, unstored);
         }
+        this.#lookBehind();
       }
     });
   }
@@ -169,6 +180,13 @@ export class ChunkKeeper {
   /** Whether every chunk of a track is in the store, or it lies elsewhere. */
   keepsAll({ key, manifest }: TrackVersion): boolean {
     return this.hasReader(key) || this.#tracks.get(key)?.chunks.size === manifest.chunkCount;
+  }
+
+  #lookBehind(): void {
+    const { awaitedBytes } = this.#cache;
+    if (this.#isBehind ? awaitedBytes > CAUGHT_UP_BYTES : awaitedBytes <= BEHIND_BYTES) return;
+    this.#isBehind = !this.#isBehind;
+    this.#parts.onBehind(this.#isBehind);
   }
 
   #isKept(track: TrackKey, chunk: number): boolean {

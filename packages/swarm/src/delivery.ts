@@ -105,6 +105,10 @@ export class Delivery implements SourceSink, TrackVersionHandler {
     this.#perform(this.#scheduler.setTracker(state, this.#clock.nowMs()));
   }
 
+  setStoreBehind(isBehind: boolean): void {
+    this.#perform(this.#scheduler.setStoreBehind(isBehind, this.#clock.nowMs()));
+  }
+
   setAlone(track: TrackKey, alone: boolean): void {
     this.#perform(this.#scheduler.setAlone(track, alone, this.#clock.nowMs()));
   }

@@ -127,6 +127,7 @@ export class Swarm {
         const version = this.#versions.get(track)?.version;
         if (version !== undefined) this.#prefetches?.unstored(version, error);
       },
+      onBehind: (isBehind) => this.#delivery.setStoreBehind(isBehind),
       onTrouble: (reason, message) => this.#events.emit('storage', { reason, message }),
     });
     this.#delivery = new Delivery({

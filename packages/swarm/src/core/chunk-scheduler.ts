@@ -86,6 +86,12 @@ export class ChunkScheduler {
     return this.#plan(nowMs);
   }
 
+  /** Whether the store has fallen behind: then only what is due soon is fetched, so that what waits to be written stays bounded. */
+  setStoreBehind(isBehind: boolean, nowMs: number): SchedulerCommand[] {
+    this.#state.isStoreBehind = isBehind;
+    return isBehind ? [] : this.#plan(nowMs);
+  }
+
   // --- Tracks and what is wanted of them ---
 
   /** Takes up a track; `held` becomes the scheduler's own. */

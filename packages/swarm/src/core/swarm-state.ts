@@ -15,6 +15,8 @@ export interface SourcePolicy {
 
 /** Peers that gave nothing for this long are not counted on to share what they fetch, in milliseconds. */
 const GIVING_WITHIN_MS = 3_000;
+/** While the store is behind, what is due later than this is not fetched, in milliseconds. */
+const NO_HURRY_MS = 15_000;
 /** A reader that has its bytes often wants the next at once: tracks are prefetched after this much quiet, in milliseconds. */
 const PREFETCH_AFTER_MS = 250;
 
@@ -37,6 +39,8 @@ export class SwarmState {
   lastWantedMs = Number.NEGATIVE_INFINITY;
   /** Whether nothing else is wanted, so that tracks may be prefetched. */
   mayPrefetch = false;
+  /** Whether more is fetched than can be kept: the store has fallen behind. */
+  isStoreBehind = false;
   /** How often it changed who holds what. */
   holdingsChanges = 0;
 
@@ -103,6 +107,11 @@ export class SwarmState {
       )
         return true;
     return false;
+  }
+
+  /** Whether a chunk waits until the store has caught up. */
+  isHeldBack(chunk: WantedChunk, nowMs: number): boolean {
+    return this.isStoreBehind && chunk.deadlineMs - nowMs > NO_HURRY_MS;
   }
 
   /** Whether peers give, or it is too early to say that they do not. */
