@@ -34,6 +34,7 @@ function place(controlFrames = perMinute(0), maxBufferedBytes = 1_000, reads = t
     yields: () => events.push('yields'),
     lags: () => events.push('lags'),
     closing: () => events.push('closing'),
+    offended: () => events.push('offended'),
     gone: () => events.push('gone'),
     refused: (_, reason) => events.push(`refused ${reason}`),
     ended: (_, reason) => events.push(`ended ${reason}`),
@@ -104,12 +105,12 @@ describe('a connection', () => {
   });
 
   it.each([
-    ['no frame', Buffer.from([0x83, 0x80, 0, 0, 0, 0]), '\x88\x02\x03\xea', ['closing']],
+    ['no frame', Buffer.from([0x83, 0x80, 0, 0, 0, 0]), '\x88\x02\x03\xea', ['offended']],
     [
       'a frame that is too big',
       Buffer.from([0x81, 0xe5]),
       '\x88\x13\x11\x3dmessage too large',
-      ['ended too-large', 'closing'],
+      ['ended too-large', 'offended'],
     ],
   ])('ends on %s', (_, bytes, answer, expected) => {
     const { writes, events, stream, connection } = place();
@@ -117,7 +118,7 @@ describe('a connection', () => {
     connection.read(frame(1, 'more'));
     expect(writes).toEqual([answer]);
     expect(events).toEqual(expected);
-    expect(stream.writableEnded).toBe(true);
+    expect([stream.isPaused(), stream.writableEnded]).toEqual([true, false]);
   });
 
   it('drops a reader for whom too much waits, unsent or unread', async () => {
@@ -148,13 +149,13 @@ describe('a connection', () => {
     connection.read(Buffer.concat([more, more, frame(8), more]));
     expect(events.filter((event) => event !== 'speaks' && event !== 'yields')).toEqual([
       'ended too-fast',
-      'closing',
+      'offended',
     ]);
     expect(writes.join('')).toContain('\x88\x0a\x11\x4dtoo fast');
-    expect(stream.writableEnded).toBe(true);
+    expect([stream.isPaused(), stream.writableEnded]).toEqual([true, false]);
   });
 
-  it('leaves the rest of its turn to others after many frames beside messages', () => {
+  it('lets others go first after many frames beside messages', () => {
     const { events, connection } = place();
     const pings = (count: number) => Buffer.concat(Array.from({ length: count }, () => frame(9)));
     connection.read(pings(15));
@@ -163,7 +164,7 @@ describe('a connection', () => {
     expect(events).toEqual(['speaks', 'yields']);
   });
 
-  it('leaves the rest of its turn to others after each read of parts of a message', () => {
+  it('lets others go first after each read of parts of a message', () => {
     const { events, connection } = place();
     connection.read(Buffer.from([0x01, 0x80, 0, 0, 0, 0]));
     connection.read(Buffer.from([0x00, 0x80, 0, 0, 0, 0]));

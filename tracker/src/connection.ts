@@ -28,12 +28,14 @@ export interface ConnectionOwner {
   answered(connection: Connection): void;
   /** It has something to say: {@link Connection.flush} is to be called in this turn of the event loop. */
   speaks(connection: Connection): void;
-  /** Much came of it that is no message: it has to leave the rest of this turn to others. */
+  /** Much came of it that is no message: others are heard before it goes on. */
   yields(connection: Connection): void;
   /** It is told more than it reads. */
   lags(connection: Connection): void;
   /** It is being closed, and has to be dropped when that takes long. */
   closing(connection: Connection): void;
+  /** It broke the rules and was told so: it is over, and has to be dropped in a while, so that it does not come back at once. */
+  offended(connection: Connection): void;
   /** It closed. */
   gone(connection: Connection): void;
   /** Something was refused by the core, which counted it. */
@@ -203,9 +205,10 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
   }
 
   broken(code: number): void {
-    if (code === TOO_BIG && this.#isOpen) this.#owner.ended(this, 'too-large');
-    this.close(code === TOO_BIG ? TRACKER_CLOSE.tooLarge : code, code === TOO_BIG ? 'message too large' : '');
-    this.#stream.end();
+    if (!this.#isOpen) return void this.#stream.end();
+    if (code !== TOO_BIG) return this.#offends(code, '');
+    this.#owner.ended(this, 'too-large');
+    this.#offends(TRACKER_CLOSE.tooLarge, 'message too large');
   }
 
   /** Nothing more will come, or be sent. */
@@ -229,11 +232,19 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
       if (++this.#controls % CONTROLS_A_TURN === 0) this.#owner.yields(this);
       return;
     }
-    if (this.#isOpen) this.#owner.ended(this, 'too-fast');
+    if (!this.#isOpen) return;
+    this.#owner.ended(this, 'too-fast');
+    this.#offends(TRACKER_CLOSE.tooFast, 'too fast');
+  }
+
+  /** Is told that it is over; what it goes on saying is not even thrown away. */
+  #offends(code: number, reason: string): void {
+    this.#isOpen = false;
+    this.#unsent += closeFrame(code, reason);
+    this.flush();
     this.#reader.stop();
-    this.close(TRACKER_CLOSE.tooFast, 'too fast');
-    // What it goes on saying is not even thrown away.
-    this.#stream.end(() => this.#stream.destroy());
+    this.#stream.pause();
+    this.#owner.offended(this);
   }
 
   #say(frame: string): void {

@@ -5,7 +5,7 @@ import type { RefusalReason } from './core/refusal.ts';
 import { NEWCOMERS } from './front.ts';
 import type { UpgradeRequest } from './handshake.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
-import { Turns, type TurnTaker } from './turns.ts';
+import { newTurnTaker, Turns, type TurnTaker } from './turns.ts';
 
 /** Who asks to come in. */
 export interface Arrival {
@@ -36,7 +36,7 @@ export class Door {
   isStopping = false;
   readonly #rules: DoorRules;
   readonly #origins: ReadonlySet<string>;
-  readonly #queue: TurnTaker<Arrival> = { turn: -1, heardInTurn: 0, waiting: undefined };
+  readonly #queue: TurnTaker<Arrival> = newTurnTaker();
   readonly #turns = new Turns<Arrival, TurnTaker<Arrival>>(NEWCOMERS, {
     handle: (_queue, arrival) => this.#open(arrival),
     isLong: () => false,

@@ -61,6 +61,7 @@ export class FrameReader {
   /** Reads nothing more. */
   stop(): void {
     this.#isOver = true;
+    this.#frame = undefined;
     this.#message = undefined;
     this.#rest = undefined;
   }
@@ -100,9 +101,21 @@ export class FrameReader {
       return;
     }
     const begun = this.#frame;
-    if (begun === undefined) return this.#frames(chunk, 0, chunk.length, sink);
-    begun.append(chunk, 0, chunk.length);
-    this.#frames(begun.bytes, 0, begun.length, sink);
+    this.#frames(chunk, begun === undefined ? 0 : this.#finish(begun, chunk, sink), chunk.length, sink);
+  }
+
+  /** Takes the frame that had begun as far as it came: nothing else is copied. Answers where the next one begins. */
+  #finish(begun: Growing, chunk: Buffer, sink: FrameSink): number {
+    let at = 0;
+    while (at < chunk.length) {
+      const to = Math.min(chunk.length, at + bytesOfFrame(begun) - begun.length);
+      begun.append(chunk, at, to);
+      at = to;
+      if (this.#take(begun.bytes, 0, begun.length, sink) < 0 && !this.#isOver) continue;
+      this.#frame = undefined;
+      break;
+    }
+    return at;
   }
 
   /** Takes the frames between `at` and `end`, as far as they are whole and wanted, and keeps the rest. */
@@ -113,8 +126,6 @@ export class FrameReader {
       if (next < 0) break;
       at = next;
     }
-    if (at === from && this.#frame?.bytes === bytes && !this.#isOver) return;
-    this.#frame = undefined;
     if (this.#isOver || at === end) return;
     if (this.#isHeld) {
       this.#rest = bytes.subarray(0, end);
@@ -210,6 +221,15 @@ function isSendable(code: number): boolean {
     (code >= 1000 && code <= 1014 && code !== 1004 && code !== NO_CODE && code !== 1006) ||
     (code >= 3000 && code <= 4999)
   );
+}
+
+/** How long a frame is of which the beginning is here; of a head that is not whole, how long that is at least. */
+function bytesOfFrame({ bytes, length }: Growing): number {
+  const short = (bytes[1] ?? 0) & 0x7f;
+  if (length < 2) return 2;
+  if (short < 126) return 2 + MASK_BYTES + short;
+  if (short === 126) return length < 4 ? 4 : 4 + MASK_BYTES + bytes.readUInt16BE(2);
+  return length < 10 ? 10 : 10 + MASK_BYTES + Number(bytes.readBigUInt64BE(2));
 }
 
 /** Takes the mask off the bytes between `from` and `to`, in place. Answers whether all of them are ASCII. */

@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { mayBecomeUpgrade, readPlainUpgrade, type PlainUpgrade } from './plain-upgrade.ts';
-import { Turns, type TurnLimits, type TurnTaker } from './turns.ts';
+import { newTurnTaker, Turns, type TurnLimits, type TurnTaker } from './turns.ts';
 
 /** Whom the front hands connections to, and how long it waits. */
 export interface FrontRules {
@@ -36,7 +36,7 @@ export class Front {
   readonly #rules: FrontRules;
   /** Connections that have said nothing yet, or only the beginning of a request, oldest first. */
   readonly #silent = new Map<Newcomer, number>();
-  readonly #queue: TurnTaker<Newcomer> = { turn: -1, heardInTurn: 0, waiting: undefined };
+  readonly #queue: TurnTaker<Newcomer> = newTurnTaker();
   readonly #turns = new Turns<Newcomer, TurnTaker<Newcomer>>(NEWCOMERS, {
     handle: (_queue, socket) => this.#look(socket),
     isLong: () => false,

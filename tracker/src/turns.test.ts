@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Turns, type TurnTaker } from './turns.ts';
+import { newTurnTaker, Turns, type TurnTaker } from './turns.ts';
 
 interface Sender extends TurnTaker<string> {
   isPaused: boolean;
@@ -39,7 +39,7 @@ function place(mayWait = 0, eachMs = 0) {
       }
     }
   };
-  const sender = (): Sender => ({ turn: -1, heardInTurn: 0, waiting: undefined, isPaused: false });
+  const sender = (): Sender => ({ ...newTurnTaker(), isPaused: false });
   return { handled, turns, next, pass, sender };
 }
 
@@ -117,19 +117,6 @@ describe('turns', () => {
     expect(handled.slice(4)).toEqual(['quiet', 'again']);
   });
 
-  it('let one that is work without words leave the rest of the turn to others', () => {
-    const { handled, turns, next, sender } = place();
-    const one = sender();
-    turns.yield(one);
-    expect(one.isPaused).toBe(true);
-    turns.take(one, 'one');
-    turns.take(sender(), 'other');
-    expect(handled).toEqual(['other']);
-    next();
-    expect(handled).toEqual(['other', 'one']);
-    expect(one.isPaused).toBe(false);
-  });
-
   it('let one rest: what it said and says is heard afterwards, in order', () => {
     const { handled, turns, next, pass, sender } = place();
     const one = sender();
@@ -165,6 +152,29 @@ describe('turns', () => {
     expect(handled).toEqual(['0', '1', '2']);
   });
 
+  it('let one rest several times as long', () => {
+    const { turns, next, pass, sender } = place();
+    const one = sender();
+    turns.rest(one, 3);
+    for (let i = 0; i < 2; i++) pass(20);
+    pass(19);
+    next();
+    expect(one.isPaused).toBe(true);
+    pass(1);
+    next();
+    expect(one.isPaused).toBe(false);
+  });
+
+  it('let one rest no longer for who rests longer', () => {
+    const { turns, next, pass, sender } = place();
+    const [long, short] = [sender(), sender()];
+    turns.rest(long, 3);
+    turns.rest(short);
+    pass(20);
+    next();
+    expect([long.isPaused, short.isPaused]).toEqual([true, false]);
+  });
+
   it('let what is long wait for its turn, be it the first word, and read no more until then', () => {
     const { handled, turns, next, sender } = place(3);
     const one = sender();
@@ -178,10 +188,11 @@ describe('turns', () => {
   });
 
   it('read again from a few in a turn, however little they said', () => {
-    const { turns, next, sender } = place();
+    const { turns, next, pass, sender } = place();
     const many = Array.from({ length: 10 }, () => sender());
-    for (const one of many) turns.yield(one);
+    for (const one of many) turns.rest(one);
     const paused = () => many.filter(({ isPaused }) => isPaused).length;
+    pass(20);
     next();
     expect(paused()).toBe(6);
     next();

@@ -7,6 +7,11 @@ export interface TurnTaker<Item> {
   waiting: Item[] | undefined;
 }
 
+/** Who has said nothing yet. */
+export function newTurnTaker(): TurnTaker<never> {
+  return { turn: -1, heardInTurn: 0, waiting: undefined };
+}
+
 /** What {@link Turns} does with its takers. */
 export interface TurnRules<Taker, Item> {
   handle(taker: Taker, item: Item): void;
@@ -34,7 +39,7 @@ export interface TurnLimits {
   readonly waitingMs: number;
   /** Senders that are read from again in one turn: each may have sent heaps meanwhile. */
   readonly resumed: number;
-  /** How long a sender is not heard that has to {@link Turns.rest}. */
+  /** How long a sender is not heard that has to {@link Turns.rest} once. */
   readonly restMs: number;
 }
 
@@ -49,7 +54,7 @@ export class Turns<Item, Taker extends TurnTaker<Item>> {
   readonly #paused = new Set<Taker>();
   /** Who has something waiting, in the order in which they are heard. */
   readonly #waiting = new Set<Taker>();
-  /** Who rests, and until when; in the order in which that ends. */
+  /** Who rests, and until when. */
   readonly #resting = new Map<Taker, number>();
   #turn = 0;
   #isDue = false;
@@ -83,28 +88,22 @@ export class Turns<Item, Taker extends TurnTaker<Item>> {
     else this.#pauseIfLoud(taker, 1);
   }
 
-  /** Hears no more of a sender in this turn, though nothing it said waits: what it sends is work without being items. */
-  yield(taker: Taker): void {
-    if (taker.waiting !== undefined || this.#isResting(taker)) return;
-    taker.waiting = [];
-    this.#waiting.add(taker);
-    this.#plan();
-    this.#pause(taker);
-  }
-
   /** Whether more came of a sender than may wait. */
   isLoud(taker: Taker): boolean {
     return this.#paused.has(taker);
   }
 
-  /** Hears nothing of a sender for a while: neither what waits nor what comes. */
-  rest(taker: Taker): void {
-    const { restMs } = this.#limits;
-    if (restMs <= 0 || this.#resting.has(taker)) return;
+  /**
+   * Hears nothing of a sender for a while, neither what waits nor what comes: what it sends is work without being items,
+   * or is refused. `times` as long as usual.
+   */
+  rest(taker: Taker, times = 1): void {
+    const ms = times * this.#limits.restMs;
+    if (ms <= 0 || this.#resting.has(taker)) return;
     this.#waiting.delete(taker);
-    this.#resting.set(taker, this.#rules.nowMs() + restMs);
+    this.#resting.set(taker, this.#rules.nowMs() + ms);
     this.#pause(taker);
-    this.#planWaking(restMs);
+    this.#planWaking();
   }
 
   /** Drops what waits of a sender that is gone, or of whom nothing more counts. */
@@ -169,22 +168,23 @@ export class Turns<Item, Taker extends TurnTaker<Item>> {
     if (wasPaused) this.#rules.resume(taker);
   }
 
-  #planWaking(ms: number): void {
+  #planWaking(): void {
     if (this.#isWakeDue) return;
     this.#isWakeDue = true;
-    this.#rules.later(() => this.#wake(), ms);
+    this.#rules.later(() => this.#wake(), this.#limits.restMs);
   }
 
   #wake(): void {
     this.#isWakeDue = false;
     const nowMs = this.#rules.nowMs();
     for (const [taker, untilMs] of this.#resting) {
-      if (untilMs > nowMs) return this.#planWaking(untilMs - nowMs);
+      if (untilMs > nowMs) continue;
       this.#resting.delete(taker);
       // What it says next waits for its turn, as what waits already.
       taker.waiting ??= [];
       this.#waiting.add(taker);
       this.#plan();
     }
+    if (this.#resting.size > 0) this.#planWaking();
   }
 }

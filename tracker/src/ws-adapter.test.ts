@@ -8,7 +8,7 @@ import {
 } from '@sonantica/wire';
 import { connect as connectTcp } from 'node:net';
 import { WebSocket } from 'ws';
-import { parseRootHash, parseTrackId } from '@sonantica/wire';
+import { parsePeerId, parseRootHash, parseTrackId } from '@sonantica/wire';
 import { startTracker, type RunningTracker } from './start-tracker.ts';
 import type { TrackerConfig } from './config.ts';
 
@@ -256,8 +256,33 @@ describe('one who is too fast', () => {
     for (let i = 0; i < 590; i++)
       writer.say({ type: 'signal', to: welcome.peerId, data: 'x'.repeat(16_000) });
     await expect.poll(() => stats().peers, { timeout: 15_000 }).toBe(1);
-    // Sixty signals fill the mebibyte that may wait; once 64 KiB of it do, one in 20 ms.
-    expect(performance.now() - startMs).toBeGreaterThan(900);
+    // Sixty signals fill the mebibyte that may wait; once 64 KiB of it do, one in 80 ms.
+    expect(performance.now() - startMs).toBeGreaterThan(3_600);
+  });
+
+  it('and long in what it says, waits longer', async () => {
+    const { url, stats } = await tracker();
+    const { client } = await Client.welcomed(url);
+    const startMs = performance.now();
+    for (let i = 0; i < 40; i++)
+      client.say({ type: 'signal', to: parsePeerId('a'.repeat(22)), data: 'x'.repeat(16_000) });
+    await expect.poll(() => stats().refusedBy['not-visible'], { timeout: 15_000 }).toBe(40);
+    // 20 ms for each 4 KiB of most of them.
+    expect(performance.now() - startMs).toBeGreaterThan(2_000);
+  });
+});
+
+describe('one who breaks the rules', () => {
+  it('is nobody’s peer at once, and is kept from coming back for a second', async () => {
+    const { url, stats } = await tracker();
+    const { client } = await Client.welcomed(url);
+    client.say(announce(ChunkSet.all(10)));
+    await client.next('peers');
+    client.ws.send('x'.repeat(70_000));
+    await expect.poll(() => stats().peers, { interval: 5 }).toBe(0);
+    const overMs = performance.now();
+    expect((await client.closed).code).toBe(4413);
+    expect(performance.now() - overMs).toBeGreaterThan(800);
   });
 });
 

@@ -57,7 +57,7 @@ const TURN_LIMITS: TurnLimits = {
   waitingMs: 0.25,
   /** To read what came of one, up to 64 KiB, takes as long as a few messages. */
   resumed: 4,
-  /** Who is told that it is too fast is heard fifty times a second. */
+  /** Who is told that it is too fast is heard fifty times a second, or less where it says long things. */
   restMs: 20,
 };
 /** What is longer takes as long as many messages: twice a description, but with its candidates. */
@@ -68,6 +68,8 @@ const TIMED_ONE_IN = 32;
 const DRAIN_STEP_MS = 2;
 /** When the tracker stops, sockets that have not closed this long after they were told to are dropped. */
 const CLOSE_GRACE_MS = 1_000;
+/** Who broke the rules is dropped after this: to come back takes more than to be kept waiting. In milliseconds. */
+const HELD_MS = 1_000;
 /** A client has this long to answer that it is told to go. */
 const CLOSE_WITHIN_MS = 10_000;
 /** Sockets that may have something unsent: to write to so many takes about a millisecond. */
@@ -87,6 +89,8 @@ export class WsAdapter implements ConnectionOwner {
   readonly #connections = new Set<Connection>();
   /** Connections on their way out with the time when they are dropped, oldest first. */
   readonly #closing = new Map<Connection, number>();
+  /** Connections that broke the rules, with the time when they are dropped, oldest first. */
+  readonly #held = new Map<Connection, number>();
   readonly #outboxes = new Outboxes(MAY_BE_UNSENT, (run) => void setImmediate(run));
   readonly #turns = new Turns<Heard, Connection>(TURN_LIMITS, {
     handle: (connection, heard) => this.#hear(connection, heard),
@@ -102,6 +106,7 @@ export class WsAdapter implements ConnectionOwner {
   #messages = 0;
   /** Whose message is being followed. */
   #hearing: Connection | undefined = undefined;
+  #hearingBytes = 0;
 
   constructor(context: WsAdapterContext, options: Partial<WsAdapterOptions> = {}) {
     this.#context = context;
@@ -136,10 +141,11 @@ export class WsAdapter implements ConnectionOwner {
   /** Lets time pass: pings whose turn it is, and drops who did not answer. To be called about twice a second. */
   tick(): void {
     const nowMs = this.#context.nowMs();
-    for (const [connection, untilMs] of this.#closing) {
-      if (untilMs > nowMs) break;
-      connection.terminate();
-    }
+    for (const leaving of [this.#closing, this.#held])
+      for (const [connection, untilMs] of leaving) {
+        if (untilMs > nowMs) break;
+        connection.terminate();
+      }
     if (this.#options.pingIntervalMs === 0) return;
     this.#pingDue(nowMs);
   }
@@ -150,7 +156,7 @@ export class WsAdapter implements ConnectionOwner {
    */
   async close(drainMs: number): Promise<void> {
     this.#door.isStopping = true;
-    for (const connection of this.#closing.keys()) connection.terminate();
+    for (const connection of [...this.#closing.keys(), ...this.#held.keys()]) connection.terminate();
     const leaving = [...this.#connections];
     const stepMs = Math.min(DRAIN_STEP_MS, drainMs / Math.max(1, leaving.length));
     const startMs = this.#context.nowMs();
@@ -188,13 +194,13 @@ export class WsAdapter implements ConnectionOwner {
   }
 
   yields(connection: Connection): void {
-    this.#turns.yield(connection);
+    this.#turns.rest(connection);
   }
 
   /** Who goes on telling much to one that does not read waits with it, for as long as for any refusal. */
   lags(connection: Connection): void {
     const from = this.#hearing;
-    if (from !== undefined && from !== connection) this.#turns.rest(from);
+    if (from !== undefined && from !== connection) this.#rest(from);
   }
 
   closing(connection: Connection): void {
@@ -204,24 +210,40 @@ export class WsAdapter implements ConnectionOwner {
     this.#closing.set(connection, this.#context.nowMs() + CLOSE_WITHIN_MS);
   }
 
+  offended(connection: Connection): void {
+    this.#leave(connection);
+    this.#held.set(connection, this.#context.nowMs() + HELD_MS);
+  }
+
   gone(connection: Connection): void {
     this.#closing.delete(connection);
+    this.#held.delete(connection);
     if (connection.session === undefined) return;
-    this.#connections.delete(connection);
-    this.#turns.forget(connection);
+    this.#leave(connection);
     this.#context.limits.disconnected(connection.from.key);
-    connection.session.closed();
+  }
+
+  /** It is nobody's peer any more. */
+  #leave(connection: Connection): void {
+    this.#turns.forget(connection);
+    if (this.#connections.delete(connection)) connection.session?.closed();
   }
 
   refused(connection: Connection, reason: RefusalReason, re: string | undefined): void {
     // Of who has heaps to say what is refused is heard fifty times a second; a mistake among few words costs nothing.
-    if (reason === 'too-fast' || this.#turns.isLoud(connection)) this.#turns.rest(connection);
+    if (reason === 'too-fast' || this.#turns.isLoud(connection)) this.#rest(connection);
     this.#context.refusals.note(reason, { conn: connection.id, address: connection.from.text }, re);
   }
 
   ended(connection: Connection, reason: RefusalReason): void {
     this.#context.tracker.countRefusal(reason);
     this.refused(connection, reason, undefined);
+  }
+
+  /** The longer what it said, the longer it rests: to read and to throw away is work too. */
+  #rest(connection: Connection): void {
+    const bytes = connection === this.#hearing ? this.#hearingBytes : 0;
+    this.#turns.rest(connection, Math.max(1, Math.ceil(bytes / LONG_FROM)));
   }
 
   #turnedAway(reason: RefusalReason, from: ClientAddress): void {
@@ -254,6 +276,7 @@ export class WsAdapter implements ConnectionOwner {
     const { session } = connection;
     if (session === undefined) return;
     this.#hearing = connection;
+    this.#hearingBytes = heard === BINARY ? 0 : heard.length;
     this.#receive(session, heard);
     this.#hearing = undefined;
   }
