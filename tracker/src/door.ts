@@ -4,8 +4,8 @@ import { clientAddress, type ClientAddress } from './client-address.ts';
 import type { RefusalReason } from './core/refusal.ts';
 import { NEWCOMERS } from './front.ts';
 import type { UpgradeRequest } from './handshake.ts';
+import { inTurns } from './in-turns.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
-import { newTurnTaker, Turns, type TurnTaker } from './turns.ts';
 
 /** Who asks to come in. */
 export interface Arrival {
@@ -36,16 +36,7 @@ export class Door {
   isStopping = false;
   readonly #rules: DoorRules;
   readonly #origins: ReadonlySet<string>;
-  readonly #queue: TurnTaker<Arrival> = newTurnTaker();
-  readonly #turns = new Turns<Arrival, TurnTaker<Arrival>>(NEWCOMERS, {
-    handle: (_queue, arrival) => this.#open(arrival),
-    isLong: () => false,
-    pause: () => {},
-    resume: () => {},
-    nextTurn: (run) => void setImmediate(run),
-    later: (run, ms) => void setTimeout(run, ms),
-    nowMs: () => performance.now(),
-  });
+  readonly #asking = inTurns<Arrival>((arrival) => this.#open(arrival), NEWCOMERS);
 
   constructor(rules: DoorRules) {
     this.#rules = rules;
@@ -57,7 +48,7 @@ export class Door {
     const from = clientAddress({ headers: request.headers, socket }, this.#rules.trustProxy);
     // Until a WebSocket takes over, an error of the socket would end the process.
     socket.on('error', destroyed);
-    this.#turns.take(this.#queue, { request, socket, head, from });
+    this.#asking({ request, socket, head, from });
   }
 
   #open(arrival: Arrival): void {

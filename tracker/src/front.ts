@@ -1,7 +1,8 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
+import { inTurns } from './in-turns.ts';
 import { mayBecomeUpgrade, readPlainUpgrade, type PlainUpgrade } from './plain-upgrade.ts';
-import { newTurnTaker, Turns, type TurnLimits, type TurnTaker } from './turns.ts';
+import type { TurnLimits } from './turns.ts';
 
 /** Whom the front hands connections to, and how long it waits. */
 export interface FrontRules {
@@ -36,16 +37,7 @@ export class Front {
   readonly #rules: FrontRules;
   /** Connections that have said nothing yet, or only the beginning of a request, oldest first. */
   readonly #silent = new Map<Newcomer, number>();
-  readonly #queue: TurnTaker<Newcomer> = newTurnTaker();
-  readonly #turns = new Turns<Newcomer, TurnTaker<Newcomer>>(NEWCOMERS, {
-    handle: (_queue, socket) => this.#look(socket),
-    isLong: () => false,
-    pause: () => {},
-    resume: () => {},
-    nextTurn: (run) => void setImmediate(run),
-    later: (run, ms) => void setTimeout(run, ms),
-    nowMs: () => performance.now(),
-  });
+  readonly #asking = inTurns<Newcomer>((socket) => this.#look(socket), NEWCOMERS);
 
   constructor(server: Server, rules: FrontRules) {
     this.#server = server;
@@ -79,7 +71,7 @@ export class Front {
     // Nobody listens until it was taken.
     socket.off('data', hear);
     socket.pause();
-    this.#turns.take(this.#queue, socket);
+    this.#asking(socket);
   }
 
   #look(socket: Newcomer): void {
