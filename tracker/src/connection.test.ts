@@ -77,18 +77,18 @@ describe('a connection', () => {
   it('says what it has to before it closes, and nothing after', () => {
     const { writes, events, connection } = place();
     connection.send('a');
-    connection.close(4400, 'no');
+    connection.close(4408, 'no');
     connection.close(4401, 'again');
     connection.send('b');
     connection.ping();
     connection.flush();
-    expect(writes).toEqual(['\x81\x01a\x88\x04\x11\x30no']);
+    expect(writes).toEqual(['\x81\x01a\x88\x04\x11\x38no']);
     expect(events).toEqual(['speaks', 'closing']);
   });
 
   it('ends once the client has answered its close', () => {
     const { stream, connection } = place();
-    connection.close(4400, 'no');
+    connection.close(4408, 'no');
     expect(stream.writableEnded).toBe(false);
     connection.read(frame(8, '\x0f\xa0'));
     expect(stream.writableEnded).toBe(true);
@@ -197,9 +197,18 @@ describe('a connection', () => {
 
   it('hears no message any more once it is being closed', () => {
     const { events, connection } = place();
-    connection.close(4429, 'too fast');
+    connection.close(1012, 'restarts');
     connection.read(Buffer.concat([frame(1, 'a'), frame(2, 'b')]));
-    expect(events).toEqual(['closing']);
+    // To read what is passed over is work too.
+    expect(events).toEqual(['closing', 'yields']);
+  });
+
+  it.each([4400, 4413, 4429])('reads nothing more of one that is closed with %i, which is held', (code) => {
+    const { events, stream, connection } = place();
+    connection.close(code, 'why');
+    connection.read(Buffer.concat([frame(1, 'a'), frame(8)]));
+    expect(events).toEqual(['offended']);
+    expect([stream.isPaused(), stream.writableEnded]).toEqual([true, false]);
   });
 
   it('says so when much waits for a reader, before it is too much', () => {

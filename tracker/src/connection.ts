@@ -28,8 +28,8 @@ export interface ConnectionOwner {
   answered(connection: Connection): void;
   /** It has something to say: {@link Connection.flush} is to be called in this turn of the event loop. */
   speaks(connection: Connection): void;
-  /** Much came of it that is no message: others are heard before it goes on. */
-  yields(connection: Connection): void;
+  /** Much came of it that is no message, so many bytes of late: others are heard before it goes on. */
+  yields(connection: Connection, bytes: number): void;
   /** It is told more than it reads. */
   lags(connection: Connection): void;
   /** It is being closed, and has to be dropped when that takes long. */
@@ -44,6 +44,12 @@ export interface ConnectionOwner {
   ended(connection: Connection, reason: RefusalReason): void;
 }
 
+/** Close codes of who broke the rules. */
+const OFFENCES: ReadonlySet<number> = new Set([
+  TRACKER_CLOSE.malformed,
+  TRACKER_CLOSE.tooLarge,
+  TRACKER_CLOSE.tooFast,
+]);
 const CONNECTION = Symbol('connection');
 /** Frames beside messages that are read of one connection in one turn. */
 const CONTROLS_A_TURN = 16;
@@ -146,6 +152,7 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
   }
 
   close(code: number, reason: string): void {
+    if (OFFENCES.has(code)) return this.#offends(code, reason);
     if (!this.#isOpen) return;
     this.#isOpen = false;
     this.#unsent += closeFrame(code, reason);
@@ -168,8 +175,9 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
   read(bytes: Buffer): void {
     const parts = this.#parts;
     this.#reader.read(bytes, this);
-    // Of who sends in parts, to read is the most of the work, however little came.
-    if (this.#parts !== parts && this.#isOpen) this.#owner.yields(this);
+    // Of who sends in parts, and of who is told to go, to read is the most of the work.
+    if (this.#reader.isOver || (this.#parts === parts && this.#isOpen)) return;
+    this.#owner.yields(this, bytes.length);
   }
 
   text(text: string): void {
@@ -229,7 +237,7 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
     const untilMs = spend(controlFrames, this.#controlsUntilMs, Math.floor(this.#owner.nowMs()));
     if (untilMs >= 0) {
       this.#controlsUntilMs = untilMs;
-      if (++this.#controls % CONTROLS_A_TURN === 0) this.#owner.yields(this);
+      if (++this.#controls % CONTROLS_A_TURN === 0) this.#owner.yields(this, 0);
       return;
     }
     if (!this.#isOpen) return;
@@ -239,6 +247,7 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
 
   /** Is told that it is over; what it goes on saying is not even thrown away. */
   #offends(code: number, reason: string): void {
+    if (!this.#isOpen) return;
     this.#isOpen = false;
     this.#unsent += closeFrame(code, reason);
     this.flush();

@@ -72,6 +72,11 @@ export class FrameReader {
     this.#message = undefined;
   }
 
+  /** Whether nothing more is read. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
   /** Whether it waits for {@link resume}. */
   get isHeld(): boolean {
     return this.#isHeld;

@@ -193,8 +193,8 @@ export class WsAdapter implements ConnectionOwner {
     if (this.#options.pingIntervalMs > 0) this.#ping(connection, this.#context.nowMs());
   }
 
-  yields(connection: Connection): void {
-    this.#turns.rest(connection);
+  yields(connection: Connection, bytes: number): void {
+    this.#turns.rest(connection, restsFor(bytes));
   }
 
   /** Who goes on telling much to one that does not read waits with it, for as long as for any refusal. */
@@ -240,10 +240,8 @@ export class WsAdapter implements ConnectionOwner {
     this.refused(connection, reason, undefined);
   }
 
-  /** The longer what it said, the longer it rests: to read and to throw away is work too. */
   #rest(connection: Connection): void {
-    const bytes = connection === this.#hearing ? this.#hearingBytes : 0;
-    this.#turns.rest(connection, Math.max(1, Math.ceil(bytes / LONG_FROM)));
+    this.#turns.rest(connection, restsFor(connection === this.#hearing ? this.#hearingBytes : 0));
   }
 
   #turnedAway(reason: RefusalReason, from: ClientAddress): void {
@@ -305,6 +303,11 @@ export class WsAdapter implements ConnectionOwner {
     this.#connections.add(connection);
     connection.ping();
   }
+}
+
+/** The longer what came, the longer its sender rests: to read it and to throw it away is work too. */
+function restsFor(bytes: number): number {
+  return Math.max(1, Math.ceil(bytes / LONG_FROM));
 }
 
 function pause(ms: number): Promise<void> {

@@ -178,6 +178,20 @@ describe('giving that is ended', () => {
   });
 });
 
+describe('a peer that leaves while it waits for the rate', () => {
+  it('keeps its place no longer', async () => {
+    const room = await Room.open();
+    room.uploads.setLimit(1);
+    room.ask({ chunk: 0, first: 0, count: 2 }, { leavesKnown: true });
+    await settled();
+    expect(room.waits).toHaveLength(1);
+    room.giver.close('done');
+    await settled();
+    expect(room.waits).toEqual([]);
+    expect(room.got).toEqual(['block 0/0']);
+  });
+});
+
 describe('the budget', () => {
   it('pays for proofs and blocks before they are sent, to the byte', async () => {
     const room = await Room.open({ budget: PROOF + 2 * BLOCK });
@@ -320,6 +334,8 @@ class Room {
   readonly bytes = new Map<string, Uint8Array>();
   readonly refusals: string[] = [];
   readonly refusedRuns: BlockRun[] = [];
+  /** What the uploads wait for by the clock. */
+  waits: { readonly ms: number }[] = [];
   reservedBytes = 0;
   sentBytes = 0;
   mayServe = true;
@@ -359,7 +375,22 @@ class Room {
     };
     const uploads = (this.uploads = new Uploads({
       clock: { nowMs: () => 0, wallMs: () => 0 },
-      timers: systemTimers,
+      timers: {
+        ...systemTimers,
+        after: (ms, run) => {
+          const wait = { ms };
+          this.waits.push(wait);
+          const done = () => void (this.waits = this.waits.filter((other) => other !== wait));
+          const cancel = systemTimers.after(ms, () => {
+            done();
+            run();
+          });
+          return () => {
+            done();
+            cancel();
+          };
+        },
+      },
       tierOf: () => 'aula',
       gaveBytes: () => 0,
       budget: { reserve },

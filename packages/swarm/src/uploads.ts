@@ -88,8 +88,8 @@ export class Uploads {
   readonly #rate = new UploadRate();
   #fillsLater = false;
   readonly #pace = new UploadPace();
-  /** Ends the wait of those who wait for the listener's own rate. */
-  readonly #paced = new Set<() => void>();
+  /** Ends the wait of those who wait for the listener's own rate; each is answered one request at a time. */
+  readonly #paced = new Map<PeerSource, () => void>();
 
   constructor(parts: UploadsParts) {
     this.#parts = parts;
@@ -98,7 +98,7 @@ export class Uploads {
   /** What may be given at most, in kilobits a second; missing: what the line takes. */
   setLimit(kbps: number | undefined): void {
     this.#pace.setLimit(kbps);
-    for (const goOn of this.#paced) goOn();
+    for (const goOn of this.#paced.values()) goOn();
   }
 
   /** Ends what waits for the listener's own rate, once the links are closed: no timer outlasts them. */
@@ -125,6 +125,7 @@ export class Uploads {
     this.#waiting.get(peer)?.();
     this.#waiting.delete(peer);
     if (!peer.isEnded) return;
+    this.#paced.get(peer)?.();
     this.#records.delete(peer);
     this.#asking.delete(peer);
   }
@@ -273,7 +274,7 @@ export class Uploads {
       const proof = version.leavesOf(request.chunk, bytes);
       const leaves = proof instanceof Promise ? await proof : proof;
       if (leaves === undefined) return 'not-held';
-      const early = this.#inPace(leaves.length);
+      const early = this.#inPace(peer, leaves.length);
       if (early !== undefined) await early;
       if (request.cancelled || peer.isEnded) return undefined;
       const reserved = budget.reserve(leaves.length);
@@ -294,7 +295,7 @@ export class Uploads {
       if (!peer.sendable && !peer.isEnded) await this.#room(peer);
       let length = 0;
       for (let each = block; each < end; each++) length += blockLength(version.manifest, request.chunk, each);
-      const early = this.#inPace(length);
+      const early = this.#inPace(peer, length);
       if (early !== undefined) await early;
       if (request.cancelled || peer.isEnded) return undefined;
       if (!this.#parts.mayServe(peer)) return 'not-sharing';
@@ -318,17 +319,17 @@ export class Uploads {
   }
 
   /** Waits until the listener's own rate lets these bytes go; `undefined` when that is now. */
-  #inPace(bytes: number): Promise<void> | undefined {
+  #inPace(peer: PeerSource, bytes: number): Promise<void> | undefined {
     const waitMs = this.#pace.reserve(bytes, this.#parts.clock.nowMs());
     if (waitMs === 0) return undefined;
     return new Promise((resolve) => {
       const goOn = () => {
         cancel();
-        this.#paced.delete(goOn);
+        this.#paced.delete(peer);
         resolve();
       };
       const cancel = this.#parts.timers.after(waitMs, goOn);
-      this.#paced.add(goOn);
+      this.#paced.set(peer, goOn);
     });
   }
 
