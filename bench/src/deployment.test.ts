@@ -44,6 +44,18 @@ describe('a run against a deployment', () => {
     ],
     ['the death of its origin', { origin: url('http://127.0.0.1:1') }, { originDiesS: 1 }, /cannot be ended/],
     ['liars', { origin: url('http://127.0.0.1:1') }, { liars: 0.1 }, /Bad peers/],
+    [
+      'a port for a tracker of ours',
+      { tracker: url('ws://127.0.0.1:1'), trackerPort: 2 },
+      {},
+      /--tracker-port is that of our own/,
+    ],
+    [
+      'a port for an origin of ours',
+      { origin: url('http://127.0.0.1:1'), originPort: 2 },
+      {},
+      /--origin-port is that of our own/,
+    ],
     ['a track of no origin', { track: 'song' }, {}, /--origin, which is missing/],
   ])('refuses %s, confirmed or not', (_, flags, scenario, why) => {
     expect(() => check(flags, scenario)).toThrow(why);

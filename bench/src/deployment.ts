@@ -9,6 +9,9 @@ export interface DeploymentFlags {
   readonly origin?: URL;
   readonly track?: string;
   readonly confirmHost?: readonly string[];
+  /** Ports of our own tracker and origin. */
+  readonly trackerPort?: number;
+  readonly originPort?: number;
 }
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
@@ -21,7 +24,7 @@ const MOST_MEGABYTES = 10_000;
  * this machine are named twice, and there are caps that nothing lifts. Throws `Impossible`.
  */
 export function checkDeployment(
-  { tracker, origin, track, confirmHost = [] }: DeploymentFlags,
+  { tracker, origin, track, confirmHost = [], trackerPort, originPort }: DeploymentFlags,
   runtime: Runtime,
   scenario: Scenario,
 ): Pick<RealSettings, 'tracker' | 'origin' | 'trackId'> {
@@ -37,6 +40,10 @@ export function checkDeployment(
         `this would load ${host}, which is not this machine. If it is yours, add --confirm-host ${host}`,
       );
   }
+  if (tracker !== undefined && trackerPort !== undefined)
+    throw new Impossible('--tracker-port is that of our own tracker, which --tracker takes the place of.');
+  if (origin !== undefined && originPort !== undefined)
+    throw new Impossible('--origin-port is that of our own origin, which --origin takes the place of.');
   const { peers, trackerDiesS, originDiesS, liars, slow, dead, policy } = scenario;
   if (peers > MOST_LISTENERS)
     throw new Impossible(`A deployment is loaded with ${MOST_LISTENERS} listeners at most, not ${peers}.`);

@@ -21,8 +21,6 @@ interface SwarmFlags extends DeploymentFlags, OutputFlags, Readonly<Record<strin
   readonly runtime: Runtime;
   readonly scenario?: string;
   readonly rtc?: 'wrtc' | 'werift';
-  readonly trackerPort?: number;
-  readonly originPort?: number;
   readonly trace?: string;
   readonly expect?: readonly Expectation[];
 }
