@@ -58,13 +58,20 @@ export class SwarmPlay implements Play {
     this.playback = new Playback(clock, piece.sizeBytes, piece.bytesPerMs);
     this.track = swarm.open(piece.trackId);
     this.#read(0, Math.min(HEAD_BYTES, piece.sizeBytes), 0);
-    this.#lookAhead();
-    void this.#download();
+    void this.#goOn();
   }
 
   leave(): void {
     this.#gone = true;
     this.playback.end();
+  }
+
+  /** As the library's own reader, which looks ahead once it knows the track: until then nothing is heard, and so nothing due. */
+  async #goOn(): Promise<void> {
+    // Each read tries again by itself.
+    await this.track.manifest().catch(() => undefined);
+    this.#lookAhead();
+    await this.#download();
   }
 
   async #download(): Promise<void> {
