@@ -203,6 +203,14 @@ describe('a connection', () => {
     expect(events).toEqual(['closing', 'yields']);
   });
 
+  it('lets others go first after each read of what comes behind the end', () => {
+    const { events, connection } = place();
+    connection.read(frame(8, '\x11\x4d'));
+    expect(events).toEqual(['closing']);
+    connection.read(frame(1, 'a'));
+    expect(events).toEqual(['closing', 'yields']);
+  });
+
   it.each([4400, 4413, 4429])('reads nothing more of one that is closed with %i, which is held', (code) => {
     const { events, stream, connection } = place();
     connection.close(code, 'why');

@@ -89,6 +89,7 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
   #controls = 0;
   #parts = 0;
   #isOpen = true;
+  #hasOffended = false;
   #isToBeFlushed = false;
 
   constructor(owner: ConnectionOwner, stream: ConnectionStream, id: number, from: ClientAddress) {
@@ -152,7 +153,11 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
   }
 
   close(code: number, reason: string): void {
-    if (OFFENCES.has(code)) return this.#offends(code, reason);
+    if (OFFENCES.has(code)) this.#offends(code, reason);
+    else this.#close(code, reason);
+  }
+
+  #close(code: number, reason: string): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     this.#unsent += closeFrame(code, reason);
@@ -173,11 +178,13 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
 
   /** Takes bytes that came. */
   read(bytes: Buffer): void {
+    if (this.#hasOffended) return;
     const parts = this.#parts;
+    const wasOver = this.#reader.isOver;
     this.#reader.read(bytes, this);
     // Of who sends in parts, and of who is told to go, to read is the most of the work.
-    if (this.#reader.isOver || (this.#parts === parts && this.#isOpen)) return;
-    this.#owner.yields(this, bytes.length);
+    if (wasOver || (!this.#reader.isOver && (this.#parts !== parts || !this.#isOpen)))
+      this.#owner.yields(this, bytes.length);
   }
 
   text(text: string): void {
@@ -208,7 +215,7 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
 
   /** The client ends the connection, or answers that it is ended. */
   closed(code: number): void {
-    this.close(code, '');
+    this.#close(code, '');
     this.#stream.end();
   }
 
@@ -249,6 +256,7 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
   #offends(code: number, reason: string): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
+    this.#hasOffended = true;
     this.#unsent += closeFrame(code, reason);
     this.flush();
     this.#reader.stop();

@@ -304,6 +304,17 @@ describe('a slow reader', () => {
 });
 
 describe('closing', () => {
+  it('does not wait for who breaks the rules meanwhile', async () => {
+    const started = await tracker({ drainMs: 400 });
+    const clients = await Promise.all(Array.from({ length: 300 }, () => Client.welcomed(started.url)));
+    const closing = started.close();
+    for (const { client } of clients.slice(-20)) {
+      client.ws.on('close', () => {});
+      client.ws.send('x'.repeat(70_000));
+    }
+    await closing;
+  });
+
   it('does not wait for clients that do not answer', async () => {
     const started = await tracker();
     const silent = connectTcp(started.port, '127.0.0.1');

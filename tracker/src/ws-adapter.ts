@@ -156,7 +156,7 @@ export class WsAdapter implements ConnectionOwner {
    */
   async close(drainMs: number): Promise<void> {
     this.#door.isStopping = true;
-    for (const connection of [...this.#closing.keys(), ...this.#held.keys()]) connection.terminate();
+    this.#dropLeaving();
     const leaving = [...this.#connections];
     const stepMs = Math.min(DRAIN_STEP_MS, drainMs / Math.max(1, leaving.length));
     const startMs = this.#context.nowMs();
@@ -169,6 +169,12 @@ export class WsAdapter implements ConnectionOwner {
     const graceUntilMs = this.#context.nowMs() + CLOSE_GRACE_MS;
     while (this.connectionCount > 0 && this.#context.nowMs() < graceUntilMs) await pause(10);
     for (const connection of this.#connections) connection.terminate();
+    this.#dropLeaving();
+  }
+
+  /** Whoever is told to go already. */
+  #dropLeaving(): void {
+    for (const connection of [...this.#closing.keys(), ...this.#held.keys()]) connection.terminate();
   }
 
   nowMs(): number {

@@ -368,6 +368,26 @@ describe('a store that is slower than what comes', () => {
   });
 });
 
+describe('a store that gives no turn to write', () => {
+  it('keeps nothing, and nothing is awaited of it', async () => {
+    let hasTurns = false;
+    const store = changed(openMemoryStore(), {
+      exclusively: (_what, act) => (hasTurns ? act() : Promise.reject(new Error('no locks'))),
+    });
+    const room = await Room.open({ store });
+    const song = await track('song', 300);
+    for (let chunk = 0; chunk < 300; chunk++) room.keep(song, chunk);
+    await room.keeper.settled();
+    expect(room.behind).toEqual([true, false]);
+    expect(room.unstored).toHaveLength(300);
+    expect(room.troubles).toEqual(['store-failed: no locks']);
+    hasTurns = true;
+    room.keep(song, 299);
+    await room.keeper.settled();
+    expect(await room.held()).toEqual({ song: [299] });
+  });
+});
+
 describe('a store whose contents were deleted under us', () => {
   it('is written to again, manifest first', async () => {
     const room = await Room.open();

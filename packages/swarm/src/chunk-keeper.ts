@@ -147,25 +147,16 @@ export class ChunkKeeper {
   keep(version: TrackVersion, chunk: number, bytes: Uint8Array): void {
     this.#cache.put(version.key, chunk, bytes, bytes.length > this.#limitBytes ? 'nowhere' : 'awaited');
     this.#lookBehind();
-    this.#queue(async () => {
-      let unstored: SwarmError | undefined;
-      try {
-        if (await this.#write(version, chunk, bytes)) return;
-        unstored = new SwarmError(
-          'store-full',
-          `${version.manifest.trackId}: the listener's storage is full`,
-        );
-      } catch (error) {
-        unstored = asStoreError(error);
-        throw unstored;
-      } finally {
-        if (unstored !== undefined) {
-          this.#cache.storedNowhere(version.key, chunk);
-          this.#parts.onUnstored(version.key, unstored);
-        }
-        this.#lookBehind();
-      }
-    });
+    const unstored = (error: SwarmError) => {
+      this.#cache.storedNowhere(version.key, chunk);
+      this.#parts.onUnstored(version.key, error);
+    };
+    const write = async () => {
+      if (await this.#write(version, chunk, bytes)) return;
+      const { trackId } = version.manifest;
+      unstored(new SwarmError('store-full', `${trackId}: the listener's storage is full`));
+    };
+    this.#queue(write, unstored);
   }
 
   /**
@@ -399,15 +390,19 @@ export class ChunkKeeper {
     await this.store.deleteTrack({ trackId, root });
   }
 
-  #queue(write: () => Promise<void>): void {
+  /** `failed` hears why it was not done, be it that no turn was given for it. */
+  #queue(write: () => Promise<void>, failed?: (error: SwarmError) => void): void {
     this.#writes = this.#writes
       .then(() => this.#alone(write))
-      .catch((error: unknown) => {
-        const { code, message } = asStoreError(error);
+      .catch((thrown: unknown) => {
+        const error = asStoreError(thrown);
+        const { code, message } = error;
+        failed?.(error);
         if (!this.#inTrouble)
           this.#parts.onTrouble(code === 'store-full' ? 'store-full' : 'store-failed', message);
         this.#inTrouble = true;
-      });
+      })
+      .then(() => this.#lookBehind());
   }
 }
 

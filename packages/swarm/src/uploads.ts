@@ -274,6 +274,7 @@ export class Uploads {
       const proof = version.leavesOf(request.chunk, bytes);
       const leaves = proof instanceof Promise ? await proof : proof;
       if (leaves === undefined) return 'not-held';
+      if (peer.isEnded) return undefined;
       const early = this.#inPace(peer, leaves.length);
       if (early !== undefined) await early;
       if (request.cancelled || peer.isEnded) return undefined;
@@ -293,6 +294,7 @@ export class Uploads {
       while (end < most && part?.isPlaced(end) !== false) end++;
       if (turnBytes >= TURN_BYTES && (this.#othersWait || this.#comesLater(request))) return 'turn over';
       if (!peer.sendable && !peer.isEnded) await this.#room(peer);
+      if (peer.isEnded) return undefined;
       let length = 0;
       for (let each = block; each < end; each++) length += blockLength(version.manifest, request.chunk, each);
       const early = this.#inPace(peer, length);

@@ -64,7 +64,7 @@ export class OriginPlan {
       for (const chunk of order) {
         // Nobody waits for this chunk nor for any after it, and each would be left to who holds them all.
         if (breaksOff && chunk.deadlineMs === Number.POSITIVE_INFINITY) break;
-        if (this.#state.isHeldBack(chunk, nowMs)) break;
+        if (this.#state.isHeldBack(chunk, nowMs)) continue;
         if (chunk.prefetch === 'peers' || (chunk.prefetch === 'any' && !this.#mayPrefetchFromOrigin(chunk)))
           break;
         if (chunk.deadlineMs !== Number.POSITIVE_INFINITY) {

@@ -26,7 +26,7 @@ export interface PeerView {
   readonly origin: OriginLine;
   /** Whether nothing else is wanted, so that tracks may be prefetched. */
   readonly mayPrefetch: boolean;
-  /** Whether a chunk, and all that are due later, wait until the store has caught up. */
+  /** Whether a chunk waits until the store has caught up. */
   isHeldBack(chunk: WantedChunk, nowMs: number): boolean;
   /** Whether somebody listens to a chunk soon and few hold it. */
   isScarce(track: TrackDemand, chunk: WantedChunk): boolean;
@@ -52,7 +52,7 @@ export function peerChoice(view: PeerView, peer: SourceState, nowMs: number): Pe
     for (const chunk of track.inOrder()) {
       if (own !== undefined && chunk.deadlineMs >= own.chunk.deadlineMs) break;
       if (chunk.prefetch !== undefined && !view.mayPrefetch) break;
-      if (view.isHeldBack(chunk, nowMs)) break;
+      if (view.isHeldBack(chunk, nowMs)) continue;
       if (!held.has(chunk.chunk) && !parts.has(chunk.chunk)) continue;
       const run = runFor(view, peer, track, chunk, nowMs);
       if (run === undefined) {

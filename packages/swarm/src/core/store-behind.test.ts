@@ -37,3 +37,26 @@ function asked(commands: readonly SchedulerCommand[]): string[] {
   const all = commands.flatMap((each) => (each.type === 'fetch' ? [`${each.source} ${each.chunk}`] : []));
   return [...new Set(all)];
 }
+
+it('what is due soon comes, though a chunk before it is due no more', () => {
+  const policy = { allowDownloadFromPeers: true, prioritizeAulaMembers: true, preferServerOverP2P: false };
+  const scheduler = new ChunkScheduler('self', policy, seededRandom(1));
+  scheduler.openTrack(KEY, SONG, ChunkSet.none(4));
+  scheduler.addPeer('p', 'aula', { startBytes: 16_384, maxBytes: 16_384 }, -10_000);
+  scheduler.peerOpened('p', KEY, ChunkSet.all(4), 0);
+  scheduler.setStoreBehind(true, 0);
+  scheduler.want(KEY, 1, WHOLE, SOME_DAY, 0);
+  const { end } = chunkRange(SONG, 2);
+  let commands = scheduler.want(KEY, 2, { start: end - 32_768, end: end + 32_768 }, 2_000, 0);
+  const came: string[] = [];
+  for (let ms = 10; ms < 200; ms += 10) {
+    const flights = commands.flatMap((each) => (each.type === 'fetch' && each.source === 'p' ? [each] : []));
+    commands = [];
+    for (const { chunk, first, count } of flights) {
+      for (let block = first; block < first + count; block++) came.push(`${chunk}/${block}`);
+      commands.push(...scheduler.blocksProven(KEY, { chunk, first, count }, 'p', ms));
+    }
+    commands.push(...scheduler.tick(ms));
+  }
+  expect(came).toEqual(['2/6', '2/7', '3/0', '3/1']);
+});
