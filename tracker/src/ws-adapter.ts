@@ -57,7 +57,7 @@ const TURN_LIMITS: TurnLimits = {
   waitingMs: 0.25,
   /** To read what came of one, up to 64 KiB, takes as long as a few messages. */
   resumed: 4,
-  /** Who is told that it is too fast is heard fifty times a second, or less where it says long things. */
+  /** Who is told that it is too fast is heard some forty times a second, or less where it says long things. */
   restMs: 20,
 };
 /** What is longer takes as long as many messages: twice a description, but with its candidates. */
