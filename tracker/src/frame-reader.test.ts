@@ -275,6 +275,19 @@ describe('a held reader', () => {
       ['text', 'b'],
     ]);
   });
+
+  it('goes on with a frame that had begun before', () => {
+    const { reader, sink, heard } = listener(MAX_BYTES);
+    const [first, second] = [text('first'), text('second')];
+    reader.read(first.subarray(0, 7), sink);
+    reader.hold();
+    reader.read(Buffer.concat([first.subarray(7), second]), sink);
+    reader.resume(sink);
+    expect(heard).toEqual([
+      ['text', 'first'],
+      ['text', 'second'],
+    ]);
+  });
 });
 
 describe('a deaf reader', () => {

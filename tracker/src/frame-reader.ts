@@ -93,7 +93,8 @@ export class FrameReader {
     const rest = this.#rest;
     if (rest === undefined) return;
     this.#rest = undefined;
-    this.#frames(rest, this.#restAt, rest.length, sink);
+    if (this.#frame === undefined) this.#frames(rest, this.#restAt, rest.length, sink);
+    else this.read(rest.subarray(this.#restAt), sink);
   }
 
   /** Takes what came next, keeps it while it is held, and may overwrite it. */
