@@ -35,6 +35,11 @@ class Caller {
     running.push({ close: () => void this.socket.destroy() });
   }
 
+  async connected(): Promise<this> {
+    if (this.socket.connecting) await new Promise((connected) => this.socket.once('connect', connected));
+    return this;
+  }
+
   /** Says something in pieces of so many bytes, each in a packet of its own. */
   async say(bytes: Buffer | string, size = Number.POSITIVE_INFINITY): Promise<this> {
     const all = Buffer.from(bytes);
@@ -103,6 +108,28 @@ describe('a new connection', () => {
   });
 });
 
+describe('of two connections at most that are no WebSocket yet', () => {
+  it.each([
+    ['said nothing', ''],
+    ['asked for a page', PAGE],
+  ])('one that %s and went makes room, and nobody gives way', async (_, said) => {
+    const { port } = await tracker({ maxHandshakes: 2, headersTimeoutMs: 0 });
+    const stays = await new Caller(port).connected();
+    const goes = await (await new Caller(port).connected()).say(said);
+    if (said !== '') await expect.poll(() => goes.heard).toContain('"status":"ok"');
+    goes.socket.destroy();
+    // Its end has come once a later one is answered.
+    await expect.poll(() => goes.isClosed).toBe(true);
+    await new Promise((passed) => setTimeout(passed, 50));
+    const comes = await (await new Caller(port).connected()).say(PAGE);
+    await expect.poll(() => comes.heard).toContain('"status":"ok"');
+    expect([stays.isClosed, comes.isClosed]).toEqual([false, false]);
+    const another = await (await new Caller(port).connected()).say(PAGE);
+    await expect.poll(() => another.heard).toContain('"status":"ok"');
+    await expect.poll(() => stays.isClosed).toBe(true);
+  });
+});
+
 describe('a crowd that asks in one turn', () => {
   it('is looked at two in a turn, as far as that takes longer than a moment, and all are', async () => {
     const server = createServer();
@@ -111,6 +138,7 @@ describe('a crowd that asks in one turn', () => {
     new Front(server, {
       silentMs: 0,
       nowMs: () => 0,
+      gone: () => {},
       upgrade: () => {
         taken++;
         const untilMs = performance.now() + busyMs;

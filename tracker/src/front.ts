@@ -11,6 +11,8 @@ export interface FrontRules {
   readonly nowMs: () => number;
   /** Takes a connection that asked for a WebSocket; `head` came after the request. */
   upgrade(request: PlainUpgrade, socket: Socket, head: Buffer): void;
+  /** A connection closed that was not taken. */
+  gone(socket: Socket): void;
 }
 
 /** New sockets looked at in one turn: a crowd at the door does not keep those inside waiting. */
@@ -47,13 +49,16 @@ export class Front {
     server.on('connection', (socket) => this.#listen(socket));
   }
 
-  /** Lets time pass: drops who says nothing or never ends, and forgets who went. To be called about once a second. */
-  sweep(): void {
+  /** Lets time pass: drops who says nothing or never ends, one at each step. To be begun about once a second. */
+  *duties(): Generator<undefined> {
     const { silentMs } = this.#rules;
+    if (silentMs === 0) return;
     const nowMs = this.#rules.nowMs();
     for (const [socket, sinceMs] of this.#silent) {
-      if (silentMs > 0 && nowMs - sinceMs >= silentMs) socket.destroy();
-      if (socket.destroyed) this.#silent.delete(socket);
+      if (nowMs - sinceMs < silentMs) return;
+      this.#silent.delete(socket);
+      socket.destroy();
+      yield;
     }
   }
 
@@ -74,17 +79,24 @@ export class Front {
     this.#asking(socket);
   }
 
+  /** A connection closed, be it after the HTTP server had it. */
+  gone(socket: Newcomer): void {
+    this.#silent.delete(socket);
+    this.#rules.gone(socket);
+  }
+
   #look(socket: Newcomer): void {
     const said = socket[BEGUN];
     if (socket.destroyed || said === undefined) return;
     socket[BEGUN] = undefined;
-    socket[FRONT] = undefined;
     this.#silent.delete(socket);
     socket.off('end', drop);
     socket.off('error', drop);
     const request = readPlainUpgrade(said);
-    if (request === undefined) this.#handToHttp(socket, said);
-    else this.#rules.upgrade(request, socket, said.subarray(request.length));
+    if (request === undefined) return this.#handToHttp(socket, said);
+    socket[FRONT] = undefined;
+    socket.off('close', closed);
+    this.#rules.upgrade(request, socket, said.subarray(request.length));
   }
 
   #listen(socket: Newcomer): void {
@@ -93,6 +105,7 @@ export class Front {
     socket.on('data', hear);
     socket.on('end', drop);
     socket.on('error', drop);
+    socket.on('close', closed);
   }
 
   #handToHttp(socket: Socket, said: Buffer): void {
@@ -108,4 +121,8 @@ function hear(this: Newcomer, bytes: Buffer): void {
 
 function drop(this: Socket): void {
   this.destroy();
+}
+
+function closed(this: Newcomer): void {
+  this[FRONT]?.gone(this);
 }

@@ -3,11 +3,13 @@ import { AddressLimits } from './address-limits.ts';
 import { trackerOptionsOf, type TrackerConfig } from './config.ts';
 import { Tracker } from './core/tracker.ts';
 import type { TrackerStats } from './core/tracker-options.ts';
+import { Duties } from './duties.ts';
 import { Front } from './front.ts';
 import { Handshakes } from './handshakes.ts';
 import { createHttpApp } from './http-app.ts';
 import { createLog, RefusalLog } from './log.ts';
 import { lookAgainMs, measureMemory, memoryState, type MemoryState } from './memory-guard.ts';
+import { makeManyShapedSockets } from './many-shaped-sockets.ts';
 import { createMetrics } from './metrics.ts';
 import { packageVersion } from './package-version.ts';
 import { parseSettings } from './settings.ts';
@@ -95,6 +97,7 @@ export async function startTracker(config: Partial<TrackerConfig> = {}): Promise
       refusals.note(reason, { address });
     },
   });
+  makeManyShapedSockets();
   const server = createServer(
     {
       headersTimeout: settings.headersTimeoutMs,
@@ -112,6 +115,7 @@ export async function startTracker(config: Partial<TrackerConfig> = {}): Promise
       handshakes.ended(socket);
       adapter.upgrade(request, socket, head);
     },
+    gone: (socket) => handshakes.ended(socket),
   });
   server.on('connection', (socket) => handshakes.began(socket));
   server.on('upgrade', (request, _stream, head) => {
@@ -121,11 +125,12 @@ export async function startTracker(config: Partial<TrackerConfig> = {}): Promise
   await listen(server, port, host);
 
   let memory: MemoryState = 'ample';
+  const duties = new Duties([() => tracker.duties(), () => adapter.duties(), () => front.duties()], {
+    nextTurn: (run) => void setImmediate(run),
+    nowMs: () => performance.now(),
+  });
   const timer = setInterval(() => {
-    tracker.tick();
-    adapter.tick();
-    handshakes.sweep();
-    front.sweep();
+    duties.begin();
     refusals.flush();
   }, TICK_MS);
   let memoryTimer: ReturnType<typeof setTimeout> | undefined;

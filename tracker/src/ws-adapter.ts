@@ -138,16 +138,25 @@ export class WsAdapter implements ConnectionOwner {
     this.#door.upgrade(request, socket, head);
   }
 
-  /** Lets time pass: pings whose turn it is, and drops who did not answer. To be called about twice a second. */
-  tick(): void {
+  /**
+   * Lets time pass: pings whose turn it is, and drops who did not answer. To be begun about twice a second; each step
+   * is one connection's.
+   */
+  *duties(): Generator<undefined> {
     const nowMs = this.#context.nowMs();
     for (const leaving of [this.#closing, this.#held])
       for (const [connection, untilMs] of leaving) {
         if (untilMs > nowMs) break;
         connection.terminate();
+        yield;
       }
     if (this.#options.pingIntervalMs === 0) return;
-    this.#pingDue(nowMs);
+    for (const connection of this.#connections) {
+      if (connection.pingAtMs > nowMs) return;
+      if (connection.pingedMs !== undefined) connection.terminate();
+      this.#ping(connection, this.#context.nowMs());
+      yield;
+    }
   }
 
   /**
@@ -291,14 +300,6 @@ export class WsAdapter implements ConnectionOwner {
     const startMs = performance.now();
     session.receive(heard);
     this.#context.tookSeconds((performance.now() - startMs) / 1_000);
-  }
-
-  #pingDue(nowMs: number): void {
-    for (const connection of this.#connections) {
-      if (connection.pingAtMs > nowMs) return;
-      if (connection.pingedMs !== undefined) connection.terminate();
-      this.#ping(connection, nowMs);
-    }
   }
 
   #ping(connection: Connection, nowMs: number): void {

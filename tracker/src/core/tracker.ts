@@ -84,19 +84,26 @@ export class Tracker {
     return session;
   }
 
-  /**
-   * Lets time pass: closes what was late and whose token expired, parks and forgets the silent. To be called
-   * about twice a second.
-   */
+  /** All of {@link duties} at once. */
   tick(): void {
+    const duties = this.duties();
+    while (duties.next().done !== true);
+  }
+
+  /**
+   * Lets time pass: closes what was late and whose token expired, parks and forgets the silent. To be begun about twice
+   * a second; nothing of it has to be done in one go, and each step closes one connection at most.
+   */
+  *duties(): Generator<undefined> {
     const nowMs = this.#nowMs();
     const { helloTimeoutMs } = this.options;
     for (const session of this.#pending) {
       if (helloTimeoutMs === 0 || nowMs - session.sinceMs < helloTimeoutMs) break;
       this.#refuse(session, TRACKER_CLOSE.timedOut, 'no hello in time', 'timed-out');
+      yield;
     }
     this.#claims.sweep(nowMs);
-    if (this.options.admission !== undefined) this.#endExpired();
+    if (this.options.admission !== undefined) yield* this.#endExpired();
     if (this.isShortOfMemory) this.#shed();
     if (nowMs - this.#sweptMs < SWEEP_EVERY_MS) return;
     this.#sweptMs = nowMs;
@@ -106,6 +113,7 @@ export class Tracker {
       const silentMs = nowMs - peer.heardMs;
       if (silentMs >= this.options.forgetAfterMs) {
         this.#refuse(session, TRACKER_CLOSE.timedOut, 'nothing heard for too long', 'timed-out');
+        yield;
       } else if (silentMs >= this.options.staleAfterMs) this.#registry.park(peer);
     }
   }
@@ -239,9 +247,11 @@ export class Tracker {
     return rights !== undefined && rights.expiresMs <= this.#env.wallMs();
   }
 
-  #endExpired(): void {
+  *#endExpired(): Generator<undefined> {
     for (const peer of this.#registry.peers) {
-      if (peer.session !== undefined && this.#isExpired(peer)) this.#refuseExpired(peer.session);
+      if (peer.session === undefined || !this.#isExpired(peer)) continue;
+      this.#refuseExpired(peer.session);
+      yield;
     }
   }
 
