@@ -328,3 +328,28 @@ describe('closing', () => {
     await started.close();
   });
 });
+
+describe('a socket that is pinged', () => {
+  it('is pinged again and again, and stays while it answers', async () => {
+    const { url } = await tracker({ pingIntervalMs: 100 });
+    let pings = 0;
+    const { ws } = new Client(url);
+    ws.on('ping', () => pings++);
+    ws.on('open', () => ws.send(encodeClientMessage({ type: 'hello' })));
+    // The first comes with the welcome.
+    await expect.poll(() => pings, { timeout: 5_000 }).toBeGreaterThanOrEqual(3);
+    expect(ws.readyState).toBe(WebSocket.OPEN);
+  });
+
+  it('and has not answered by the next is dropped', async () => {
+    const { url, stats } = await tracker({ pingIntervalMs: 100 });
+    const ws = new WebSocket(url, 'sonantica.v1', { autoPong: false });
+    running.push({ close: () => ws.terminate() });
+    ws.on('error', () => {});
+    ws.on('open', () => ws.send(encodeClientMessage({ type: 'hello' })));
+    const closed = new Promise<number>((resolve) => ws.on('close', resolve));
+    await expect.poll(() => stats().peers).toBe(1);
+    expect(await closed).toBe(1006);
+    await expect.poll(() => stats().peers).toBe(0);
+  });
+});

@@ -49,6 +49,23 @@ describe('hello', () => {
   });
 });
 
+describe('what is due by the clock', () => {
+  it('is done one connection at each step, and all of it by one tick', () => {
+    const net = new VirtualTracker();
+    const late = Array.from({ length: 5 }, () => net.connect());
+    const closed = () => late.filter(({ closedWith }) => closedWith === 4408).length;
+    net.nowMs += 5_000;
+    const duties = net.tracker.duties();
+    duties.next();
+    expect(closed()).toBe(1);
+    duties.next();
+    expect(closed()).toBe(2);
+    net.tracker.tick();
+    expect(closed()).toBe(5);
+    expect(duties.next().done).toBe(true);
+  });
+});
+
 describe('rubbish', () => {
   it.each([
     '',
