@@ -341,6 +341,22 @@ describe('a socket that is pinged', () => {
     expect(ws.readyState).toBe(WebSocket.OPEN);
   });
 
+  it('together with others that came at the same time is pinged a little apart from them', async () => {
+    const { url } = await tracker({ pingIntervalMs: 2_000 });
+    const pings = Array.from({ length: 40 }, () => 0);
+    for (const i of pings.keys()) {
+      const { ws } = new Client(url);
+      ws.on('ping', () => pings[i]!++);
+      ws.on('open', () => ws.send(encodeClientMessage({ type: 'hello' })));
+    }
+    const pinged = (times: number) => pings.filter((count) => count >= times).length;
+    await expect.poll(() => pinged(1)).toBe(40);
+    await expect.poll(() => pinged(2), { timeout: 5_000, interval: 10 }).toBeGreaterThan(0);
+    await new Promise((passed) => setTimeout(passed, 100));
+    expect(pinged(2)).toBeLessThan(30);
+    await expect.poll(() => pinged(2), { timeout: 5_000 }).toBe(40);
+  });
+
   it('and has not answered by the next is dropped', async () => {
     const { url, stats } = await tracker({ pingIntervalMs: 100 });
     const ws = new WebSocket(url, 'sonantica.v1', { autoPong: false });

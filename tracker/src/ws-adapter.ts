@@ -64,6 +64,11 @@ const TURN_LIMITS: TurnLimits = {
 const LONG_FROM = 4_096;
 /** One message in so many is timed: a clock costs about as much as a small message. */
 const TIMED_ONE_IN = 32;
+/**
+ * Of those who came together so many times as many are pinged at a time as if they had come evenly, the rest a little
+ * later: they answer together too, and stay apart from then on.
+ */
+const PINGED_AT_MOST = 2;
 /** Time between the closes of two sockets when the tracker stops, at most, in milliseconds. */
 const DRAIN_STEP_MS = 2;
 /** When the tracker stops, sockets that have not closed this long after they were told to are dropped. */
@@ -102,6 +107,7 @@ export class WsAdapter implements ConnectionOwner {
     nowMs: () => performance.now(),
   });
   readonly #door: Door;
+  #pingedUntilMs: number;
   #nextId = 1;
   #messages = 0;
   /** Whose message is being followed. */
@@ -111,6 +117,7 @@ export class WsAdapter implements ConnectionOwner {
   constructor(context: WsAdapterContext, options: Partial<WsAdapterOptions> = {}) {
     this.#context = context;
     this.#options = { ...DEFAULT_WS_ADAPTER_OPTIONS, ...options };
+    this.#pingedUntilMs = context.nowMs();
     this.maxBufferedBytes = this.#options.maxBufferedBytes || Number.POSITIVE_INFINITY;
     this.maxMessageBytes = this.#options.maxMessageBytes || Number.MAX_SAFE_INTEGER;
     this.controlFrames = perMinute(this.#options.controlFramesPerMinute);
@@ -150,9 +157,14 @@ export class WsAdapter implements ConnectionOwner {
         connection.terminate();
         yield;
       }
-    if (this.#options.pingIntervalMs === 0) return;
+    const { pingIntervalMs } = this.#options;
+    if (pingIntervalMs === 0) return;
+    let left = Math.ceil(
+      (PINGED_AT_MOST * this.#connections.size * (nowMs - this.#pingedUntilMs)) / pingIntervalMs,
+    );
+    this.#pingedUntilMs = nowMs;
     for (const connection of this.#connections) {
-      if (connection.pingAtMs > nowMs) return;
+      if (connection.pingAtMs > nowMs || --left < 0) return;
       if (connection.pingedMs !== undefined) connection.terminate();
       this.#ping(connection, this.#context.nowMs());
       yield;
