@@ -11,7 +11,7 @@ export interface FrontRules {
   readonly nowMs: () => number;
   /** Takes a connection that asked for a WebSocket; `head` came after the request. */
   upgrade(request: PlainUpgrade, socket: Socket, head: Buffer): void;
-  /** A connection closed that was not taken. */
+  /** A connection closed that was not taken by {@link upgrade}; the HTTP server may have had it. */
   gone(socket: Socket): void;
 }
 

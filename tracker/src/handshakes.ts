@@ -1,36 +1,56 @@
 import type { Socket } from 'node:net';
 
+const OLDER = Symbol('older');
+const NEWER = Symbol('newer');
+
+/** A connection that knows those before and after it: a list that one leaves in one step, wherever it is. */
+interface Handshaking extends Socket {
+  [OLDER]?: Handshaking | undefined;
+  [NEWER]?: Handshaking | undefined;
+}
+
 /**
  * TCP connections that have not become a WebSocket. Beyond `max` of them (0: no bound) the oldest are dropped:
  * who means well is through in a moment, who holds connections half open waits longest.
  */
 export class Handshakes {
   readonly #max: number;
-  /** Oldest first. */
-  readonly #sockets = new Set<Socket>();
-  /** Goes on where it stopped: from the beginning it would pass all that went since the set was last put in order. */
-  readonly #oldest = this.#sockets.values();
+  #oldest: Handshaking | undefined;
+  #newest: Handshaking | undefined;
+  #size = 0;
 
   constructor(max: number) {
     this.#max = max;
   }
 
   get size(): number {
-    return this.#sockets.size;
+    return this.#size;
   }
 
-  began(socket: Socket): void {
-    this.#sockets.add(socket);
-    if (this.#max === 0 || this.#sockets.size <= this.#max) return;
-    // There is always one: whom it passed is out of the set, and the newest it never passed.
-    const { value: oldest } = this.#oldest.next();
-    if (oldest === undefined) return;
-    this.#sockets.delete(oldest);
+  /** A connection came. */
+  began(socket: Handshaking): void {
+    socket[OLDER] = this.#newest;
+    if (this.#newest === undefined) this.#oldest = socket;
+    else this.#newest[NEWER] = socket;
+    this.#newest = socket;
+    this.#size++;
+    const oldest = this.#oldest;
+    if (this.#max === 0 || this.#size <= this.#max || oldest === undefined) return;
+    this.ended(oldest);
     oldest.destroy();
   }
 
-  /** It became a WebSocket, or closed. */
-  ended(socket: Socket): void {
-    this.#sockets.delete(socket);
+  /** It became a WebSocket, or closed; told again, or of one that never began, nothing happens. */
+  ended(socket: Handshaking): void {
+    const { [OLDER]: older, [NEWER]: newer } = socket;
+    if (older === undefined && this.#oldest !== socket) return;
+    if (older === undefined) this.#oldest = newer;
+    else older[NEWER] = newer;
+    if (newer === undefined) this.#newest = older;
+    else newer[OLDER] = older;
+    // One that is still in use keeps nobody who went.
+    socket[OLDER] = undefined;
+    socket[NEWER] = undefined;
+    this.#size--;
   }
 }

@@ -3,7 +3,7 @@ import { AddressLimits } from './address-limits.ts';
 import { trackerOptionsOf, type TrackerConfig } from './config.ts';
 import { Tracker } from './core/tracker.ts';
 import type { TrackerStats } from './core/tracker-options.ts';
-import { Duties } from './duties.ts';
+import { InPieces, type Duty } from './in-pieces.ts';
 import { Front } from './front.ts';
 import { Handshakes } from './handshakes.ts';
 import { createHttpApp } from './http-app.ts';
@@ -125,12 +125,15 @@ export async function startTracker(config: Partial<TrackerConfig> = {}): Promise
   await listen(server, port, host);
 
   let memory: MemoryState = 'ample';
-  const duties = new Duties([() => tracker.duties(), () => adapter.duties(), () => front.duties()], {
-    nextTurn: (run) => void setImmediate(run),
-    nowMs: () => performance.now(),
-  });
+  const inPieces = (duty: Duty) =>
+    new InPieces(duty, { nextTurn: (run) => void setImmediate(run), nowMs: () => performance.now() });
+  const duties = [
+    inPieces(() => tracker.duties()),
+    inPieces(() => adapter.duties()),
+    inPieces(() => front.duties()),
+  ];
   const timer = setInterval(() => {
-    duties.begin();
+    for (const duty of duties) duty.begin();
     refusals.flush();
   }, TICK_MS);
   let memoryTimer: ReturnType<typeof setTimeout> | undefined;

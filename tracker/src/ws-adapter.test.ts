@@ -343,13 +343,13 @@ describe('a socket that is pinged', () => {
 
   it('together with others that came at the same time is pinged a little apart from them', async () => {
     const { url } = await tracker({ pingIntervalMs: 2_000 });
-    const pings = Array.from({ length: 40 }, () => 0);
-    for (const i of pings.keys()) {
+    const pings = new Map<WebSocket, number>();
+    for (let i = 0; i < 40; i++) {
       const { ws } = new Client(url);
-      ws.on('ping', () => pings[i]!++);
+      ws.on('ping', () => pings.set(ws, (pings.get(ws) ?? 0) + 1));
       ws.on('open', () => ws.send(encodeClientMessage({ type: 'hello' })));
     }
-    const pinged = (times: number) => pings.filter((count) => count >= times).length;
+    const pinged = (times: number) => [...pings.values()].filter((count) => count >= times).length;
     await expect.poll(() => pinged(1)).toBe(40);
     await expect.poll(() => pinged(2), { timeout: 5_000, interval: 10 }).toBeGreaterThan(0);
     await new Promise((passed) => setTimeout(passed, 100));

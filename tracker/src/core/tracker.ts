@@ -92,11 +92,13 @@ export class Tracker {
 
   /**
    * Lets time pass: closes what was late and whose token expired, parks and forgets the silent. To be begun about twice
-   * a second; nothing of it has to be done in one go, and each step closes one connection at most.
+   * a second; it need not be done in one go, and each step closes one connection at most.
    */
   *duties(): Generator<undefined> {
     const nowMs = this.#nowMs();
     const { helloTimeoutMs } = this.options;
+    // What is short does not wait for the others.
+    if (this.isShortOfMemory) this.#shed();
     for (const session of this.#pending) {
       if (helloTimeoutMs === 0 || nowMs - session.sinceMs < helloTimeoutMs) break;
       this.#refuse(session, TRACKER_CLOSE.timedOut, 'no hello in time', 'timed-out');
@@ -104,7 +106,6 @@ export class Tracker {
     }
     this.#claims.sweep(nowMs);
     if (this.options.admission !== undefined) yield* this.#endExpired();
-    if (this.isShortOfMemory) this.#shed();
     if (nowMs - this.#sweptMs < SWEEP_EVERY_MS) return;
     this.#sweptMs = nowMs;
     for (const peer of this.#registry.peers) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Duties } from './duties.ts';
+import { InPieces } from './in-pieces.ts';
 
 /** A clock that goes on by `stepMs` whenever it is looked at, and turns that come when they are let. */
 function turns(stepMs: number) {
@@ -26,34 +26,44 @@ describe('what is due by the clock', () => {
   it('is done at once where it takes no time', () => {
     const done: string[] = [];
     const clock = turns(0);
-    new Duties([() => pieces(done, 'a', 100), () => pieces(done, 'b', 2)], clock).begin();
-    expect(done).toHaveLength(102);
+    new InPieces(() => pieces(done, 'a', 100), clock).begin();
+    expect(done).toHaveLength(100);
     expect(clock.isDue).toBe(false);
   });
 
-  it('is done a quarter of a millisecond in each turn, one duty after another, all of it', () => {
+  it('is done a quarter of a millisecond in each turn, all of it', () => {
     const done: string[] = [];
     const clock = turns(0.1);
-    const duties = new Duties([() => pieces(done, 'a', 4), () => pieces(done, 'b', 3)], clock);
-    duties.begin();
+    new InPieces(() => pieces(done, 'a', 7), clock).begin();
     expect(done).toEqual(['a0', 'a1', 'a2']);
     clock.next();
-    expect(done).toEqual(['a0', 'a1', 'a2', 'a3', 'b0', 'b1']);
+    expect(done).toEqual(['a0', 'a1', 'a2', 'a3', 'a4', 'a5']);
     clock.next();
-    expect(done).toEqual(['a0', 'a1', 'a2', 'a3', 'b0', 'b1', 'b2']);
+    expect(done).toHaveLength(7);
     expect(clock.isDue).toBe(false);
   });
 
   it('is not begun anew before it is done, and is then', () => {
     const done: string[] = [];
     const clock = turns(0.1);
-    const duties = new Duties([() => pieces(done, 'a', 4)], clock);
-    duties.begin();
-    duties.begin();
+    const duty = new InPieces(() => pieces(done, 'a', 4), clock);
+    duty.begin();
+    duty.begin();
     expect(done).toEqual(['a0', 'a1', 'a2']);
     clock.next();
     expect(done).toHaveLength(4);
-    duties.begin();
+    duty.begin();
     expect(done).toHaveLength(7);
+  });
+
+  it('is begun again after it failed', () => {
+    let begun = 0;
+    const duty = new InPieces(function* () {
+      if (++begun === 1) throw new RangeError('in the first step');
+      yield;
+    }, turns(0));
+    expect(() => duty.begin()).toThrow('in the first step');
+    duty.begin();
+    expect(begun).toBe(2);
   });
 });
