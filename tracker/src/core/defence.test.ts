@@ -79,6 +79,18 @@ describe('short memory', () => {
     expect(client.announce('all').complete).toBe(1);
   });
 
+  it('gives up swarms before it closes who is late, of whom there may be thousands', () => {
+    const net = new VirtualTracker();
+    const client = net.client();
+    client.announce('all');
+    const late = [net.connect(), net.connect()];
+    net.nowMs += 5_000;
+    net.tracker.isShortOfMemory = true;
+    net.tracker.duties().next();
+    expect(client.take('error')).toMatchObject({ code: 'busy', re: 'announce' });
+    expect(late.filter(({ closedWith }) => closedWith !== undefined)).toHaveLength(1);
+  });
+
   it('gives up at most a thousand memberships at once', () => {
     const net = new VirtualTracker();
     const client = net.client();
