@@ -11,8 +11,8 @@ import type { TurnTaker } from './turns.ts';
 
 /** Stands for a message that is not text. */
 export const BINARY = Symbol('binary');
-/** What a socket said. */
-export type Heard = string | typeof BINARY;
+/** What a socket said; a long text as its bytes. */
+export type Heard = string | Buffer | typeof BINARY;
 
 /** What a connection needs of the adapter it belongs to. */
 export interface ConnectionOwner {
@@ -189,6 +189,10 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
 
   text(text: string): void {
     this.#owner.heard(this, text);
+  }
+
+  longText(bytes: Buffer): void {
+    this.#owner.heard(this, bytes);
   }
 
   binary(): void {

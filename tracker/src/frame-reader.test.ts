@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import * as ws from 'ws';
-import { FrameReader } from './frame-reader.ts';
+import { FrameReader, LONG_FROM } from './frame-reader.ts';
 
 /** The part of `ws`'s reader that is used; its types leave it out. */
 interface WsReceiver {
@@ -35,6 +35,10 @@ function listener(maxBytes: number, onMessage: () => void = () => {}) {
   const sink = {
     text: (text: string) => {
       heard.push(['text', text]);
+      onMessage();
+    },
+    longText: (bytes: Buffer) => {
+      heard.push(['long text', bytes]);
       onMessage();
     },
     binary: () => {
@@ -101,7 +105,36 @@ describe('messages', () => {
 
   it('longer than 65,535 bytes are read where they are allowed', () => {
     const long = 'é'.repeat(40_000);
-    expect(read([text(long)], 100_000)).toEqual([['text', long]]);
+    expect(read([text(long)], 100_000)).toEqual([['long text', Buffer.from(long)]]);
+  });
+
+  it.each([
+    ['of ASCII', 'x'],
+    ['of other letters', 'é'],
+  ])('beyond the bound are handed over as bytes, that what comes later leaves alone: %s', (_of, letter) => {
+    const letterBytes = Buffer.byteLength(letter);
+    const [short, long] = [0, 1].map((more) => letter.repeat(LONG_FROM / letterBytes + more));
+    const half = Math.floor((short?.length ?? 0) / 2);
+    const both = Buffer.concat([
+      text(long ?? ''),
+      text(short ?? ''),
+      text((long ?? '').slice(0, half), { isFinal: false }),
+      rest((long ?? '').slice(half)),
+      text('z'.repeat(LONG_FROM)),
+    ]);
+    const expected = [
+      ['long text', Buffer.from(long ?? '')],
+      ['text', short],
+      ['long text', Buffer.from(long ?? '')],
+      ['text', 'z'.repeat(LONG_FROM)],
+    ];
+    expect(read([both], 10_000)).toEqual(expected);
+    expect(read(eachByte(both), 10_000)).toEqual(expected);
+  });
+
+  it('that are long and no UTF-8 end the connection, as short ones do', () => {
+    const broken = frame({ opcode: 1, payload: Buffer.alloc(LONG_FROM + 1, 0xff) });
+    expect(read([broken, text('more')], 10_000)).toEqual([['broken', 1007]]);
   });
 
   it('in fragments are one message, with control frames in between', () => {

@@ -5,6 +5,11 @@ import { NO_CODE } from './frames.ts';
 export interface FrameSink {
   /** A whole message came, in whatever pieces. */
   text(text: string): void;
+  /**
+   * A whole message of more than {@link LONG_FROM} bytes came: valid UTF-8, the receiver's own. It waits for its turn
+   * outside the heap, where no collection copies it.
+   */
+  longText(bytes: Buffer): void;
   /** A whole message that is not text came. */
   binary(): void;
   /** `payload`: a character a byte. */
@@ -22,6 +27,9 @@ export interface FrameSink {
 export const PROTOCOL_ERROR = 1002;
 export const NOT_UTF8 = 1007;
 export const TOO_BIG = 1009;
+
+/** A message of more bytes takes as long as many messages: twice a description, but with its candidates. */
+export const LONG_FROM = 4_096;
 
 const CONTINUATION = 0;
 const TEXT = 1;
@@ -198,9 +206,9 @@ export class FrameReader {
   }
 
   #text(bytes: Buffer, from: number, to: number, isAscii: boolean, sink: FrameSink): void {
-    if (isAscii) return sink.text(bytes.toString('latin1', from, to));
-    if (isUtf8(bytes.subarray(from, to))) return sink.text(bytes.toString('utf8', from, to));
-    this.#break(NOT_UTF8, sink);
+    if (!isAscii && !isUtf8(bytes.subarray(from, to))) return void this.#break(NOT_UTF8, sink);
+    if (to - from > LONG_FROM) sink.longText(bytes.subarray(from, to));
+    else sink.text(bytes.toString(isAscii ? 'latin1' : 'utf8', from, to));
   }
 
   #part(opcode: number, isFinal: boolean, bytes: Buffer, from: number, to: number, sink: FrameSink): void {

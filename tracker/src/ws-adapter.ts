@@ -8,6 +8,7 @@ import { perMinute, type Rate } from './core/rate-limit.ts';
 import type { RefusalReason } from './core/refusal.ts';
 import type { TrackerSession } from './core/session.ts';
 import type { Tracker } from './core/tracker.ts';
+import { LONG_FROM } from './frame-reader.ts';
 import { handshakeAnswer, type UpgradeRequest } from './handshake.ts';
 import type { RefusalLog } from './log.ts';
 import { Outboxes } from './outboxes.ts';
@@ -60,8 +61,6 @@ const TURN_LIMITS: TurnLimits = {
   /** Who is told that it is too fast is heard some forty times a second, or less where it says long things. */
   restMs: 20,
 };
-/** What is longer takes as long as many messages: twice a description, but with its candidates. */
-const LONG_FROM = 4_096;
 /** One message in so many is timed: a clock costs about as much as a small message. */
 const TIMED_ONE_IN = 32;
 /**
@@ -99,7 +98,7 @@ export class WsAdapter implements ConnectionOwner {
   readonly #outboxes = new Outboxes(MAY_BE_UNSENT, (run) => void setImmediate(run));
   readonly #turns = new Turns<Heard, Connection>(TURN_LIMITS, {
     handle: (connection, heard) => this.#hear(connection, heard),
-    isLong: (heard) => heard !== BINARY && heard.length > LONG_FROM,
+    isLong: (heard) => typeof heard === 'object',
     pause: (connection) => connection.pause(),
     resume: (connection) => connection.resume(),
     nextTurn: (run) => void setImmediate(run),
@@ -308,9 +307,9 @@ export class WsAdapter implements ConnectionOwner {
 
   #receive(session: TrackerSession, heard: Heard): void {
     if (heard === BINARY) return session.receiveBinary();
-    if (++this.#messages % TIMED_ONE_IN !== 0) return session.receive(heard);
+    if (++this.#messages % TIMED_ONE_IN !== 0) return session.receive(heard.toString());
     const startMs = performance.now();
-    session.receive(heard);
+    session.receive(heard.toString());
     this.#context.tookSeconds((performance.now() - startMs) / 1_000);
   }
 
