@@ -48,7 +48,8 @@ export interface AttackedReport {
 
 /**
  * Node's flags of the honest listeners: who goes first must not wait for helpers of its own, who would never have the
- * core; and with a young generation of 16 MB nothing of theirs grows old, the collection of which takes 5 to 7 ms.
+ * core; and with a young generation of 16 MB hardly anything of theirs grows old, the collection of which takes up to
+ * 16 ms.
  */
 const LISTENER_FLAGS = ['--single-threaded-gc', '--min-semi-space-size=16', '--max-semi-space-size=16'];
 /** Honest pairs; each listener says nine signals a second. */
