@@ -197,10 +197,11 @@ export class Delivery implements SourceSink, TrackVersionHandler {
     this.#perform(this.#scheduler.makeWay(this.#clock.nowMs()));
   }
 
-  /** Of these peers those of whom what is due at once may be asked, in the order in which they are. */
-  askedFirst(peers: readonly PeerSource[]): PeerSource[] {
+  /** Of these peers those of whom a head may be asked, in the order in which they are; if somebody waits, those alone who were tried. */
+  askedFirst(peers: readonly PeerSource[], isUrgent: boolean): PeerSource[] {
     const ids = this.#scheduler.askedFirst(
       peers.map(({ id }) => id),
+      isUrgent,
       this.#clock.nowMs(),
     );
     return ids.flatMap((id) => peers.find((peer) => peer.id === id) ?? []);
@@ -232,6 +233,11 @@ export class Delivery implements SourceSink, TrackVersionHandler {
   /** Whether a linked peer is known to hold a chunk of a track. */
   holds(peer: PeerSource, track: TrackKey, chunk: number): boolean {
     return this.#scheduler.holds(peer.id, track, chunk);
+  }
+
+  /** Whether something is wanted that somebody may give. */
+  get isBusy(): boolean {
+    return this.#scheduler.isBusy;
   }
 
   /** Whether somebody waits for what was due before now. */

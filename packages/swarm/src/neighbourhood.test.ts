@@ -1,5 +1,6 @@
 import { decodePeerFrame, encodePeerFrame, parsePeerId, type PeerId, type PeerTier } from '@sonantica/wire';
 import { describe, expect, it } from 'vitest';
+import { DEFAULT_CONTRIBUTION } from './contribution.ts';
 import type { PeerLink, PeerLinkHandler } from './links/peer-link.ts';
 import { Neighbourhood } from './neighbourhood.ts';
 import { VirtualClock } from './testing/virtual-clock.ts';
@@ -31,10 +32,11 @@ function neighbourhood() {
     delivery: new Proxy({}, { get: (_, name) => () => (name === 'gaveBytes' ? 0 : undefined) }) as never,
     uploads: mute,
     connector: mute,
-    contribution: mute,
+    contribution: () => DEFAULT_CONTRIBUTION,
     delivered: mute,
     maxWindowBytes: 1e6,
     maxLinks: undefined,
+    aulaHead: true,
     log: () => undefined,
   });
   const link = (peerId: PeerId, nonce = NONCE) => {

@@ -17,6 +17,7 @@ import {
   type TrackerMessage,
   type WelcomeReply,
 } from '@sonantica/wire';
+import { AulaHead } from './aula-head.ts';
 import type { Contribution } from './contribution.ts';
 import { AnnouncePlan } from './core/announce-plan.ts';
 import { DeliveredReport } from './core/delivered-report.ts';
@@ -74,6 +75,8 @@ export interface NeighbourhoodParts {
   readonly maxWindowBytes: number;
   /** Links at a time; `undefined` for what listeners have. */
   readonly maxLinks: number | undefined;
+  /** Whether the head of what the Aula plays is fetched before anyone asks for it. */
+  readonly aulaHead: boolean;
   readonly log: Logger;
 }
 
@@ -102,6 +105,7 @@ export class Neighbourhood implements PeerSourceHandler {
   /** Sources whose links ended a moment ago. */
   readonly #left = new Map<string, { readonly peerId: PeerId; readonly atMs: number }>();
   readonly #words = new PeerWords();
+  readonly #aulaHead: AulaHead;
   /** Others in a track's swarm, as the tracker last counted. */
   readonly #listeners = new Map<TrackKey, number>();
   /** Peers that were given something lately, and what each gave so far. */
@@ -117,6 +121,17 @@ export class Neighbourhood implements PeerSourceHandler {
   constructor(parts: NeighbourhoodParts) {
     this.#parts = parts;
     this.#plan = new LinkPlan(parts.maxLinks);
+    this.#aulaHead = new AulaHead({
+      clock: parts.clock,
+      latestTracks: () => this.#aulaPeers.map(({ latestTrack }) => latestTrack),
+      mayAsk: () => parts.aulaHead && !parts.delivery.isBusy,
+      isKnown: (trackId) => {
+        for (const { manifest } of this.#versions.values()) if (manifest.trackId === trackId) return true;
+        return false;
+      },
+      ask: (trackId, dueInMs) => this.#askHead(this.#aulaPeers, trackId, dueInMs),
+      drop: (trackId) => this.dropAhead(trackId),
+    });
     this.#startedMs = parts.clock.nowMs();
     this.#stopTicking = parts.timers.every(TICK_MS, () => this.#tick());
   }
@@ -128,6 +143,10 @@ export class Neighbourhood implements PeerSourceHandler {
 
   peer(source: string): PeerSource | undefined {
     return this.#greeted.get(source);
+  }
+
+  get #aulaPeers(): PeerSource[] {
+    return this.peers.filter((peer) => this.tierOf(peer) === 'aula');
   }
 
   /** Others in a track's swarm, as the tracker last counted, and whether some are of this Aula. */
@@ -183,6 +202,7 @@ export class Neighbourhood implements PeerSourceHandler {
 
   /** The listener's choice changed: who may see what this one holds is said again. */
   contributionChanged(): void {
+    this.#aulaHead.drop();
     this.#announcements.announceAgain();
     this.#say();
   }
@@ -554,14 +574,23 @@ export class Neighbourhood implements PeerSourceHandler {
    * believed before the manifest says the same. Once is enough: a page's player asks after the page did.
    */
   askAhead(trackId: TrackId): void {
-    const { delivery } = this.#parts;
-    if (this.peers.some((peer) => peer.isAskedAhead(trackId))) return;
-    const proposing = this.peers.filter((peer) => peer.proposal(trackId) !== undefined);
-    if (proposing.length === 0) return;
-    delivery.makeWay();
+    if (this.#aulaHead.take(trackId)) this.#parts.delivery.makeWay();
+    this.#askHead(this.peers, trackId, 0);
+  }
+
+  /** Answers whether it is asked for, or was before. `dueInMs`: 0 where somebody waits for it. */
+  #askHead(peers: readonly PeerSource[], trackId: TrackId, dueInMs: number): boolean {
+    const { delivery, log } = this.#parts;
+    if (this.peers.some((peer) => peer.isAskedAhead(trackId))) return true;
+    const isUrgent = dueInMs === 0;
+    const proposing = peers.filter((peer) => peer.proposal(trackId) !== undefined);
+    if (proposing.length === 0) return false;
+    if (isUrgent) delivery.makeWay();
     const rootOf = (peer: PeerSource) => peer.proposal(trackId)?.root;
-    for (const { peer, first, count } of headShares(delivery.askedFirst(proposing), rootOf, HEAD_BLOCKS))
-      peer.askAhead(trackId, first, count);
+    const shares = headShares(delivery.askedFirst(proposing, isUrgent), rootOf, HEAD_BLOCKS);
+    if (shares.length > 0) log(`asks for the head of ${trackId}${isUrgent ? '' : ', which the Aula plays'}`);
+    for (const { peer, first, count } of shares) peer.askAhead(trackId, { first, count }, dueInMs);
+    return shares.length > 0;
   }
 
   /** What was asked ahead of a track and is not of the version that was found is not wanted. */
@@ -685,6 +714,7 @@ export class Neighbourhood implements PeerSourceHandler {
     }
     for (const peer of [...this.#links]) peer.tick();
     this.#noteUse();
+    this.#aulaHead.tick();
     this.#dropFalseAliases();
     const now = this.#parts.clock.nowMs();
     this.#words.forgetOld((peerId) => this.#plan.has(peerId), now);

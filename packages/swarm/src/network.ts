@@ -17,7 +17,7 @@ export interface NetworkParts {
   /** URLs of trackers, at least one. */
   readonly trackers: readonly string[];
   readonly links: LinkMaker;
-  readonly options: Pick<SwarmOptions, 'token' | 'iceServers' | 'iceTransportPolicy'>;
+  readonly options: Pick<SwarmOptions, 'token' | 'iceServers' | 'iceTransportPolicy' | 'aulaHead'>;
   readonly environment: Pick<Environment, 'clock' | 'timers' | 'random' | 'openWebSocket'>;
   readonly nonce: string;
   readonly delivery: Delivery;
@@ -41,7 +41,7 @@ export class Network {
   /** Calls the tracker once {@link start} says so. */
   constructor(parts: NetworkParts) {
     const { trackers, links, environment, nonce, delivery, contribution, delivered, log } = parts;
-    const { token, iceServers, iceTransportPolicy } = parts.options;
+    const { token, iceServers, iceTransportPolicy, aulaHead = true } = parts.options;
     const { clock, timers, random, openWebSocket } = environment;
     const uploads = new Uploads(parts.uploads);
     const connector = links.connector({
@@ -68,6 +68,7 @@ export class Network {
       delivered,
       maxWindowBytes: links.maxWindowBytes,
       maxLinks: links.maxLinks,
+      aulaHead,
       log,
     });
     const tracker = new TrackerClient({

@@ -18,6 +18,11 @@ export interface SwarmOptions {
   readonly origin?: OriginLocation;
   /** The Aula to join at once. */
   readonly aulaId?: string;
+  /**
+   * Whether the head of what the Aula plays, 96 KiB, is fetched from its members while nothing else is wanted: it then
+   * begins at once. It takes part in nothing else until the track is opened. Default: true.
+   */
+  readonly aulaHead?: boolean;
   /** What a listener who has not chosen gives; fields left out are those of `DEFAULT_CONTRIBUTION`. */
   readonly contribution?: Partial<Contribution>;
   /**

@@ -290,13 +290,13 @@ export class ChunkScheduler {
     this.#state.peers.get(id)?.ponged(roundTripMs, nowMs);
   }
 
-  /** Of these peers those of whom what is due at once may be asked, in the order in which they are. */
-  askedFirst(ids: readonly SourceId[], nowMs: number): SourceId[] {
+  /** Of these peers those of whom a head may be asked, in the order in which they are; if somebody waits, those alone who were tried. */
+  askedFirst(ids: readonly SourceId[], isUrgent: boolean, nowMs: number): SourceId[] {
     const { allowDownloadFromPeers, preferServerOverP2P, prioritizeAulaMembers } = this.#state.policy;
     if (!allowDownloadFromPeers || preferServerOverP2P) return [];
     return ids
       .flatMap((id) => this.#state.peers.get(id) ?? [])
-      .filter((peer) => peer.isUsable(nowMs) && peer.isTried(nowMs) && peer.isWorthAsking)
+      .filter((peer) => peer.isUsable(nowMs) && peer.isWorthAsking && (!isUrgent || peer.isTried(nowMs)))
       .sort(askedBefore(prioritizeAulaMembers))
       .map(({ id }) => id);
   }

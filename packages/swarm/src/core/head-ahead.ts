@@ -27,6 +27,23 @@ export function headShares<Peer>(
   return alike.map((peer, at) => ({ peer, first: at * each, count: Math.min(each, blocks - at * each) }));
 }
 
+/**
+ * What the members of an Aula play, by the track that each came to last: that of most of them, of equals the one named
+ * before, else the one that was met first. `undefined` where nobody plays.
+ */
+export function playedBy(
+  latest: Iterable<TrackId | undefined>,
+  before: TrackId | undefined,
+): TrackId | undefined {
+  const players = new Map<TrackId, number>();
+  for (const trackId of latest)
+    if (trackId !== undefined) players.set(trackId, (players.get(trackId) ?? 0) + 1);
+  let most = before;
+  for (const [trackId, count] of players)
+    if (most === undefined || count > (players.get(most) ?? 0)) most = trackId;
+  return players.size === 0 ? undefined : most;
+}
+
 /** Whether the URL of a track is about to be played, or is one of a list that a page makes. */
 export class ExpectedPlayer {
   #last: { readonly trackId: TrackId; readonly atMs: number } | undefined;

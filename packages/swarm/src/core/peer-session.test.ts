@@ -129,7 +129,7 @@ describe('asking ahead of a track', () => {
     expect(session.receive(proof(0), 8)).toEqual([]);
     expect(session.receive(block(0, 0), 9)).toEqual([]);
     session.receive(encodePeerFrame({ type: 'have', handle: 1, chunks: [], lost: [3] }), 9);
-    const effects = session.open(ID, ROOT, SONG, ChunkSet.of(4, [2]));
+    const effects = session.open(ID, ROOT, SONG, ChunkSet.of(4, [2]), 0);
     expect(sent(effects)).toEqual([{ type: 'have', handle: 1, chunks: [2], lost: [] }]);
     expect(openedOf(effects)).toEqual([[KEY, [0, 1, 2]]]);
     expect(effects.slice(-3)).toMatchObject([
@@ -160,7 +160,7 @@ describe('asking ahead of a track', () => {
     expect(
       session.receive(encodePeerFrame({ type: 'refuse', handle: 1, ...run, reason: 'busy' }), 0),
     ).toEqual([]);
-    expect(session.open(ID, ROOT, SONG, ChunkSet.none(4)).at(-1)).toMatchObject({ type: 'refused', ...run });
+    expect(session.open(ID, ROOT, SONG, ChunkSet.none(4), 0).at(-1)).toMatchObject({ type: 'refused', ...run });
   });
 
   it('is taken back without blame for what is under way', () => {
@@ -169,7 +169,7 @@ describe('asking ahead of a track', () => {
     expect(sent(session.dropAhead(ID))).toEqual([{ type: 'shut', handle: 1 }]);
     expect(session.receive(block(0, 0), 0)).toEqual([]);
     expect(session.dropAhead(ID)).toEqual([]);
-    expect(openedOf(session.open(ID, ROOT, SONG, ChunkSet.none(4)))).toEqual([[KEY, [0, 1, 2, 3]]]);
+    expect(openedOf(session.open(ID, ROOT, SONG, ChunkSet.none(4), 0))).toEqual([[KEY, [0, 1, 2, 3]]]);
   });
 
   it('ends when the other end shuts the track', () => {
@@ -177,14 +177,14 @@ describe('asking ahead of a track', () => {
     session.askAhead(ID, HEAD, 0);
     const effects = session.receive(encodePeerFrame({ type: 'shut', handle: 1 }), 0);
     expect(sent(effects)).toEqual([{ type: 'shut', handle: 1 }]);
-    expect(openedOf(session.open(ID, ROOT, SONG, ChunkSet.none(4)))).toEqual([]);
+    expect(openedOf(session.open(ID, ROOT, SONG, ChunkSet.none(4), 0))).toEqual([]);
   });
 
   it('begins anew where the track has another number of chunks than the other end says', () => {
     const session = proposing(ChunkSet.all(9));
     session.askAhead(ID, HEAD, 0);
     session.receive(block(0, 0), 0);
-    const effects = session.open(ID, ROOT, SONG, ChunkSet.none(4));
+    const effects = session.open(ID, ROOT, SONG, ChunkSet.none(4), 0);
     expect(sent(effects).map(({ type }) => type)).toEqual(['shut', 'open']);
     expect(effects.some(({ type }) => type === 'block' || type === 'opened')).toBe(false);
   });
@@ -199,19 +199,19 @@ describe('asking ahead of a track', () => {
 describe('opening tracks', () => {
   it('tells what the other end holds, whoever opened first', () => {
     const first = greeted();
-    first.open(ID, ROOT, SONG, ChunkSet.none(4));
+    first.open(ID, ROOT, SONG, ChunkSet.none(4), 0);
     const late = first.receive(open(1, ROOT, ChunkSet.of(4, [2])), 0);
     expect(openedOf(late)).toEqual([[KEY, [2]]]);
 
     const second = greeted();
     expect(openedOf(second.receive(open(1, ROOT, ChunkSet.of(4, [2])), 0))).toEqual([]);
-    expect(openedOf(second.open(ID, ROOT, SONG, ChunkSet.none(4)))).toEqual([[KEY, [2]]]);
+    expect(openedOf(second.open(ID, ROOT, SONG, ChunkSet.none(4), 0))).toEqual([[KEY, [2]]]);
     expect(second.sharedTracks).toEqual([KEY]);
   });
 
   it('tells of a shared track once, also when further tracks are opened', () => {
     const { a } = linked();
-    const effects = a.open('other' as TrackId, OTHER_ROOT, SONG, ChunkSet.none(4));
+    const effects = a.open('other' as TrackId, OTHER_ROOT, SONG, ChunkSet.none(4), 0);
     expect(openedOf(effects)).toEqual([]);
   });
 
@@ -220,21 +220,21 @@ describe('opening tracks', () => {
     session.receive(open(1, ROOT, ChunkSet.none(4)), 0);
     session.receive(encodePeerFrame({ type: 'have', handle: 1, chunks: [0, 3], lost: [] }), 0);
     session.receive(encodePeerFrame({ type: 'have', handle: 1, chunks: [], lost: [0] }), 0);
-    expect(openedOf(session.open(ID, ROOT, SONG, ChunkSet.none(4)))).toEqual([[KEY, [3]]]);
+    expect(openedOf(session.open(ID, ROOT, SONG, ChunkSet.none(4), 0))).toEqual([[KEY, [3]]]);
   });
 
   it('hands out a set of its own: changing it changes nothing here', () => {
     const session = greeted();
     session.receive(open(1, ROOT, ChunkSet.none(4)), 0);
-    for (const effect of session.open(ID, ROOT, SONG, ChunkSet.none(4)))
+    for (const effect of session.open(ID, ROOT, SONG, ChunkSet.none(4), 0))
       if (effect.type === 'opened') effect.held.add(0);
     session.shut(KEY);
-    expect(openedOf(session.open(ID, ROOT, SONG, ChunkSet.none(4)))).toEqual([[KEY, []]]);
+    expect(openedOf(session.open(ID, ROOT, SONG, ChunkSet.none(4), 0))).toEqual([[KEY, []]]);
   });
 
   it('refuses another version of a track it has, without penalty', () => {
     const session = greeted();
-    session.open(ID, ROOT, SONG, ChunkSet.none(4));
+    session.open(ID, ROOT, SONG, ChunkSet.none(4), 0);
     const effects = session.receive(open(1, OTHER_ROOT, ChunkSet.all(4)), 0);
     expect(sent(effects)).toEqual([
       { type: 'refuse', handle: 1, chunk: 0, first: 0, count: 0, reason: 'other-version' },
@@ -244,7 +244,7 @@ describe('opening tracks', () => {
 
   it('refuses the same root with another chunk count, and does not share it', () => {
     const session = greeted();
-    session.open(ID, ROOT, SONG, ChunkSet.none(4));
+    session.open(ID, ROOT, SONG, ChunkSet.none(4), 0);
     const effects = session.receive(open(1, ROOT, ChunkSet.all(8)), 0);
     expect(sent(effects)).toMatchObject([{ type: 'refuse', reason: 'other-version' }]);
     expect(session.sharedTracks).toEqual([]);
@@ -269,14 +269,14 @@ describe('opening tracks', () => {
   it('opens 64 tracks itself and no more', () => {
     const session = greeted();
     for (let i = 0; i < LIMITS.maxOpenTracks; i++)
-      expect(sent(session.open(`t${i}` as TrackId, ROOT, SONG, ChunkSet.none(4)))).toHaveLength(1);
-    expect(session.open('one-more' as TrackId, ROOT, SONG, ChunkSet.none(4))).toEqual([]);
+      expect(sent(session.open(`t${i}` as TrackId, ROOT, SONG, ChunkSet.none(4), 0))).toHaveLength(1);
+    expect(session.open('one-more' as TrackId, ROOT, SONG, ChunkSet.none(4), 0)).toEqual([]);
   });
 
   it('never uses a handle again', () => {
     const session = greeted();
     const handles = [0, 1, 2].map(() => {
-      const [frame] = sent(session.open(ID, ROOT, SONG, ChunkSet.none(4)));
+      const [frame] = sent(session.open(ID, ROOT, SONG, ChunkSet.none(4), 0));
       session.shut(KEY);
       return frame?.type === 'open' ? frame.handle : undefined;
     });
@@ -773,7 +773,7 @@ describe('rubbish', () => {
       const random = seededRandom(seed);
       const session = new PeerSession(OWN, 0);
       session.receive(hello(THEIR), 0);
-      session.open(ID, ROOT, SONG, ChunkSet.of(4, [0]));
+      session.open(ID, ROOT, SONG, ChunkSet.of(4, [0]), 0);
       session.receive(open(1, ROOT, ChunkSet.none(4)), 0);
       for (let step = 0; step < 400; step++) {
         const frame = encodePeerFrame(randomFrame(random.next));
@@ -797,7 +797,7 @@ describe('rubbish', () => {
   it('remembers a bounded number of blocks taken back', () => {
     const big: Geometry = { size: 512 * 262_144, chunkSize: 262_144 };
     const session = greeted();
-    session.open(ID, ROOT, big, ChunkSet.none(512));
+    session.open(ID, ROOT, big, ChunkSet.none(512), 0);
     for (let chunk = 0; chunk < 512; chunk++) {
       session.request(KEY, { chunk, first: 0, count: 16 }, 100, true);
       session.cancel(KEY, { chunk, first: 0, count: 16 });
@@ -822,8 +822,8 @@ function linked(): { a: PeerSession; b: PeerSession } {
   const b = new PeerSession(THEIR, 0);
   deliver(b, a.start());
   deliver(a, b.start());
-  deliver(b, a.open(ID, ROOT, SONG, ChunkSet.none(4)));
-  deliver(a, b.open(ID, ROOT, SONG, ChunkSet.all(4)));
+  deliver(b, a.open(ID, ROOT, SONG, ChunkSet.none(4), 0));
+  deliver(a, b.open(ID, ROOT, SONG, ChunkSet.all(4), 0));
   return { a, b };
 }
 
@@ -881,7 +881,7 @@ function playTogether(random: () => number): string | undefined {
       if (asked.nextBlock === asked.first + asked.count) b.served(asked);
     } else if (dice < 0.56) {
       post('toA', b.shut(KEY));
-      post('toA', b.open(ID, ROOT, SONG, ChunkSet.all(4)));
+      post('toA', b.open(ID, ROOT, SONG, ChunkSet.all(4), 0));
     } else {
       const to = random() < 0.5 ? 'toA' : 'toB';
       const lane = lanes[to][random() < 0.5 ? 0 : 1] ?? [];

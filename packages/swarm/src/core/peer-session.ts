@@ -115,8 +115,12 @@ interface OwnTrack {
 interface Ahead {
   readonly run: BlockRun;
   readonly sinceMs: number;
+  /** Whether nobody waits for it yet. */
+  readonly isEarly: boolean;
   /** What came of it, for when the track is opened. */
   readonly effects: SessionEffect[];
+  /** When the last of that came. */
+  heardMs: number;
 }
 
 interface TheirTrack {
@@ -208,10 +212,16 @@ export class PeerSession {
   }
 
   /** Takes part in a track. What the other end holds of it is told at once if it opened it before. */
-  open(trackId: TrackId, root: RootHash, geometry: Geometry, held: ChunkSet): SessionEffect[] {
+  open(
+    trackId: TrackId,
+    root: RootHash,
+    geometry: Geometry,
+    held: ChunkSet,
+    nowMs: number,
+  ): SessionEffect[] {
     const key = trackKey(trackId, root);
     const asked = this.#ownByKey.get(key);
-    if (asked?.ahead !== undefined && this.#openAsked(asked, asked.ahead, geometry, held))
+    if (asked?.ahead !== undefined && this.#openAsked(asked, asked.ahead, geometry, held, nowMs))
       return this.#flush();
     if (this.#ownByKey.has(key) || this.#own.size >= LIMITS.maxOpenTracks) return this.#flush();
     this.#meetAll(this.#take(trackId, root, geometry, held));
@@ -221,9 +231,15 @@ export class PeerSession {
   /**
    * Asks for the first blocks of the version of a track that the other end says it takes part in, if it holds them, while
    * the manifest is still under way: {@link open} tells what came of it, and {@link dropAhead} takes it back. Their size is
-   * known without it where there are several chunks.
+   * known without it where there are several chunks. `dueInMs`: 0 where somebody waits for them; who asks early forgets
+   * what is refused.
    */
-  askAhead(trackId: TrackId, { first, count }: Omit<BlockRun, 'chunk'>, nowMs: number): SessionEffect[] {
+  askAhead(
+    trackId: TrackId,
+    { first, count }: Omit<BlockRun, 'chunk'>,
+    nowMs: number,
+    dueInMs = 0,
+  ): SessionEffect[] {
     const theirs = this.proposal(trackId);
     if (theirs === undefined || this.#own.size >= LIMITS.maxOpenTracks) return [];
     const { root, held } = theirs;
@@ -231,8 +247,8 @@ export class PeerSession {
     const geometry = { size: held.capacity * chunkSize, chunkSize };
     const track = this.#take(trackId, root, geometry, ChunkSet.none(held.capacity));
     const run = { chunk: 0, first, count };
-    track.ahead = { run, sinceMs: nowMs, effects: [] };
-    return this.request(track.key, run, 0, false);
+    track.ahead = { run, sinceMs: nowMs, isEarly: dueInMs > 0, effects: [], heardMs: nowMs };
+    return this.request(track.key, run, dueInMs, false);
   }
 
   /** The version of a track that the other end takes part in whose beginning can be asked of it before its manifest is known. */
@@ -241,6 +257,13 @@ export class PeerSession {
     for (const theirs of this.#theirs.values())
       if (theirs.trackId === trackId && theirs.held.capacity > 1 && theirs.held.has(0)) return theirs;
     return undefined;
+  }
+
+  /** The track that the other end came to last, of those it takes part in. */
+  get latestTrack(): TrackId | undefined {
+    let latest: TrackId | undefined;
+    for (const { trackId } of this.#theirs.values()) latest = trackId;
+    return latest;
   }
 
   /** Whether the beginning of a track was asked for and its manifest is still under way. */
@@ -257,7 +280,13 @@ export class PeerSession {
   }
 
   /** Opens what was asked for before; answers false, and takes it back, when the other end has another number of chunks. */
-  #openAsked(track: OwnTrack, ahead: Ahead, geometry: Geometry, held: ChunkSet): boolean {
+  #openAsked(
+    track: OwnTrack,
+    ahead: Ahead,
+    geometry: Geometry,
+    held: ChunkSet,
+    nowMs: number,
+  ): boolean {
     if (chunkCount(geometry) !== chunkCount(track.geometry)) {
       this.#leave(track);
       return false;
@@ -266,7 +295,10 @@ export class PeerSession {
     track.ahead = undefined;
     if (!held.isEmpty) this.#send({ type: 'have', handle: track.handle, chunks: [...held], lost: [] });
     this.#meetAll(track);
-    const { run, sinceMs, effects } = ahead;
+    const { run, effects, heardMs } = ahead;
+    // What lay here for long took no longer to come for that.
+    const isHere = !this.#due.hasBlocks(track.handle, run.chunk);
+    const sinceMs = isHere ? ahead.sinceMs + nowMs - heardMs : ahead.sinceMs;
     this.#effects.push({ type: 'asked-ahead', track: track.key, run, sinceMs }, ...effects);
     return true;
   }
@@ -560,7 +592,9 @@ export class PeerSession {
 
   /** Tells the shell what came of a track, now or once it is opened. */
   #tell({ ahead }: OwnTrack, effect: SessionEffect): void {
-    (ahead?.effects ?? this.#effects).push(effect);
+    if (ahead === undefined) return void this.#effects.push(effect);
+    ahead.effects.push(effect);
+    ahead.heardMs = this.#heardMs;
   }
 
   /** Tells the shell of a track that both have open. */
@@ -641,6 +675,7 @@ export class PeerSession {
   #acceptRefusal(handle: TrackHandle, run: BlockRun, reason: RefuseReason): void {
     const own = this.#own.get(handle);
     if (own === undefined) return this.#expectFormer(handle);
+    if (own.ahead?.isEarly === true) return this.#leave(own);
     if (run.count === 0) return;
     const count = Math.min(run.count, blockCountOf(own.geometry));
     this.#takeBackRun(handle, { ...plainRun(run), count });

@@ -108,7 +108,7 @@ export class PeerSource implements Source {
   }
 
   open({ trackId, root, size, chunkSize }: Manifest, held: ChunkSet): void {
-    this.#perform(this.#session.open(trackId, root, { size, chunkSize }, held));
+    this.#perform(this.#session.open(trackId, root, { size, chunkSize }, held, this.#nowMs()));
   }
 
   /** The version of a track that it takes part in whose beginning can be asked of it before the manifest is known. */
@@ -116,9 +116,14 @@ export class PeerSource implements Source {
     return this.#ended ? undefined : this.#session.proposal(trackId);
   }
 
+  /** The track it came to last, of those it takes part in. */
+  get latestTrack(): TrackId | undefined {
+    return this.#session.latestTrack;
+  }
+
   /** Asks for the first blocks of what it proposes: {@link open} tells what came of it. */
-  askAhead(trackId: TrackId, first: number, count: number): void {
-    this.#perform(this.#session.askAhead(trackId, { first, count }, this.#nowMs()));
+  askAhead(trackId: TrackId, { first, count }: Omit<BlockRun, 'chunk'>, dueInMs: number): void {
+    this.#perform(this.#session.askAhead(trackId, { first, count }, this.#nowMs(), dueInMs));
   }
 
   /** Whether that was done, and the manifest is still under way. */
