@@ -88,7 +88,7 @@ describe('links', () => {
   it('are asked for the head of a track before its manifest is here, each for a part', async () => {
     const room = await VirtualRoom.open({ tracks: { song: 8 * CHUNK } });
     for (let i = 0; i < 3; i++) await room.seeder(`seeder-${i}`, ['song'], { aulaId: 'aula' });
-    const { swarm } = room.listener('listener', { aulaId: 'aula' });
+    const { swarm } = room.listener('listener', { aulaId: 'aula', aulaHead: false });
     await room.pass(10_000);
     const begunMs = room.clock.nowMs();
     const head = swarm.open('song').read({ start: 0, end: 6 * BLOCK }, { deadlineMs: 0 });
@@ -110,7 +110,7 @@ describe('links', () => {
   it('are asked for it once, by the page that wants a URL and by its player right after', async () => {
     const room = await VirtualRoom.open({ tracks: { song: 8 * CHUNK } });
     for (let i = 0; i < 5; i++) await room.seeder(`seeder-${i}`, ['song'], { aulaId: 'aula' });
-    const { swarm } = room.listener('listener', { aulaId: 'aula' });
+    const { swarm } = room.listener('listener', { aulaId: 'aula', aulaHead: false });
     await room.pass(10_000);
     const track = swarm.open('song');
     track.url().catch(() => undefined);
@@ -129,7 +129,7 @@ describe('links', () => {
     const elsewhere = await VirtualRoom.open({ tracks: { song: 9 * CHUNK } });
     const seeder = room.listener('seeder', { aulaId: 'aula' });
     await room.during(seedSim(seeder, elsewhere.document('song')));
-    const { swarm } = room.listener('listener', { aulaId: 'aula' });
+    const { swarm } = room.listener('listener', { aulaId: 'aula', aulaHead: false });
     await room.pass(10_000);
     await room.during(swarm.open('song').read({ start: 0, end: 6 * BLOCK }, { deadlineMs: 0 }), 10_000);
     await room.pass(1_000);
@@ -145,7 +145,7 @@ describe('links', () => {
     const ids = ['a', 'b', 'c'];
     const room = await VirtualRoom.open({ tracks: Object.fromEntries(ids.map((id) => [id, 8 * CHUNK])) });
     await room.seeder('seeder', ids, { aulaId: 'aula' });
-    const { swarm } = room.listener('listener', { aulaId: 'aula' });
+    const { swarm } = room.listener('listener', { aulaId: 'aula', aulaHead: false });
     await room.pass(10_000);
     const tracks = ids.map((id) => swarm.open(id));
     // Nothing answers URLs here: what is asked for meanwhile is what counts.
@@ -291,3 +291,97 @@ function linkedNow(room: VirtualRoom): string[] {
   }
   return [...names];
 }
+
+describe('the head of what the Aula plays', () => {
+  const requestsOf = (room: VirtualRoom, name: string) =>
+    room.frames.flatMap(({ from, message }) =>
+      from === name && message.type === 'request' ? [message] : [],
+    );
+
+  it('is here before anyone asks for it, each member giving a part, and the manifest is all that is waited for', async () => {
+    const room = await VirtualRoom.open({ tracks: { song: 8 * CHUNK } });
+    for (let i = 0; i < 3; i++) await room.seeder(`seeder-${i}`, ['song'], { aulaId: 'aula' });
+    const { swarm } = room.listener('listener', { aulaId: 'aula' });
+    await room.pass(10_000);
+    const early = requestsOf(room, 'listener');
+    expect(early.map(({ chunk, first, count }) => [chunk, first, count])).toEqual([
+      [0, 0, 2],
+      [0, 2, 2],
+      [0, 4, 2],
+    ]);
+    expect(early.every(({ deadlineMs }) => deadlineMs >= 5_000)).toBe(true);
+    expect(swarm.stats()).toMatchObject({ tracks: 0, storedBytes: 0 });
+    const timed = async (promise: Promise<unknown>) => {
+      const begunMs = room.clock.nowMs();
+      await room.during(promise, 10_000);
+      return room.clock.nowMs() - begunMs;
+    };
+    const headMs = await timed(swarm.open('song').read({ start: 0, end: 6 * BLOCK }, { deadlineMs: 0 }));
+    const outsider = room.listener('outsider', {}).swarm;
+    await room.pass(1_000);
+    expect(headMs).toBeLessThan((await timed(outsider.open('song').manifest())) + 5);
+    expect(requestsOf(room, 'listener')).toHaveLength(3);
+    expect(swarm.stats().bytes).toEqual({ cache: 0, aula: 6 * BLOCK, global: 0, origin: 0 });
+    expect(room.asked).toEqual([]);
+    expect(room.blamed).toEqual([]);
+  });
+
+  it('is asked of no stranger, and not where the author, or the listener, does not want it', async () => {
+    const room = await VirtualRoom.open({ tracks: { song: 8 * CHUNK, other: 8 * CHUNK } });
+    await room.seeder('member', ['song'], { aulaId: 'aula' });
+    await room.seeder('stranger', ['other']);
+    const without = {
+      author: { aulaHead: false },
+      listener: { contribution: { allowDownloadFromPeers: false } },
+      origin: { contribution: { preferServerOverP2P: true } },
+    };
+    for (const [name, options] of Object.entries(without))
+      room.listener(name, { aulaId: 'aula', ...options });
+    const stranger = room.listener('outsider', {});
+    await stranger.swarm.prefetch(['other']);
+    await room.pass(20_000);
+    for (const name of Object.keys(without)) expect(requestsOf(room, name)).toEqual([]);
+    expect(room.frames.some(({ to, message }) => to === 'outsider' && message.type === 'open')).toBe(true);
+  });
+
+  it('is not believed: a liar’s is disproved, and the track is heard from others', async () => {
+    const room = await VirtualRoom.open({ tracks: { song: 8 * CHUNK } });
+    await room.seeder('liar', ['song'], { aulaId: 'aula', giving: 'wrong-bytes' });
+    const { swarm } = room.listener('listener', { aulaId: 'aula' });
+    await room.pass(10_000);
+    expect(requestsOf(room, 'listener').length).toBeGreaterThan(0);
+    await room.during(swarm.open('song').read({ start: 0, end: 6 * BLOCK }, { deadlineMs: 0 }), 10_000);
+    expect(swarm.stats().bytes).toMatchObject({ aula: 0, origin: 6 * BLOCK });
+    expect(swarm.stats().rejectedBlocks).toBeGreaterThan(0);
+    expect(room.blamed).toEqual(['liar']);
+  });
+
+  it('holds nobody up that was promised and not given', async () => {
+    const startMs = async (aulaHead: boolean) => {
+      const room = await VirtualRoom.open({ tracks: { song: 8 * CHUNK } });
+      await room.seeder('dead', ['song'], { aulaId: 'aula', giving: 'nothing' });
+      const { swarm } = room.listener('listener', { aulaId: 'aula', aulaHead });
+      await room.pass(10_000);
+      const begunMs = room.clock.nowMs();
+      await room.during(swarm.open('song').read({ start: 0, end: 6 * BLOCK }, { deadlineMs: 0 }), 10_000);
+      return room.clock.nowMs() - begunMs;
+    };
+    expect(await startMs(true)).toBeLessThanOrEqual(await startMs(false));
+  });
+
+  it('is asked for anew of others when those who gave it are gone', async () => {
+    const room = await VirtualRoom.open({ tracks: { song: 8 * CHUNK } });
+    const first = await room.seeder('first', ['song'], { aulaId: 'aula' });
+    const { swarm } = room.listener('listener', { aulaId: 'aula' });
+    await room.pass(5_000);
+    await room.during(first.swarm.close());
+    await room.seeder('second', ['song'], { aulaId: 'aula' });
+    await room.pass(25_000);
+    const asked = room.frames.flatMap(({ from, to, message }) =>
+      from === 'listener' && message.type === 'request' ? [to] : [],
+    );
+    expect(asked).toEqual(['first', 'second']);
+    await room.during(swarm.open('song').read({ start: 0, end: 6 * BLOCK }, { deadlineMs: 0 }), 10_000);
+    expect(swarm.stats().bytes).toMatchObject({ aula: 6 * BLOCK, origin: 0 });
+  });
+});

@@ -574,7 +574,11 @@ export class Neighbourhood implements PeerSourceHandler {
    * believed before the manifest says the same. Once is enough: a page's player asks after the page did.
    */
   askAhead(trackId: TrackId): void {
-    if (this.#aulaHead.take(trackId)) this.#parts.delivery.makeWay();
+    if (this.#aulaHead.take(trackId)) {
+      this.#parts.delivery.makeWay();
+      // Who had time for it and has not given it is no help now.
+      for (const peer of this.peers) if (peer.owesAhead(trackId)) peer.dropAhead(trackId);
+    }
     this.#askHead(this.peers, trackId, 0);
   }
 

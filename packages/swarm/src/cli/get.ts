@@ -45,7 +45,7 @@ export async function get(trackId: string, flags: GetFlags, stop: AbortSignal): 
   const swarm = createSwarm({
     origin: flags.origin,
     ...(flags.tracker === undefined ? {} : { tracker: flags.tracker }),
-    ...(flags.aula === undefined ? {} : { aulaId: flags.aula }),
+    ...(flags.aula === undefined ? {} : { aulaId: flags.aula, aulaHead: false }),
     ...(flags.rtc === undefined ? {} : { rtc: await loadNodeRtc(flags.rtc) }),
     ...(flags.publisherKey === undefined ? {} : { publisherKeys: flags.publisherKey }),
     ...(await keeping(flags)),

@@ -58,7 +58,7 @@ export async function seed(paths: readonly string[], flags: SeedFlags, stop: Abo
     store,
     ...rtc,
     tracker: flags.tracker,
-    ...(flags.aula === undefined ? {} : { aulaId: flags.aula }),
+    ...(flags.aula === undefined ? {} : { aulaId: flags.aula, aulaHead: false }),
     ...(flags.uploadMbPerDay === undefined
       ? {}
       : { contributionForThisRun: { maxBandwidthMBPerDay: flags.uploadMbPerDay } }),

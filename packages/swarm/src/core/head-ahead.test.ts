@@ -1,6 +1,6 @@
 import { parseTrackId } from '@sonantica/wire';
 import { expect, it } from 'vitest';
-import { ExpectedPlayer, headShares } from './head-ahead.ts';
+import { ExpectedPlayer, headShares, playedBy } from './head-ahead.ts';
 
 const [A, B] = [parseTrackId('a'), parseTrackId('b')];
 const shares = (names: string) =>
@@ -22,6 +22,19 @@ it('parts a head among three at most, who propose the same version', () => {
     ['A', 2, 2],
     ['a', 4, 2],
   ]);
+});
+
+it('takes for played what most members came to last', () => {
+  expect(playedBy([], A)).toBeUndefined();
+  expect(playedBy([undefined, undefined], A)).toBeUndefined();
+  expect(playedBy([undefined, B], undefined)).toBe(B);
+  expect(playedBy([A, B, B], A)).toBe(B);
+});
+
+it('stays with what was played where as many play something else', () => {
+  expect(playedBy([A, B], undefined)).toBe(A);
+  expect(playedBy([A, B], B)).toBe(B);
+  expect(playedBy([A, A, B], B)).toBe(A);
 });
 
 it('expects a player of one URL, not of each of a list', () => {

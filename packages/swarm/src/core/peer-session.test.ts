@@ -160,7 +160,35 @@ describe('asking ahead of a track', () => {
     expect(
       session.receive(encodePeerFrame({ type: 'refuse', handle: 1, ...run, reason: 'busy' }), 0),
     ).toEqual([]);
-    expect(session.open(ID, ROOT, SONG, ChunkSet.none(4), 0).at(-1)).toMatchObject({ type: 'refused', ...run });
+    expect(session.open(ID, ROOT, SONG, ChunkSet.none(4), 0).at(-1)).toMatchObject({
+      type: 'refused',
+      ...run,
+    });
+  });
+
+  it('forgets what is refused of what nobody waits for yet, so that it can be asked for again', () => {
+    const session = proposing();
+    expect(sent(session.askAhead(ID, HEAD, 0, 9_000)).at(-1)).toMatchObject({ deadlineMs: 9_000 });
+    session.receive(block(0, 0), 0);
+    const refusal = { type: 'refuse', handle: 1, chunk: 0, first: 1, count: 5, reason: 'busy' } as const;
+    expect(sent(session.receive(encodePeerFrame(refusal), 0))).toEqual([{ type: 'shut', handle: 1 }]);
+    expect(session.isAskedAhead(ID)).toBe(false);
+    expect(session.proposal(ID)?.root).toBe(ROOT);
+    expect(session.open(ID, ROOT, SONG, ChunkSet.none(4), 0).some(({ type }) => type === 'block')).toBe(
+      false,
+    );
+  });
+
+  it('tells of what lay here for long as if it had just come, and of what has not come as it is', () => {
+    const since = (come: number) => {
+      const session = proposing();
+      session.askAhead(ID, HEAD, 100, 9_000);
+      for (let i = 0; i < come; i++) session.receive(block(0, i), 110 + i);
+      const effects = session.open(ID, ROOT, SONG, ChunkSet.none(4), 7_000);
+      return effects.flatMap((effect) => (effect.type === 'asked-ahead' ? [effect.sinceMs] : []));
+    };
+    expect(since(6)).toEqual([6_985]);
+    expect(since(5)).toEqual([100]);
   });
 
   it('is taken back without blame for what is under way', () => {
@@ -197,6 +225,25 @@ describe('asking ahead of a track', () => {
 });
 
 describe('opening tracks', () => {
+  it('tells which track the other end came to last, of those it did not leave', () => {
+    const session = greeted();
+    expect(session.latestTrack).toBeUndefined();
+    session.receive(open(1, ROOT, ChunkSet.none(4)), 0);
+    session.receive(
+      encodePeerFrame({
+        type: 'open',
+        handle: 2,
+        trackId: 'other' as TrackId,
+        root: ROOT,
+        held: ChunkSet.none(4),
+      }),
+      0,
+    );
+    expect(session.latestTrack).toBe('other');
+    session.receive(encodePeerFrame({ type: 'shut', handle: 2 }), 0);
+    expect(session.latestTrack).toBe(ID);
+  });
+
   it('tells what the other end holds, whoever opened first', () => {
     const first = greeted();
     first.open(ID, ROOT, SONG, ChunkSet.none(4), 0);

@@ -212,13 +212,7 @@ export class PeerSession {
   }
 
   /** Takes part in a track. What the other end holds of it is told at once if it opened it before. */
-  open(
-    trackId: TrackId,
-    root: RootHash,
-    geometry: Geometry,
-    held: ChunkSet,
-    nowMs: number,
-  ): SessionEffect[] {
+  open(trackId: TrackId, root: RootHash, geometry: Geometry, held: ChunkSet, nowMs: number): SessionEffect[] {
     const key = trackKey(trackId, root);
     const asked = this.#ownByKey.get(key);
     if (asked?.ahead !== undefined && this.#openAsked(asked, asked.ahead, geometry, held, nowMs))
@@ -272,6 +266,13 @@ export class PeerSession {
     return false;
   }
 
+  /** Whether all that was asked ahead of a track has come, or was declined. */
+  isAheadHere(trackId: TrackId): boolean {
+    for (const { trackId: own, ahead, handle } of this.#own.values())
+      if (own === trackId && ahead !== undefined) return !this.#due.hasBlocks(handle, ahead.run.chunk);
+    return false;
+  }
+
   /** Takes back what was asked ahead of a track: it turned out to be another version, or nothing. */
   dropAhead(trackId: TrackId): SessionEffect[] {
     for (const track of this.#own.values())
@@ -280,24 +281,18 @@ export class PeerSession {
   }
 
   /** Opens what was asked for before; answers false, and takes it back, when the other end has another number of chunks. */
-  #openAsked(
-    track: OwnTrack,
-    ahead: Ahead,
-    geometry: Geometry,
-    held: ChunkSet,
-    nowMs: number,
-  ): boolean {
+  #openAsked(track: OwnTrack, ahead: Ahead, geometry: Geometry, held: ChunkSet, nowMs: number): boolean {
     if (chunkCount(geometry) !== chunkCount(track.geometry)) {
       this.#leave(track);
       return false;
     }
+    const isHere = this.isAheadHere(track.trackId);
     track.geometry = geometry;
     track.ahead = undefined;
     if (!held.isEmpty) this.#send({ type: 'have', handle: track.handle, chunks: [...held], lost: [] });
     this.#meetAll(track);
     const { run, effects, heardMs } = ahead;
     // What lay here for long took no longer to come for that.
-    const isHere = !this.#due.hasBlocks(track.handle, run.chunk);
     const sinceMs = isHere ? ahead.sinceMs + nowMs - heardMs : ahead.sinceMs;
     this.#effects.push({ type: 'asked-ahead', track: track.key, run, sinceMs }, ...effects);
     return true;

@@ -131,6 +131,11 @@ export class PeerSource implements Source {
     return !this.#ended && this.#session.isAskedAhead(trackId);
   }
 
+  /** Whether what it was asked for ahead is not here yet. */
+  owesAhead(trackId: TrackId): boolean {
+    return this.#session.isAskedAhead(trackId) && !this.#session.isAheadHere(trackId);
+  }
+
   dropAhead(trackId: TrackId): void {
     this.#perform(this.#session.dropAhead(trackId));
   }

@@ -26,7 +26,10 @@ export interface SimListenerOptions {
   /** In which order it asks for chunks; missing: as listeners do. */
   readonly order?: ChunkOrder | undefined;
   /** What its author configured. Tracker, origin and `fetch` are the simulation's, the store too unless it is given. */
-  readonly swarm?: Pick<SwarmOptions, 'aulaId' | 'contribution' | 'eviction' | 'logger' | 'store'>;
+  readonly swarm?: Pick<
+    SwarmOptions,
+    'aulaId' | 'aulaHead' | 'contribution' | 'eviction' | 'logger' | 'store'
+  >;
 }
 
 /** A listener of a simulation. */
