@@ -39,8 +39,11 @@ export function measureSeek(page: Page, way: Way, place: Place): Promise<number>
   );
 }
 
-/** From the listener's click to sound: the room was joined a while ago, the track is not known yet. */
-export function measureBeginning(page: Page, way: Way, place: Place): Promise<number> {
+/** By the player alone, or with the library between: what the Aula plays, or as if it played something else. */
+export type BeginWay = Way | 'unforeseen';
+
+/** From the listener's click to sound: the room was joined a while ago, the manifest of the track is not known yet. */
+export function measureBeginning(page: Page, way: BeginWay, place: Place): Promise<number> {
   return page.evaluate(
     async ({ how, origin, tracker, id, warmMs }) => {
       const player = document.querySelector('audio');
@@ -49,6 +52,7 @@ export function measureBeginning(page: Page, way: Way, place: Place): Promise<nu
         origin,
         ...(tracker === undefined ? {} : { tracker }),
         aulaId: 'bench',
+        aulaHead: how === 'swarm',
         serviceWorker: '/sonantica-worker.js',
       });
       const warm = async () => {
@@ -56,7 +60,7 @@ export function measureBeginning(page: Page, way: Way, place: Place): Promise<nu
         while (swarm.stats().links === 0) await new Promise((resolve) => setTimeout(resolve, 20));
         await new Promise((resolve) => setTimeout(resolve, warmMs));
       };
-      if (how === 'swarm') await warm();
+      if (how !== 'http') await warm();
       else {
         await swarm.close();
         await (await fetch(`${origin}/lamplight-16-44.manifest.json`)).arrayBuffer();

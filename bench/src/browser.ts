@@ -13,6 +13,7 @@ import {
   measureRate,
   measureSeek,
   TRACK_ID,
+  type BeginWay,
   type Way,
 } from './browser-measures.ts';
 import { measureMemory } from './browser-memory.ts';
@@ -69,7 +70,8 @@ export async function browserFigures({ runs, only, progress }: BrowserBench): Pr
   // A process of its own: as other listeners do, it computes beside the origin and the tracker, not in their place.
   const peer = fork(besides('warm-peer-main'), [tracker.url, fast.url, 'bench', TRACK_ID]);
   const fresh = <T>(act: (page: Page) => Promise<T>) => onFreshPage(browser, site.url, act);
-  const both = (measure: (page: Page, way: Way) => Promise<number>) => alternate(runs, fresh, measure);
+  const both = (measure: (page: Page, way: Way) => Promise<number>) =>
+    alternate(['http', 'swarm'], runs, fresh, measure);
   const groups: Record<(typeof BROWSER_GROUPS)[number], () => Promise<BrowserFigure[]>> = {
     seek: async () => [
       ratio(
@@ -82,11 +84,16 @@ export async function browserFigures({ runs, only, progress }: BrowserBench): Pr
       return [atMost('play to playing, kept', median(kept), 'ms', 150)];
     },
     begin: async () => {
-      const begin = (origin: string) =>
-        both((page, way) => measureBeginning(page, way, { origin, tracker: tracker.url }));
+      const begin = async (figure: string, origin: string) => {
+        const place = { origin, tracker: tracker.url };
+        const measure = (page: Page, way: BeginWay) => measureBeginning(page, way, place);
+        const ms = await alternate(['http', 'swarm', 'unforeseen'], runs, fresh, measure);
+        const beside = `what the Aula does not play ${round(ms.unforeseen)} ms, ${round(ms.unforeseen / ms.http)}`;
+        return ratio(figure, ms, beside);
+      };
       return [
-        ratio('play to playing, from a warm Aula peer, origin at 10 Mbit/s', await begin(shaped.url)),
-        ratio('play to playing, from a warm Aula peer, origin on this machine', await begin(fast.url)),
+        await begin('play to playing, from a warm Aula peer, origin at 10 Mbit/s', shaped.url),
+        await begin('play to playing, from a warm Aula peer, origin on this machine', fast.url),
       ];
     },
     worker: async () => {
@@ -187,21 +194,27 @@ function atLeast(figure: string, value: number, bar: number): BrowserFigure {
   return { figure, value: round(value), unit: '', bar: `at least ${bar}`, passed: value >= bar };
 }
 
-function ratio(figure: string, ms: Record<Way, number>): BrowserFigure {
-  const said = `${figure} (${round(ms.swarm)} ms, plain HTTP ${round(ms.http)} ms)`;
+/** `beside`: what is told with it and held against no bar. */
+function ratio(figure: string, ms: Record<Way, number>, beside?: string): BrowserFigure {
+  const more = beside === undefined ? '' : `; ${beside}`;
+  const said = `${figure} (${round(ms.swarm)} ms, plain HTTP ${round(ms.http)} ms${more})`;
   return atMost(said, ms.swarm / ms.http, '× plain HTTP', 1.05);
 }
 
-/** Both ways in turn, so that a busy machine is as busy for either. */
-async function alternate(
+/** Medians of all ways, in turn, so that a busy machine is as busy for each. */
+async function alternate<Ways extends string>(
+  ways: readonly Ways[],
   runs: number,
   fresh: Fresh,
-  measure: (page: Page, way: Way) => Promise<number>,
-): Promise<Record<Way, number>> {
-  const all: Record<Way, number[]> = { http: [], swarm: [] };
+  measure: (page: Page, way: Ways) => Promise<number>,
+): Promise<Record<Ways, number>> {
+  const all = new Map<Ways, number[]>(ways.map((way) => [way, []]));
   for (let i = 0; i < runs; i++)
-    for (const way of ['http', 'swarm'] as const) all[way].push(await fresh((page) => measure(page, way)));
-  return { http: median(all.http), swarm: median(all.swarm) };
+    for (const [way, figures] of all) figures.push(await fresh((page) => measure(page, way)));
+  return Object.fromEntries(Array.from(all, ([way, figures]) => [way, median(figures)])) as Record<
+    Ways,
+    number
+  >;
 }
 
 async function repeat<T>(runs: number, act: () => Promise<T>): Promise<T[]> {

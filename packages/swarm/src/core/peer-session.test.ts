@@ -179,10 +179,47 @@ describe('asking ahead of a track', () => {
     );
   });
 
+  it('leaves a track once its head came early, and keeps that for who opens it', () => {
+    const session = proposing();
+    session.askAhead(ID, HEAD, 0, 9_000);
+    for (let i = 0; i < 6; i++) expect(session.receive(block(0, i), 1)).toEqual([]);
+    expect(sent(session.receive(proof(0), 2))).toEqual([{ type: 'shut', handle: 1 }]);
+    expect([session.isAskedAhead(ID), session.isAheadHere(ID)]).toEqual([true, true]);
+    expect(session.proposal(ID)).toBeUndefined();
+    session.receive(encodePeerFrame({ type: 'shut', handle: 1 }), 3);
+    const effects = session.open(ID, ROOT, SONG, ChunkSet.none(4), 4);
+    expect(sent(effects)).toMatchObject([{ type: 'open', handle: 2 }]);
+    expect(effects.filter(({ type }) => type === 'block')).toHaveLength(6);
+    expect(session.isAskedAhead(ID)).toBe(false);
+    session.shut(KEY);
+    expect(session.open(ID, ROOT, SONG, ChunkSet.none(4), 5).some(({ type }) => type === 'block')).toBe(
+      false,
+    );
+  });
+
+  it('keeps no head that came early of a track with another number of chunks, or that nobody wants', () => {
+    const early = (held?: ChunkSet) => {
+      const session = proposing(held);
+      session.askAhead(ID, HEAD, 0, 9_000);
+      session.receive(proof(0), 1);
+      for (let i = 0; i < 6; i++) session.receive(block(0, i), 1);
+      return session;
+    };
+    const blocks = (session: PeerSession) =>
+      session.open(ID, ROOT, SONG, ChunkSet.none(4), 2).filter(({ type }) => type === 'block').length;
+    expect(blocks(early())).toBe(6);
+    expect(blocks(early(ChunkSet.all(9)))).toBe(0);
+    const dropped = early();
+    expect(dropped.dropAhead(ID)).toEqual([]);
+    expect(dropped.isAskedAhead(ID)).toBe(false);
+    expect(blocks(dropped)).toBe(0);
+  });
+
   it('tells of what lay here for long as if it had just come, and of what has not come as it is', () => {
     const since = (come: number) => {
       const session = proposing();
       session.askAhead(ID, HEAD, 100, 9_000);
+      session.receive(proof(0), 105);
       for (let i = 0; i < come; i++) session.receive(block(0, i), 110 + i);
       const effects = session.open(ID, ROOT, SONG, ChunkSet.none(4), 7_000);
       return effects.flatMap((effect) => (effect.type === 'asked-ahead' ? [effect.sinceMs] : []));

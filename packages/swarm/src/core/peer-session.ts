@@ -145,6 +145,8 @@ export class PeerSession {
   readonly #ownByKey = new Map<TrackKey, OwnTrack>();
   readonly #theirs = new Map<TrackHandle, TheirTrack>();
   #theirHighest = 0;
+  /** A head that was asked for early, all of it. */
+  #aside: (OwnTrack & { readonly ahead: Ahead }) | undefined;
   // Asked of the other end: what is due, and how many copies of blocks and proofs taken back may still come.
   readonly #due = new DueBlocks();
   readonly #takenBack = new Map<string, number>();
@@ -219,14 +221,19 @@ export class PeerSession {
       return this.#flush();
     if (this.#ownByKey.has(key) || this.#own.size >= LIMITS.maxOpenTracks) return this.#flush();
     this.#meetAll(this.#take(trackId, root, geometry, held));
+    const aside = this.#aside;
+    if (aside?.key === key) {
+      this.#aside = undefined;
+      if (chunkCount(geometry) === chunkCount(aside.geometry)) this.#tellAhead(key, aside.ahead, true, nowMs);
+    }
     return this.#flush();
   }
 
   /**
    * Asks for the first blocks of the version of a track that the other end says it takes part in, if it holds them, while
    * the manifest is still under way: {@link open} tells what came of it, and {@link dropAhead} takes it back. Their size is
-   * known without it where there are several chunks. `dueInMs`: 0 where somebody waits for them; who asks early forgets
-   * what is refused.
+   * known without it where there are several chunks. `dueInMs`: 0 where somebody waits for them. What is asked for early is
+   * laid aside once it is here, and no part is taken in its track until that is opened; what is refused of it is forgotten.
    */
   askAhead(
     trackId: TrackId,
@@ -247,6 +254,7 @@ export class PeerSession {
 
   /** The version of a track that the other end takes part in whose beginning can be asked of it before its manifest is known. */
   proposal(trackId: TrackId): { readonly root: RootHash; readonly held: ChunkSet } | undefined {
+    if (this.#aside?.trackId === trackId) return undefined;
     for (const own of this.#own.values()) if (own.trackId === trackId) return undefined;
     for (const theirs of this.#theirs.values())
       if (theirs.trackId === trackId && theirs.held.capacity > 1 && theirs.held.has(0)) return theirs;
@@ -262,12 +270,14 @@ export class PeerSession {
 
   /** Whether the beginning of a track was asked for and its manifest is still under way. */
   isAskedAhead(trackId: TrackId): boolean {
+    if (this.#aside?.trackId === trackId) return true;
     for (const own of this.#own.values()) if (own.trackId === trackId && own.ahead !== undefined) return true;
     return false;
   }
 
   /** Whether all that was asked ahead of a track has come, or was declined. */
   isAheadHere(trackId: TrackId): boolean {
+    if (this.#aside?.trackId === trackId) return true;
     for (const { trackId: own, ahead, handle } of this.#own.values())
       if (own === trackId && ahead !== undefined) return !this.#due.hasBlocks(handle, ahead.run.chunk);
     return false;
@@ -275,6 +285,7 @@ export class PeerSession {
 
   /** Takes back what was asked ahead of a track: it turned out to be another version, or nothing. */
   dropAhead(trackId: TrackId): SessionEffect[] {
+    if (this.#aside?.trackId === trackId) this.#aside = undefined;
     for (const track of this.#own.values())
       if (track.trackId === trackId && track.ahead !== undefined) return this.shut(track.key);
     return [];
@@ -291,11 +302,28 @@ export class PeerSession {
     track.ahead = undefined;
     if (!held.isEmpty) this.#send({ type: 'have', handle: track.handle, chunks: [...held], lost: [] });
     this.#meetAll(track);
-    const { run, effects, heardMs } = ahead;
-    // What lay here for long took no longer to come for that.
-    const sinceMs = isHere ? ahead.sinceMs + nowMs - heardMs : ahead.sinceMs;
-    this.#effects.push({ type: 'asked-ahead', track: track.key, run, sinceMs }, ...effects);
+    this.#tellAhead(track.key, ahead, isHere, nowMs);
     return true;
+  }
+
+  #tellAhead(
+    track: TrackKey,
+    { run, effects, sinceMs, heardMs }: Ahead,
+    isHere: boolean,
+    nowMs: number,
+  ): void {
+    // What lay here for long took no longer to come for that.
+    const begunMs = isHere ? sinceMs + nowMs - heardMs : sinceMs;
+    this.#effects.push({ type: 'asked-ahead', track, run, sinceMs: begunMs }, ...effects);
+  }
+
+  /** What came early of a head, once all of it is here, needs no part in its track. */
+  #layAside(track: OwnTrack): void {
+    const { ahead, handle } = track;
+    if (ahead?.isEarly !== true || this.#due.hasBlocks(handle, ahead.run.chunk)) return;
+    if (!ahead.effects.some(({ type }) => type === 'proof')) return;
+    this.#leave(track);
+    this.#aside = { ...track, ahead };
   }
 
   #take(trackId: TrackId, root: RootHash, geometry: Geometry, held: ChunkSet): OwnTrack {
@@ -530,7 +558,7 @@ export class PeerSession {
             ? undefined
             : this.#blame('a proof that was not asked for');
         this.#tell(own, { type: 'proof', track: own.key, chunk: frame.chunk, leaves: frame.leaves });
-        return;
+        return this.#layAside(own);
       }
       case 'block':
         return this.#acceptBlock(frame);
@@ -665,6 +693,7 @@ export class PeerSession {
       return;
     }
     tellUntil(bytes.length);
+    this.#layAside(own);
   }
 
   #acceptRefusal(handle: TrackHandle, run: BlockRun, reason: RefuseReason): void {
