@@ -356,6 +356,21 @@ describe('the head of what the Aula plays', () => {
     expect(room.blamed).toEqual(['liar']);
   });
 
+  it('has nothing more fetched of a track that is opened and not read', async () => {
+    const room = await VirtualRoom.open({ tracks: { song: 8 * CHUNK } });
+    await room.seeder('member', ['song'], { aulaId: 'aula' });
+    const { swarm } = room.listener('listener', { aulaId: 'aula' });
+    await room.pass(10_000);
+    const track = swarm.open('song');
+    await room.during(track.manifest());
+    await room.pass(20_000);
+    expect(requestsOf(room, 'listener')).toHaveLength(1);
+    expect(room.asked).toEqual([]);
+    await room.during(track.read({ start: 0, end: 6 * BLOCK }, { deadlineMs: 0 }), 10_000);
+    expect(requestsOf(room, 'listener')).toHaveLength(1);
+    expect(swarm.stats().bytes).toMatchObject({ aula: 6 * BLOCK, origin: 0 });
+  });
+
   it('holds nobody up that was promised and not given', async () => {
     const startMs = async (aulaHead: boolean) => {
       const room = await VirtualRoom.open({ tracks: { song: 8 * CHUNK } });
