@@ -202,9 +202,13 @@ export class Neighbourhood implements PeerSourceHandler {
 
   /** The listener's choice changed: who may see what this one holds is said again. */
   contributionChanged(): void {
-    this.#aulaHead.drop();
     this.#announcements.announceAgain();
     this.#say();
+  }
+
+  /** The listener takes nothing from peers any more. */
+  forgetAulaHead(): void {
+    this.#aulaHead.drop();
   }
 
   add(version: TrackVersion): void {

@@ -407,12 +407,15 @@ export class Swarm {
   #apply(contribution: Contribution): void {
     const before = this.#contribution;
     this.#contribution = contribution;
+    const policy = policyOf(contribution);
     this.#budget.setLimit(uploadBytesPerDay(contribution));
     this.#network?.setUploadLimit(contribution.maxUploadKbps ?? undefined);
     this.#keeper.setLimit(storageBytes(contribution));
     this.#reads.storageChanged();
     this.#prefetches?.share();
-    this.#delivery.setPolicy(policyOf(contribution));
+    this.#delivery.setPolicy(policy);
+    if (!policy.allowDownloadFromPeers || policy.preferServerOverP2P)
+      this.#network?.neighbourhood.forgetAulaHead();
     if (!contribution.p2pEnabled) void this.#stopNetwork();
     else if (this.#network === undefined) void this.#startNetwork();
     else if (
