@@ -58,7 +58,12 @@ program
 program
   .command('browser')
   .description('Playing in Chromium, beside plain HTTP. Exit status 1 if a figure falls short of its bar.')
-  .option('--runs <n>', 'runs of each, alternating; medians are printed; of jumps and beginnings twice as many and one', count, 5)
+  .option(
+    '--runs <n>',
+    'runs of each, alternating; medians are printed; of jumps and beginnings twice as many and one',
+    count,
+    5,
+  )
   .option('--only <group>', 'seek, kept, begin, worker, goodput, tasks, memory or size')
   .option('--json', 'print JSON')
   .action(async ({ runs, only, json }: { runs: number; only?: string; json?: boolean }) => {
