@@ -88,3 +88,18 @@ it('stays for who opens the track, and goes when the members do', () => {
   head.drop();
   expect(said).toEqual([]);
 });
+
+it('is asked for less and less often while nobody takes it, and as at first once somebody did', () => {
+  const { head, room, pass } = aula();
+  const askedAfter = () => {
+    room.plays = [room.plays[0] === A ? B : A];
+    let seconds = 0;
+    while (!pass(1).some((said) => said.startsWith('ask'))) seconds++;
+    return seconds + 1;
+  };
+  const pauses = Array.from({ length: 8 }, askedAfter);
+  expect(pauses).toEqual([2, 10, 20, 40, 80, 160, 320, 320]);
+  expect(head.take(room.plays[0] ?? A)).toBe(true);
+  askedAfter();
+  expect(askedAfter()).toBe(10);
+});

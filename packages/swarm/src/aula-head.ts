@@ -2,10 +2,11 @@ import type { TrackId } from '@sonantica/wire';
 import type { Clock } from './core/env.ts';
 import { playedBy } from './core/head-ahead.ts';
 
-/** The members may come and go, and change tracks: no head is asked for sooner after another, in milliseconds. */
-const PAUSE_MS = 10_000;
-/** Who is asked for a head that nobody waits for has so long for it, in milliseconds. */
-const DUE_MS = 10_000;
+/**
+ * No head is asked for sooner after another, in milliseconds: twice as long after each that nobody took, for who sits in an
+ * Aula and plays nothing, or is told of ever new tracks.
+ */
+const PAUSE_MS = { first: 10_000, longest: 320_000 };
 
 /** What the head of an Aula needs of its neighbourhood. */
 export interface AulaHeadParts {
@@ -16,8 +17,8 @@ export interface AulaHeadParts {
   mayAsk(): boolean;
   /** Whether the manifest of a track is here. */
   isKnown(trackId: TrackId): boolean;
-  /** Asks those of the Aula who hold it for the head of a track; answers whether there are such. */
-  ask(trackId: TrackId, dueInMs: number): boolean;
+  /** Asks those of the Aula who play it for the head of a track, unless it was asked for; answers whether they are asked. */
+  ask(trackId: TrackId): boolean;
   /** Forgets what came of that, where nobody opened the track. */
   drop(trackId: TrackId): void;
 }
@@ -32,7 +33,8 @@ export class AulaHead {
   #played: TrackId | undefined;
   /** Whose head was asked for. */
   #asked: TrackId | undefined;
-  #askedMs = Number.NEGATIVE_INFINITY;
+  #nextMs = Number.NEGATIVE_INFINITY;
+  #pauseMs = PAUSE_MS.first;
 
   constructor(parts: AulaHeadParts) {
     this.#parts = parts;
@@ -48,15 +50,17 @@ export class AulaHead {
     if (this.#asked !== undefined && this.#asked !== played) this.drop();
     if (played === undefined || isKnown(played) || !mayAsk()) return;
     const now = clock.nowMs();
-    if (now - this.#askedMs < PAUSE_MS || !ask(played, DUE_MS)) return;
+    if (now < this.#nextMs || !ask(played)) return;
     this.#asked = played;
-    this.#askedMs = now;
+    this.#nextMs = now + this.#pauseMs;
+    this.#pauseMs = Math.min(PAUSE_MS.longest, 2 * this.#pauseMs);
   }
 
   /** Somebody waits for the track now: answers whether its head was asked for. What came of it stays for who opens it. */
   take(trackId: TrackId): boolean {
     if (this.#asked !== trackId) return false;
     this.#asked = undefined;
+    this.#pauseMs = PAUSE_MS.first;
     return true;
   }
 

@@ -1,4 +1,13 @@
-import { decodePeerFrame, encodePeerFrame, parsePeerId, type PeerId, type PeerTier } from '@sonantica/wire';
+import {
+  ChunkSet,
+  decodePeerFrame,
+  encodePeerFrame,
+  parsePeerId,
+  parseRootHash,
+  parseTrackId,
+  type PeerId,
+  type PeerTier,
+} from '@sonantica/wire';
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_CONTRIBUTION } from './contribution.ts';
 import type { PeerLink, PeerLinkHandler } from './links/peer-link.ts';
@@ -29,7 +38,10 @@ function neighbourhood() {
     },
     random: { next: () => 0.5 },
     nonce: 'aa'.repeat(16),
-    delivery: new Proxy({}, { get: (_, name) => () => (name === 'gaveBytes' ? 0 : undefined) }) as never,
+    delivery: new Proxy(
+      { isBusy: false, gaveBytes: () => 0, askedFirst: (peers: unknown) => peers },
+      { get: (known: Record<PropertyKey, unknown>, name) => known[name] ?? (() => undefined) },
+    ) as never,
     uploads: mute,
     connector: mute,
     contribution: () => DEFAULT_CONTRIBUTION,
@@ -42,6 +54,7 @@ function neighbourhood() {
   const link = (peerId: PeerId, nonce = NONCE) => {
     let handler: PeerLinkHandler | undefined;
     const said: string[] = [];
+    const asked: number[] = [];
     const end: PeerLink = {
       maxFrameBytes: 65_536,
       bufferedBytes: 0,
@@ -50,6 +63,7 @@ function neighbourhood() {
       send: (frame) => {
         const message = decodePeerFrame(frame);
         if (message.type === 'close') said.push(message.reason);
+        if (message.type === 'request') asked.push(message.handle);
         if (message.type === 'ping') handler?.frame(encodePeerFrame({ type: 'pong', token: message.token }));
       },
       close: () => undefined,
@@ -57,7 +71,7 @@ function neighbourhood() {
     made.accepts(peerId);
     made.linked(peerId, end);
     handler?.frame(encodePeerFrame({ type: 'hello', version: 1, nonce }));
-    return { said, says: (frame: Uint8Array) => handler?.frame(frame) };
+    return { said, asked, says: (frame: Uint8Array) => handler?.frame(frame) };
   };
   const named = (...peers: [PeerId, PeerTier][]) => {
     clock.advanceTo(clock.nowMs() + 1);
@@ -147,4 +161,19 @@ describe('a peer under a newer id of the tracker’s', () => {
     expect(ids()).toEqual([HONEST]);
     expect(made.peers.map((peer) => made.isOfAula(peer))).toEqual([true]);
   });
+});
+
+it('asks for no head that nobody waits for while the manifest of another is under way', async () => {
+  const { clock, link, named, made } = neighbourhood();
+  named([HONEST, 'aula']);
+  const { asked, says } = link(HONEST);
+  const [played, wanted] = [parseTrackId('played'), parseTrackId('wanted')];
+  const root = parseRootHash('ab'.repeat(32));
+  says(encodePeerFrame({ type: 'open', handle: 1, trackId: played, root, held: ChunkSet.all(4) }));
+  made.askAhead(wanted);
+  await clock.advanceAsync(5_000);
+  expect(asked).toEqual([]);
+  made.dropAhead(wanted);
+  await clock.advanceAsync(3_000);
+  expect(asked).toHaveLength(1);
 });

@@ -56,6 +56,8 @@ const MOST_BEFORE_WELCOME = 16;
 const MOST_SEARCHES = 3;
 /** While links are sought others are asked for when one is declined; the pauses between grow, in milliseconds. */
 const SEARCH_PAUSES_MS = { first: 250, longest: 8_000 };
+/** A manifest that has not come after this is not waited for here, in milliseconds. */
+const EXPECTED_MS = 30_000;
 const HEAD_BLOCKS = HEAD_BYTES / LIMITS.blockBytes;
 /** All of a swarm the tracker gave up are told the same time to come back: they do so over this share of it. */
 const RETRY_SPREAD = 0.5;
@@ -106,6 +108,8 @@ export class Neighbourhood implements PeerSourceHandler {
   readonly #left = new Map<string, { readonly peerId: PeerId; readonly atMs: number }>();
   readonly #words = new PeerWords();
   readonly #aulaHead: AulaHead;
+  /** A track whose head somebody waits for, from when it is asked for until its manifest is here. */
+  #expected: { readonly trackId: TrackId; readonly sinceMs: number } | undefined;
   /** Others in a track's swarm, as the tracker last counted. */
   readonly #listeners = new Map<TrackKey, number>();
   /** Peers that were given something lately, and what each gave so far. */
@@ -124,12 +128,16 @@ export class Neighbourhood implements PeerSourceHandler {
     this.#aulaHead = new AulaHead({
       clock: parts.clock,
       latestTracks: () => this.#aulaPeers.map(({ latestTrack }) => latestTrack),
-      mayAsk: () => parts.aulaHead && !parts.delivery.isBusy,
+      mayAsk: () => parts.aulaHead && !this.#isExpecting && !parts.delivery.isBusy,
       isKnown: (trackId) => {
         for (const { manifest } of this.#versions.values()) if (manifest.trackId === trackId) return true;
         return false;
       },
-      ask: (trackId, dueInMs) => this.#askHead(this.#aulaPeers, trackId, dueInMs),
+      ask: (trackId) => {
+        // Who claims that something is played gives it.
+        const players = this.#aulaPeers.filter(({ latestTrack }) => latestTrack === trackId);
+        return this.#askHead(players, trackId, Number.POSITIVE_INFINITY);
+      },
       drop: (trackId) => this.dropAhead(trackId),
     });
     this.#startedMs = parts.clock.nowMs();
@@ -143,6 +151,11 @@ export class Neighbourhood implements PeerSourceHandler {
 
   peer(source: string): PeerSource | undefined {
     return this.#greeted.get(source);
+  }
+
+  /** Whether the manifest of a track that somebody waits for is under way. */
+  get #isExpecting(): boolean {
+    return this.#expected !== undefined && this.#parts.clock.nowMs() - this.#expected.sinceMs < EXPECTED_MS;
   }
 
   get #aulaPeers(): PeerSource[] {
@@ -578,31 +591,38 @@ export class Neighbourhood implements PeerSourceHandler {
    * believed before the manifest says the same. Once is enough: a page's player asks after the page did.
    */
   askAhead(trackId: TrackId): void {
+    this.#expected = { trackId, sinceMs: this.#parts.clock.nowMs() };
+    const owing = new Set<PeerSource>();
     if (this.#aulaHead.take(trackId)) {
       this.#parts.delivery.makeWay();
-      // Who had time for it and has not given it is no help now.
-      for (const peer of this.peers) if (peer.owesAhead(trackId)) peer.dropAhead(trackId);
+      for (const peer of this.peers) if (peer.owesAhead(trackId)) owing.add(peer);
+      for (const peer of owing) peer.dropAhead(trackId);
     }
-    this.#askHead(this.peers, trackId, 0);
+    // Who had time for it and has not given it is asked again where there is nobody else.
+    const others = this.peers.filter((peer) => !owing.has(peer));
+    if (!this.#askHead(others, trackId, 0)) this.#askHead(this.peers, trackId, 0);
   }
 
-  /** Answers whether it is asked for, or was before. `dueInMs`: 0 where somebody waits for it. */
+  /** Answers whether it is asked for now. `dueInMs`: 0 where somebody waits for it. */
   #askHead(peers: readonly PeerSource[], trackId: TrackId, dueInMs: number): boolean {
     const { delivery, log } = this.#parts;
-    if (this.peers.some((peer) => peer.isAskedAhead(trackId))) return true;
+    if (this.peers.some((peer) => peer.isAskedAhead(trackId))) return false;
     const isUrgent = dueInMs === 0;
     const proposing = peers.filter((peer) => peer.proposal(trackId) !== undefined);
     if (proposing.length === 0) return false;
     if (isUrgent) delivery.makeWay();
     const rootOf = (peer: PeerSource) => peer.proposal(trackId)?.root;
     const shares = headShares(delivery.askedFirst(proposing, isUrgent), rootOf, HEAD_BLOCKS);
-    if (shares.length > 0) log(`asks for the head of ${trackId}${isUrgent ? '' : ', which the Aula plays'}`);
-    for (const { peer, first, count } of shares) peer.askAhead(trackId, { first, count }, dueInMs);
-    return shares.length > 0;
+    const asked = shares.filter(({ peer, first, count }) =>
+      peer.askAhead(trackId, { first, count }, dueInMs),
+    );
+    if (asked.length > 0) log(`asks for the head of ${trackId}${isUrgent ? '' : ', which the Aula plays'}`);
+    return asked.length > 0;
   }
 
   /** What was asked ahead of a track and is not of the version that was found is not wanted. */
   dropAhead(trackId: TrackId): void {
+    if (this.#expected?.trackId === trackId) this.#expected = undefined;
     for (const peer of this.#greeted.values()) peer.dropAhead(trackId);
   }
 

@@ -19,7 +19,7 @@ export interface SwarmOptions {
   /** The Aula to join at once. */
   readonly aulaId?: string;
   /**
-   * Whether the head of what the Aula plays, 96 KiB, is fetched from its members while nothing else is wanted: it then
+   * Whether the head of what most of the Aula opened last, 96 KiB, is fetched from its members while nothing is wanted: it then
    * begins at once. It takes part in nothing else until the track is opened. Default: true.
    */
   readonly aulaHead?: boolean;

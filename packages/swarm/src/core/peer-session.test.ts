@@ -184,7 +184,7 @@ describe('asking ahead of a track', () => {
     session.askAhead(ID, HEAD, 0, 9_000);
     for (let i = 0; i < 6; i++) expect(session.receive(block(0, i), 1)).toEqual([]);
     expect(sent(session.receive(proof(0), 2))).toEqual([{ type: 'shut', handle: 1 }]);
-    expect([session.isAskedAhead(ID), session.isAheadHere(ID)]).toEqual([true, true]);
+    expect([session.isAskedAhead(ID), session.owesAhead(ID)]).toEqual([true, false]);
     expect(session.proposal(ID)).toBeUndefined();
     session.receive(encodePeerFrame({ type: 'shut', handle: 1 }), 3);
     const effects = session.open(ID, ROOT, SONG, ChunkSet.none(4), 4);
@@ -215,17 +215,30 @@ describe('asking ahead of a track', () => {
     expect(blocks(dropped)).toBe(0);
   });
 
-  it('tells of what lay here for long as if it had just come, and of what has not come as it is', () => {
-    const since = (come: number) => {
+  it('owes what was asked for early until the last of it came, the proof too', () => {
+    const session = proposing();
+    session.askAhead(ID, HEAD, 0, 9_000);
+    for (let i = 0; i < 6; i++) session.receive(block(0, i), 1);
+    expect([session.isAskedAhead(ID), session.owesAhead(ID)]).toEqual([true, true]);
+    session.receive(proof(0), 1);
+    expect(session.owesAhead(ID)).toBe(false);
+    const urgent = proposing();
+    urgent.askAhead(ID, HEAD, 0);
+    expect([urgent.isAskedAhead(ID), urgent.owesAhead(ID)]).toEqual([true, false]);
+  });
+
+  it('counts the time of what was asked for early from when it is wanted', () => {
+    const since = (come: number, dueInMs: number) => {
       const session = proposing();
-      session.askAhead(ID, HEAD, 100, 9_000);
+      session.askAhead(ID, HEAD, 100, dueInMs);
       session.receive(proof(0), 105);
       for (let i = 0; i < come; i++) session.receive(block(0, i), 110 + i);
       const effects = session.open(ID, ROOT, SONG, ChunkSet.none(4), 7_000);
       return effects.flatMap((effect) => (effect.type === 'asked-ahead' ? [effect.sinceMs] : []));
     };
-    expect(since(6)).toEqual([6_985]);
-    expect(since(5)).toEqual([100]);
+    expect(since(6, Number.POSITIVE_INFINITY)).toEqual([7_000]);
+    expect(since(5, Number.POSITIVE_INFINITY)).toEqual([7_000]);
+    expect(since(6, 0)).toEqual([100]);
   });
 
   it('is taken back without blame for what is under way', () => {

@@ -119,8 +119,6 @@ interface Ahead {
   readonly isEarly: boolean;
   /** What came of it, for when the track is opened. */
   readonly effects: SessionEffect[];
-  /** When the last of that came. */
-  heardMs: number;
 }
 
 interface TheirTrack {
@@ -224,7 +222,7 @@ export class PeerSession {
     const aside = this.#aside;
     if (aside?.key === key) {
       this.#aside = undefined;
-      if (chunkCount(geometry) === chunkCount(aside.geometry)) this.#tellAhead(key, aside.ahead, true, nowMs);
+      if (chunkCount(geometry) === chunkCount(aside.geometry)) this.#tellAhead(key, aside.ahead, nowMs);
     }
     return this.#flush();
   }
@@ -248,7 +246,7 @@ export class PeerSession {
     const geometry = { size: held.capacity * chunkSize, chunkSize };
     const track = this.#take(trackId, root, geometry, ChunkSet.none(held.capacity));
     const run = { chunk: 0, first, count };
-    track.ahead = { run, sinceMs: nowMs, isEarly: dueInMs > 0, effects: [], heardMs: nowMs };
+    track.ahead = { run, sinceMs: nowMs, isEarly: dueInMs > 0, effects: [] };
     return this.request(track.key, run, dueInMs, false);
   }
 
@@ -275,11 +273,10 @@ export class PeerSession {
     return false;
   }
 
-  /** Whether all that was asked ahead of a track has come, or was declined. */
-  isAheadHere(trackId: TrackId): boolean {
-    if (this.#aside?.trackId === trackId) return true;
-    for (const { trackId: own, ahead, handle } of this.#own.values())
-      if (own === trackId && ahead !== undefined) return !this.#due.hasBlocks(handle, ahead.run.chunk);
+  /** Whether something is missing yet of what was asked for early of a track. */
+  owesAhead(trackId: TrackId): boolean {
+    for (const own of this.#own.values())
+      if (own.trackId === trackId && own.ahead?.isEarly === true) return true;
     return false;
   }
 
@@ -297,23 +294,17 @@ export class PeerSession {
       this.#leave(track);
       return false;
     }
-    const isHere = this.isAheadHere(track.trackId);
     track.geometry = geometry;
     track.ahead = undefined;
     if (!held.isEmpty) this.#send({ type: 'have', handle: track.handle, chunks: [...held], lost: [] });
     this.#meetAll(track);
-    this.#tellAhead(track.key, ahead, isHere, nowMs);
+    this.#tellAhead(track.key, ahead, nowMs);
     return true;
   }
 
-  #tellAhead(
-    track: TrackKey,
-    { run, effects, sinceMs, heardMs }: Ahead,
-    isHere: boolean,
-    nowMs: number,
-  ): void {
-    // What lay here for long took no longer to come for that.
-    const begunMs = isHere ? sinceMs + nowMs - heardMs : sinceMs;
+  #tellAhead(track: TrackKey, { run, effects, sinceMs, isEarly }: Ahead, nowMs: number): void {
+    // Nobody waited for what was asked for early: it is nobody's fault how long that took.
+    const begunMs = isEarly ? nowMs : sinceMs;
     this.#effects.push({ type: 'asked-ahead', track, run, sinceMs: begunMs }, ...effects);
   }
 
@@ -615,9 +606,7 @@ export class PeerSession {
 
   /** Tells the shell what came of a track, now or once it is opened. */
   #tell({ ahead }: OwnTrack, effect: SessionEffect): void {
-    if (ahead === undefined) return void this.#effects.push(effect);
-    ahead.effects.push(effect);
-    ahead.heardMs = this.#heardMs;
+    (ahead?.effects ?? this.#effects).push(effect);
   }
 
   /** Tells the shell of a track that both have open. */

@@ -121,9 +121,14 @@ export class PeerSource implements Source {
     return this.#session.latestTrack;
   }
 
-  /** Asks for the first blocks of what it proposes: {@link open} tells what came of it. */
-  askAhead(trackId: TrackId, { first, count }: Omit<BlockRun, 'chunk'>, dueInMs: number): void {
-    this.#perform(this.#session.askAhead(trackId, { first, count }, this.#nowMs(), dueInMs));
+  /**
+   * Asks for the first blocks of what it proposes: {@link open} tells what came of it. Answers whether it could be asked,
+   * which it cannot with too many tracks open.
+   */
+  askAhead(trackId: TrackId, { first, count }: Omit<BlockRun, 'chunk'>, dueInMs: number): boolean {
+    const effects = this.#session.askAhead(trackId, { first, count }, this.#nowMs(), dueInMs);
+    this.#perform(effects);
+    return effects.length > 0;
   }
 
   /** Whether that was done, and the manifest is still under way. */
@@ -131,9 +136,9 @@ export class PeerSource implements Source {
     return !this.#ended && this.#session.isAskedAhead(trackId);
   }
 
-  /** Whether what it was asked for ahead is not here yet. */
+  /** Whether something is missing yet of what it was asked for early. */
   owesAhead(trackId: TrackId): boolean {
-    return this.#session.isAskedAhead(trackId) && !this.#session.isAheadHere(trackId);
+    return !this.#ended && this.#session.owesAhead(trackId);
   }
 
   dropAhead(trackId: TrackId): void {
