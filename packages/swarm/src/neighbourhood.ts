@@ -17,9 +17,9 @@ import {
   type TrackerMessage,
   type WelcomeReply,
 } from '@sonantica/wire';
-import { AulaHead } from './aula-head.ts';
 import type { Contribution } from './contribution.ts';
 import { AnnouncePlan } from './core/announce-plan.ts';
+import { AulaHead } from './core/aula-head.ts';
 import { DeliveredReport } from './core/delivered-report.ts';
 import { HaveNotices } from './core/have-notices.ts';
 import { headShares } from './core/head-ahead.ts';
@@ -107,7 +107,7 @@ export class Neighbourhood implements PeerSourceHandler {
   /** Sources whose links ended a moment ago. */
   readonly #left = new Map<string, { readonly peerId: PeerId; readonly atMs: number }>();
   readonly #words = new PeerWords();
-  readonly #aulaHead: AulaHead;
+  readonly #aulaHead = new AulaHead();
   /** A track whose head somebody waits for, from when it is asked for until its manifest is here. */
   #expected: { readonly trackId: TrackId; readonly sinceMs: number } | undefined;
   /** Others in a track's swarm, as the tracker last counted. */
@@ -125,21 +125,6 @@ export class Neighbourhood implements PeerSourceHandler {
   constructor(parts: NeighbourhoodParts) {
     this.#parts = parts;
     this.#plan = new LinkPlan(parts.maxLinks);
-    this.#aulaHead = new AulaHead({
-      clock: parts.clock,
-      latestTracks: () => this.#aulaPeers.map(({ latestTrack }) => latestTrack),
-      mayAsk: () => parts.aulaHead && !this.#isExpecting && !parts.delivery.isBusy,
-      isKnown: (trackId) => {
-        for (const { manifest } of this.#versions.values()) if (manifest.trackId === trackId) return true;
-        return false;
-      },
-      ask: (trackId) => {
-        // Who claims that something is played gives it.
-        const players = this.#aulaPeers.filter(({ latestTrack }) => latestTrack === trackId);
-        return this.#askHead(players, trackId, Number.POSITIVE_INFINITY);
-      },
-      drop: (trackId) => this.dropAhead(trackId),
-    });
     this.#startedMs = parts.clock.nowMs();
     this.#stopTicking = parts.timers.every(TICK_MS, () => this.#tick());
   }
@@ -156,10 +141,6 @@ export class Neighbourhood implements PeerSourceHandler {
   /** Whether the manifest of a track that somebody waits for is under way. */
   get #isExpecting(): boolean {
     return this.#expected !== undefined && this.#parts.clock.nowMs() - this.#expected.sinceMs < EXPECTED_MS;
-  }
-
-  get #aulaPeers(): PeerSource[] {
-    return this.peers.filter((peer) => this.tierOf(peer) === 'aula');
   }
 
   /** Others in a track's swarm, as the tracker last counted, and whether some are of this Aula. */
@@ -221,7 +202,8 @@ export class Neighbourhood implements PeerSourceHandler {
 
   /** The listener takes nothing from peers any more. */
   forgetAulaHead(): void {
-    this.#aulaHead.drop();
+    const dropped = this.#aulaHead.drop();
+    if (dropped !== undefined) this.dropAhead(dropped);
   }
 
   add(version: TrackVersion): void {
@@ -600,7 +582,27 @@ export class Neighbourhood implements PeerSourceHandler {
     }
     // Who had time for it and has not given it is asked again where there is nobody else.
     const others = this.peers.filter((peer) => !owing.has(peer));
-    if (!this.#askHead(others, trackId, 0)) this.#askHead(this.peers, trackId, 0);
+    if (!this.#askHead(others, trackId, 0) && owing.size > 0) this.#askHead(this.peers, trackId, 0);
+  }
+
+  /** Sees to the head of what the Aula plays. */
+  #lookAfterAulaHead(): void {
+    const { aulaHead, clock, delivery } = this.#parts;
+    if (!aulaHead) return;
+    const members = this.peers.filter((peer) => this.tierOf(peer) === 'aula');
+    const now = clock.nowMs();
+    const view = {
+      latestTracks: members.map(({ latestTrack }) => latestTrack),
+      mayAsk: () => !this.#isExpecting && !delivery.isBusy,
+      isKnown: (trackId: TrackId) =>
+        [...this.#versions.values()].some(({ manifest }) => manifest.trackId === trackId),
+    };
+    const { drop, ask } = this.#aulaHead.tick(view, now);
+    if (drop !== undefined) this.dropAhead(drop);
+    if (ask === undefined) return;
+    // Who claims that something is played gives it.
+    const players = members.filter(({ latestTrack }) => latestTrack === ask);
+    if (this.#askHead(players, ask, Number.POSITIVE_INFINITY)) this.#aulaHead.asked(ask, now);
   }
 
   /** Answers whether it is asked for now. `dueInMs`: 0 where somebody waits for it. */
@@ -742,7 +744,7 @@ export class Neighbourhood implements PeerSourceHandler {
     }
     for (const peer of [...this.#links]) peer.tick();
     this.#noteUse();
-    this.#aulaHead.tick();
+    this.#lookAfterAulaHead();
     this.#dropFalseAliases();
     const now = this.#parts.clock.nowMs();
     this.#words.forgetOld((peerId) => this.#plan.has(peerId), now);
