@@ -1,4 +1,4 @@
-import { LIMITS } from '@sonantica/wire';
+import { LIMITS, ProtocolError } from '@sonantica/wire';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -44,6 +44,24 @@ describe('reading a signal', () => {
     const read = readSignal(offer(`${SDP}a=${CANDIDATE}\r\na=end-of-candidates\r\n`));
     expect(read.candidates).toHaveLength(1);
     expect(read.description?.sdp).toBe(SDP);
+  });
+
+  it.each([
+    ['a lone carriage return', `a=${CANDIDATE} x\ry\r\n`],
+    ['a line separator', `a=${CANDIDATE} x\u2028y\r\n`],
+    ['a paragraph separator', `a=${CANDIDATE} x\u2029y\r\n`],
+    ['a carriage return before its end', `a=${CANDIDATE}\r \r\n`],
+    ['a null', `a=${CANDIDATE}\0\r\n`],
+    ['what is no line', ` a=${CANDIDATE}\r\n`],
+  ])('refuses a description in which %s could hide a candidate', (_what, line) => {
+    expect(() => readSignal(offer(SDP + line))).toThrow(ProtocolError);
+    expect(() => readSignal(offer(SDP.replace('a=mid:0\r\n', `${line}a=mid:0\r\n`)))).toThrow(ProtocolError);
+  });
+
+  it('takes lines that end as they like', () => {
+    const read = readSignal(offer(`${SDP}a=${CANDIDATE}`.replaceAll('\r\n', '\n')));
+    expect(read.candidates).toHaveLength(1);
+    expect(read.description?.sdp).not.toContain('candidate');
   });
 
   it('names a connection the same over its restarts, and others differently', () => {

@@ -4,6 +4,11 @@ import type { RtcCandidate, RtcDescription } from './rtc-types.ts';
 
 /** Items of one signal: more than a description and all the candidates a link may have is no signal. */
 const MAX_ITEMS = 40;
+/**
+ * Lines of a letter, `=` and printable ASCII. What reads descriptions ends a line at `\n` alone, a `.` at U+2028 or a lone
+ * `\r` too: a candidate with one of them in its line would be nobody's to judge.
+ */
+const LINES = /^(?:[a-z]=[ -~]*\r?\n)+$/;
 /** Bytes of JSON we put into one signal, under the tracker's bound with room for the message around it. */
 const SIGNAL_BYTES = LIMITS.maxSignalBytes - 2_048;
 
@@ -95,8 +100,11 @@ export function withoutCandidates(sdp: string): string {
  * without any, and this is the one way to hand them over together that every implementation takes.
  */
 export function withCandidates(sdp: string, candidates: readonly RtcCandidate[]): string {
-  const end = sdp.endsWith('\n') ? sdp : `${sdp}\r\n`;
-  return end + candidates.map(({ candidate }) => `a=${candidate}\r\n`).join('');
+  return withLastLineEnded(sdp) + candidates.map(({ candidate }) => `a=${candidate}\r\n`).join('');
+}
+
+function withLastLineEnded(sdp: string): string {
+  return sdp.endsWith('\n') ? sdp : `${sdp}\r\n`;
 }
 
 /** The `ice-ufrag` of a description; empty where it has none. */
@@ -109,13 +117,15 @@ function readDescription(
   re: unknown,
 ): { description: ReadDescription; candidates: ReadCandidate[] } {
   if (!isRecord(value)) throw new ProtocolError('bad-field', 'expected an object', 'description');
-  const { type, sdp } = value;
+  const { type, sdp: given } = value;
   if (type !== 'offer' && type !== 'answer') {
     throw new ProtocolError('bad-field', 'expected an offer or an answer', 'description.type');
   }
-  if (typeof sdp !== 'string' || sdp.length > LIMITS.maxSignalBytes) {
+  if (typeof given !== 'string' || given.length > LIMITS.maxSignalBytes) {
     throw new ProtocolError('bad-field', 'expected the text of a description', 'description.sdp');
   }
+  const sdp = withLastLineEnded(given);
+  if (!LINES.test(sdp)) throw new ProtocolError('bad-field', 'expected lines of text', 'description.sdp');
   const sections = sdp.match(/^m=.*$/gm) ?? [];
   const ufrag = ufragOf(sdp);
   const origin = /^o=[!-~]{1,64} (\d{1,32}) /m.exec(sdp)?.[1];
