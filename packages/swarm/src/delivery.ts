@@ -50,6 +50,8 @@ export interface OriginLike extends Source {
   headSinceMs(trackId: TrackId): number | undefined;
   /** Its leaf hashes of a track are wrong: they are not asked for again. */
   distrustLeaves(track: TrackKey): void;
+  /** A track is given up: what was noted of it is dropped. */
+  forget(track: TrackKey): void;
 }
 
 /** What a delivery is made of. */
@@ -130,6 +132,7 @@ export class Delivery implements SourceSink, TrackVersionHandler {
   remove(track: TrackKey): void {
     this.#perform(this.#scheduler.closeTrack(track, this.#clock.nowMs()));
     this.#versions.delete(track);
+    this.#origin?.forget(track);
   }
 
   /** Wants bytes by `dueInMs` from now, or some day when infinite; with `prefetch`, ahead of any use. Ends with {@link unwant}. */

@@ -1,3 +1,4 @@
+import { buildManifest, type RootHash, type TrackId } from '@sonantica/wire';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { systemEnvironment, type Environment } from './environment.ts';
 import { Network } from './network.ts';
@@ -6,13 +7,15 @@ import type { ChunkStore } from './store/chunk-store.ts';
 import { openLateStore } from './store/late-store.ts';
 import { openMemoryStore } from './store/memory-store.ts';
 import { Swarm } from './swarm.ts';
+import { nodeHasher } from './verify/sha256-node.ts';
 
 /** A swarm in a page, what it tells, and how many sockets it opened. */
-function inPage(store: ChunkStore) {
+function inPage(store: ChunkStore, beside: Partial<Environment> = {}) {
   let sockets = 0;
   let watcher: PageWatcher | undefined;
   const environment: Environment = {
     ...systemEnvironment,
+    ...beside,
     openStore: () => store,
     watchPage: (given) => {
       watcher = given;
@@ -75,6 +78,38 @@ describe('a listener’s choice', () => {
     page()?.returned();
     await aWhile();
     expect(sockets()).toBe(2);
+  });
+
+  it('to take no part is obeyed before what is kept has been looked at', async () => {
+    const kept = openMemoryStore();
+    const manifest = await buildManifest(
+      {
+        trackId: 'song' as TrackId,
+        size: 262_154,
+        chunkSize: 262_144,
+        mime: 'audio/flac',
+        sha256: '00'.repeat(32),
+        chunkHashes: [new Uint8Array(32), new Uint8Array(32)],
+      },
+      nodeHasher,
+    );
+    const key = { trackId: 'song' as TrackId, root: manifest.root as RootHash };
+    await kept.putManifest(key, manifest);
+    await kept.putChunk(key, 1, new Uint8Array(10));
+    let hash: () => void = () => undefined;
+    const hashing = new Promise<void>((resolve) => (hash = resolve));
+    const { swarm, sockets } = inPage(kept, {
+      hasher: async (bytes) => {
+        await hashing;
+        return nodeHasher(bytes);
+      },
+    });
+    await swarm.setContribution({ p2pEnabled: false });
+    await aWhile();
+    expect([sockets(), swarm.contribution.p2pEnabled, swarm.stats().tracks]).toEqual([0, false, 0]);
+    hash();
+    await aWhile();
+    expect([sockets(), swarm.stats().tracks]).toEqual([0, 1]);
   });
 
   it('that is out of reach is not taken for yes until the listener chooses', async () => {

@@ -1,7 +1,6 @@
 import {
   ChunkSet,
   checkManifest,
-  isTrackId,
   ProtocolError,
   toHex,
   type AulaId,
@@ -33,15 +32,16 @@ import { aulaIdOf, trackIdIn, trackIdOf } from './ids.ts';
 import { debugLogger, type Logger } from './log.ts';
 import type { Neighbourhood } from './neighbourhood.ts';
 import type { Network } from './network.ts';
-import { OpenVersions } from './open-versions.ts';
+import { OpenVersions, type OpenVersion } from './open-versions.ts';
 import type { SwarmEvents, SwarmOptions, SwarmStats, TrackStats } from './options.ts';
-import { fetchManifestDocument, mirrorsOf, type Http } from './sources/origin-http.ts';
+import { audioUrl, fetchManifest, mirrorsOf, type Http } from './sources/origin-http.ts';
 import type { Playback } from './playback/playback.ts';
 import type { Prefetch, PrefetchOptions } from './prefetch.ts';
 import type { Prefetches } from './prefetches.ts';
 import { PINNED_DOCUMENT, PinnedTracks } from './pinned-tracks.ts';
 import { Reads } from './reads.ts';
 import { OriginSource } from './sources/origin-source.ts';
+import type { StoredTrack } from './store/chunk-store.ts';
 import { openMemoryStore } from './store/memory-store.ts';
 import { Track, type OpenHint, type TrackHost } from './track.ts';
 import { TrackVersion } from './track-version.ts';
@@ -75,6 +75,8 @@ export class Swarm {
   readonly #tracks = new Set<Track>();
   readonly #versions = new OpenVersions();
   readonly #opening = new Map<TrackId, Promise<TrackVersion>>();
+  /** What the store holds of a track, taken up: begun by who wants it first. */
+  readonly #takenUp = new Map<TrackId, Promise<void>>();
   readonly #reads: Reads;
   readonly #counts = new TransferCounts();
   readonly #ready: Promise<void>;
@@ -196,7 +198,10 @@ export class Swarm {
       // What is kept from before is known then.
       expectHead: () => {
         this.#expectedPlayer.asks(id);
-        void this.#ready.then(() => this.#expectHead(id)).catch(() => undefined);
+        void this.#ready
+          .then(() => this.#takeUpStored(id))
+          .then(() => this.#expectHead(id))
+          .catch(() => undefined);
       },
       read: (version, range, dueInMs, signal) => {
         this.#lastRead = version;
@@ -214,7 +219,7 @@ export class Swarm {
         this.#origin.dropHead(id);
         for (const version of this.#versions.versions)
           if (closed.isOf(version)) this.#forgetIfUseless(version);
-        void this.#playback?.then((playback) => playback.closed(closed));
+        void this.#playback?.then((playback) => playback.closed(closed)).catch(() => undefined);
       },
     };
     const track = new Track(id, host);
@@ -274,8 +279,9 @@ export class Swarm {
    */
   async seed(document: ManifestJson, reader: ChunkReader): Promise<Manifest> {
     await this.#ready;
-    this.#mustBeOpen();
     const manifest = await this.#check(document, undefined);
+    await this.#takeUpStored(manifest.trackId);
+    this.#mustBeOpen();
     const key = trackKey(manifest.trackId, manifest.root);
     this.#keeper.setReader(key, reader);
     const version = this.#versions.get(key)?.version;
@@ -357,7 +363,7 @@ export class Swarm {
     this.#prefetches?.close();
     this.#stopWatching?.();
     this.#stopSharing?.();
-    void this.#playback?.then((playback) => playback.close());
+    void this.#playback?.then((playback) => playback.close()).catch(() => undefined);
     const left = this.#stopNetwork();
     this.#origin.close();
     this.#delivery.close();
@@ -383,13 +389,33 @@ export class Swarm {
     await this.#keeper.loadAll();
     if (this.#closing.signal.aborted) return;
     this.#apply(this.#contribution);
-    for (const stored of this.#keeper.stored) {
-      if (stored.held.isEmpty) continue;
-      try {
-        this.#adopt(await this.#check(stored.manifest, stored.trackId), stored.held);
-      } catch (error) {
-        this.#log(`a stored track is left alone: ${String(error)}`);
-      }
+    void this.#takeUpAll();
+  }
+
+  /** Proving a manifest takes a while: nobody waits for those of other tracks. */
+  async #takeUpAll(): Promise<void> {
+    for (const { trackId } of this.#keeper.stored) {
+      if (this.#closing.signal.aborted) return;
+      await this.#takeUpStored(trackId);
+    }
+  }
+
+  /** Resolves once what the store held of a track when it was opened is known here. */
+  async #takeUpStored(trackId: TrackId): Promise<void> {
+    const all = this.#keeper.stored.filter((stored) => stored.trackId === trackId && !stored.held.isEmpty);
+    if (all.length === 0) return;
+    const under =
+      this.#takenUp.get(trackId) ?? Promise.all(all.map((each) => this.#takeUp(each))).then(() => {});
+    this.#takenUp.set(trackId, under);
+    await under;
+  }
+
+  async #takeUp({ trackId, manifest, held }: StoredTrack): Promise<void> {
+    try {
+      const checked = await this.#check(manifest, trackId);
+      if (!this.#closing.signal.aborted) this.#adopt(checked, held);
+    } catch (error) {
+      this.#log(`a stored track is left alone: ${String(error)}`);
     }
   }
 
@@ -515,18 +541,25 @@ export class Swarm {
 
   #loadPlayback(): Promise<Playback> {
     this.#mustBeOpen();
-    this.#playback ??= import('./playback/playback.ts').then(({ Playback }) => {
-      const { serviceWorker, origin = [] } = this.#options;
-      return new Playback({
-        serviceWorker,
-        pageId: this.#nonce.slice(0, 8),
-        open: (trackId) => this.open(trackId),
-        originUrl: (trackId) => {
-          const [mirror] = isTrackId(trackId) ? mirrorsOf(origin, trackId) : [];
-          return mirror === undefined ? undefined : `${mirror}/${trackId}`;
-        },
-      });
-    });
+    this.#playback ??= import('./playback/playback.ts').then(
+      ({ Playback }) => {
+        const { serviceWorker, origin = [] } = this.#options;
+        return new Playback({
+          serviceWorker,
+          pageId: this.#nonce.slice(0, 8),
+          open: (trackId) => this.open(trackId),
+          originUrl: (manifest) => {
+            const [mirror] = mirrorsOf(origin, manifest.trackId);
+            return mirror === undefined ? undefined : audioUrl(mirror, manifest);
+          },
+        });
+      },
+      (error: unknown) => {
+        // Out of reach now: who asks again may have it.
+        this.#playback = undefined;
+        throw error;
+      },
+    );
     return this.#playback;
   }
 
@@ -545,22 +578,25 @@ export class Swarm {
   /** The version the origin has now; where it is out of reach, the one held from before. */
   async #findVersion(trackId: TrackId, signal: AbortSignal, hint: OpenHint): Promise<TrackVersion> {
     await this.#ready;
+    await this.#takeUpStored(trackId);
     this.#mustBeOpen();
     if (hint.head) this.#expectHead(trackId);
-    const held = this.#versions.ofTrack(trackId);
     let manifest: Manifest;
     try {
       const mirrors = mirrorsOf(this.#options.origin ?? [], trackId);
-      manifest = await this.#check(
-        await fetchManifestDocument(this.#http, mirrors, trackId, signal),
-        trackId,
+      manifest = await fetchManifest(this.#http, mirrors, trackId, signal, (document) =>
+        this.#check(document, trackId),
       );
     } catch (error) {
       this.#origin.dropHead(trackId);
       this.#neighbourhood?.dropAhead(trackId);
       if (signal.aborted) throw signal.reason;
-      if (held === undefined || !(error instanceof SwarmError) || error.code !== 'origin-unavailable')
-        throw error;
+      // As it is now: it may have been given up meanwhile.
+      const held = this.#versions.ofTrack(trackId);
+      // A page that some other server answered with is no word of the publisher's.
+      const isOut =
+        error instanceof SwarmError && ['origin-unavailable', 'manifest-invalid'].includes(error.code);
+      if (held === undefined || !isOut) throw error;
       this.#log(`${trackId} from the store: ${error.message}`);
       this.#neighbourhood?.use(held);
       return held;
@@ -607,11 +643,23 @@ export class Swarm {
   /** Takes up a version: wanted, given on and kept from here on. */
   #adopt(manifest: Manifest, held: ChunkSet): TrackVersion {
     const { verifier, memory, spent } = this.#environment;
-    const version = new TrackVersion(manifest, held, verifier(manifest), this.#delivery, memory, spent);
+    return this.#add(new TrackVersion(manifest, held, verifier(manifest), this.#delivery, memory, spent));
+  }
+
+  #add(version: TrackVersion): TrackVersion {
     this.#versions.add(version);
     this.#delivery.add(version);
     this.#neighbourhood?.add(version);
     return version;
+  }
+
+  /** A handle may have a version that was given up before it had: what it reads is known to all parts again. */
+  #inUse(version: TrackVersion): OpenVersion {
+    const open = this.#versions.get(version.key);
+    if (open !== undefined) return open;
+    this.#mustBeOpen();
+    this.#add(version);
+    return this.#inUse(version);
   }
 
   /** A version of which nothing is held and nobody wants anything is left: others need not know of it. */
@@ -632,16 +680,14 @@ export class Swarm {
   ): Promise<Uint8Array> {
     if (range.end === range.start) return new Uint8Array(0);
     try {
-      return await this.#reads.read(version, range, dueInMs, signal);
+      return await this.#reads.read(this.#inUse(version).version, range, dueInMs, signal);
     } finally {
       this.#origin.dropHead(version.manifest.trackId);
     }
   }
 
   async #download(version: TrackVersion, signal: AbortSignal): Promise<void> {
-    const open = this.#versions.get(version.key);
-    if (open === undefined) throw new SwarmError('closed', `${version.manifest.trackId} was closed`);
-    await this.#reads.download(open, signal);
+    await this.#reads.download(this.#inUse(version), signal);
   }
 
   #trackStats(version: TrackVersion | undefined): TrackStats {

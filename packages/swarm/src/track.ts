@@ -83,6 +83,7 @@ export class Track {
       (deadlineMs ?? UNHURRIED_MS) <= AT_ONCE_MS && start >= 0 && start < Math.min(end, HEAD_BYTES);
     const askedMs = this.#host.clock.nowMs();
     const version = await this.#openUnless(signal, { head: atOnce });
+    if (Number.isNaN(deadlineMs)) throw new SwarmError('invalid-argument', 'a deadline that is no number');
     if (
       !Number.isInteger(start) ||
       !Number.isInteger(end) ||
@@ -195,7 +196,7 @@ export class Track {
 
   /** Whether this handle reads that version. */
   isOf(version: TrackVersion): boolean {
-    return this.#version === version;
+    return this.#version?.key === version.key;
   }
 
   /**

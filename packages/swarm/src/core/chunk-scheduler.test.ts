@@ -1186,6 +1186,29 @@ describe('a failing origin', () => {
     expect(rig.log.some((command) => command.type === 'unavailable')).toBe(false);
   });
 
+  it.each<[string, (rig: Rig) => void]>([
+    ['holds it and gives nothing today', (rig) => void rig.peer('p', 'aula', [0])],
+    [
+      'said once that it was fetching it',
+      (rig) => {
+        rig.peer('p', 'aula', []);
+        rig.scheduler.peerFetching('p', KEY, [{ chunk: 0, etaMs: 500 }], rig.now);
+      },
+    ],
+  ])('tells who waits where all there is besides is a peer that %s', (_what, meet) => {
+    const rig = new Rig();
+    meet(rig);
+    const id = rig.wantChunk(0, 1_000);
+    rig.passUntil(() => {
+      if (rig.inFlight(ORIGIN) > 0) rig.failOrigin();
+      if (rig.inFlight('p') > 0)
+        rig.run(rig.scheduler.refused('p', KEY, 0, { first: 0, end: 8 }, 'not-giving', rig.now));
+      return rig.log.some((command) => command.type === 'unavailable');
+    });
+    expect(rig.log.findLast((command) => command.type === 'unavailable')).toMatchObject({ demands: [id] });
+    expect(rig.now).toBeLessThanOrEqual(6_000);
+  });
+
   it('is not held against later demands when it has not been asked since', () => {
     const rig = tracked();
     rig.wantChunk(0, 500);

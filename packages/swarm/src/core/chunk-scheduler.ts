@@ -594,7 +594,9 @@ export class ChunkScheduler {
         .inOrder()
         .find(
           (chunk) =>
-            chunk.prefetch === undefined && !chunk.hasFlights && !this.#state.someoneHolds(track, chunk),
+            chunk.prefetch === undefined &&
+            !chunk.hasFlights &&
+            !this.#state.mayStillCome(track, chunk, nowMs),
         );
       if (hopeless === undefined) continue;
       const demands = track

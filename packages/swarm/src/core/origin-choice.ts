@@ -2,14 +2,13 @@ import { fetcherRank, isLease, originStep } from './origin-claims.ts';
 import type { OriginPace } from './origin-pace.ts';
 import { canDeliverBy } from './source-ranking.ts';
 import { ORIGIN, type PeerHoldings, type SourceId, type SourceState } from './source-state.ts';
+import { FETCHING_SLACK_MS } from './swarm-state.ts';
 import type { TrackDemand } from './track-demand.ts';
 import type { BlockSpan, Flight, WantedChunk } from './wanted-chunk.ts';
 
 /** `awaited`: it is about to be known whether one answers; who is in no hurry waits for that. */
 export type TrackerState = 'absent' | 'awaited' | 'up';
 
-/** How long somebody else's word that it is fetching a chunk is believed past its own estimate. */
-const FETCHING_SLACK_MS = 1_500;
 /** What a chunk that a peer has just fetched takes to be told of, asked for and passed on, in milliseconds. */
 const PASSED_ON_MS = 300;
 /** How long past its deadline a block is left to a peer that says it is fetching it, while the origin is slow, in milliseconds. */

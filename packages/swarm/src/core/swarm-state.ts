@@ -15,6 +15,8 @@ export interface SourcePolicy {
 
 /** Peers that gave nothing for this long are not counted on to share what they fetch, in milliseconds. */
 const GIVING_WITHIN_MS = 3_000;
+/** Who says that it fetches a chunk is waited for this much longer than it says, in milliseconds. */
+export const FETCHING_SLACK_MS = 1_500;
 /** While the store is behind, what is due later than this is not fetched, in milliseconds. */
 const NO_HURRY_MS = 15_000;
 /** A reader that has its bytes often wants the next at once: tracks are prefetched after this much quiet, in milliseconds. */
@@ -106,6 +108,17 @@ export class SwarmState {
         (peer.holds(track.key, chunk.chunk) || peer.tracks.get(track.key)?.fetching.has(chunk.chunk) === true)
       )
         return true;
+    return false;
+  }
+
+  /** Whether a chunk may still come from a peer: one that is to be hoped for holds it, or fetches it and is not late. */
+  mayStillCome(track: TrackDemand, { chunk }: WantedChunk, nowMs: number): boolean {
+    if (!this.policy.allowDownloadFromPeers) return false;
+    for (const peer of this.peers.values()) {
+      if (peer.outlook(nowMs) !== 'gives') continue;
+      const fetchedMs = peer.tracks.get(track.key)?.fetching.get(chunk) ?? Number.NEGATIVE_INFINITY;
+      if (peer.holds(track.key, chunk) || nowMs < fetchedMs + FETCHING_SLACK_MS) return true;
+    }
     return false;
   }
 

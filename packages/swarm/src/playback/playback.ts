@@ -1,3 +1,4 @@
+import type { Manifest } from '@sonantica/wire';
 import { SwarmError } from '../errors.ts';
 import { answerMedia, beginsAnew, beginsAtHead, refusal, servedType } from './media-answer.ts';
 import { mediaFacts, statusOf, type PlayableTrack } from './playable-track.ts';
@@ -24,8 +25,8 @@ export interface PlaybackParts {
   readonly pageId: string;
   /** A handle of a track. */
   open(trackId: string): ClosableTrack;
-  /** Where the origin has a track. */
-  originUrl(trackId: string): string | undefined;
+  /** Where the origin has this version of a track. Throws where it names none. */
+  originUrl(manifest: Manifest): string | undefined;
 }
 
 /** Up to this size, in bytes, a track is put into memory where no worker answers. */
@@ -61,15 +62,18 @@ export class Playback {
     const prefix = await this.#connect();
     if (prefix !== undefined)
       return { url: `${prefix}${encodeURIComponent(track.trackId)}?h=${open.handle}`, via: 'worker' };
-    const { root, size, mime } = await arriving;
-    if (size < MOST_BLOB_BYTES) {
-      open.blobUrl ??= URL.createObjectURL(new Blob([await track.blob()], { type: servedType(mime) }));
+    const manifest = await arriving;
+    if (manifest.size < MOST_BLOB_BYTES) {
+      const type = servedType(manifest.mime);
+      const blob = await track.blob();
+      // Another may have made one meanwhile: one is revoked with the handle.
+      open.blobUrl ??= URL.createObjectURL(new Blob([blob], { type }));
       return { url: open.blobUrl, via: 'blob' };
     }
-    const origin = this.#parts.originUrl(track.trackId);
-    if (origin === undefined)
+    const url = this.#parts.originUrl(manifest);
+    if (url === undefined)
       throw new SwarmError('origin-unavailable', `no worker answers and no origin has ${track.trackId}`);
-    return { url: `${origin}?v=${root.slice(0, 16)}`, via: 'origin' };
+    return { url, via: 'origin' };
   }
 
   /** Answers a request for a track as a server would: 200, 206 or 416, the body as it is proven. */

@@ -1,4 +1,4 @@
-import { LIMITS, type TrackId } from '@sonantica/wire';
+import { LIMITS, type Manifest, type TrackId } from '@sonantica/wire';
 import type { Timers } from '../core/env.ts';
 import { SwarmError } from '../errors.ts';
 
@@ -32,6 +32,27 @@ export function mirrorsOf(location: OriginLocation, trackId: TrackId): string[] 
       error,
     );
   }
+}
+
+/**
+ * Where a mirror has the file of one version: at the track's own address, or where the manifest says (`file`), which is
+ * relative to the manifest's address. Throws `MirrorError` for a file at another server than the manifest: what the
+ * author's `fetch` adds for the one, a token for instance, is not the other's.
+ */
+export function audioUrl(mirror: string, { trackId, root, file }: Manifest): string {
+  const version = root.slice(0, 16);
+  if (file === undefined) return `${mirror}/${trackId}?v=${version}`;
+  const { document, location } = globalThis as {
+    document?: { readonly baseURI: string };
+    location?: { readonly href: string };
+  };
+  const beside = new URL(`${mirror}/${trackId}.manifest.json`, document?.baseURI ?? location?.href);
+  const url = URL.canParse(file, beside) ? new URL(file, beside) : undefined;
+  if (url?.origin !== beside.origin)
+    throw new MirrorError(`the manifest of ${trackId} at ${mirror} names a file elsewhere: ${file}`);
+  url.hash = '';
+  url.searchParams.set('v', version);
+  return url.href;
 }
 
 /** What a mirror answered. */
@@ -135,16 +156,17 @@ export async function getWhole(
 }
 
 /**
- * The manifest document of a track from the first mirror that has it. Throws `SwarmError`:
- * `track-not-found` when every mirror that answered says so, `origin-unavailable`, or `manifest-invalid` for what is
- * not JSON.
+ * The manifest of a track from the first mirror that has one which `check` takes; that rejects with what the others are
+ * asked in spite of. Throws `SwarmError`: `track-not-found` when every mirror that answered says so,
+ * `origin-unavailable`, or `manifest-invalid` for what is refused or no JSON.
  */
-export async function fetchManifestDocument(
+export async function fetchManifest(
   http: Http,
   mirrors: readonly string[],
   trackId: TrackId,
   signal: AbortSignal,
-): Promise<unknown> {
+  check: (document: unknown) => Promise<Manifest>,
+): Promise<Manifest> {
   let last: unknown = new MirrorError('no origin is configured');
   let answered = 0;
   let missing = 0;
@@ -152,15 +174,17 @@ export async function fetchManifestDocument(
     try {
       const url = `${mirror}/${trackId}.manifest.json`;
       const { bytes } = await getWhole(http, url, { mostBytes: LIMITS.maxManifestBytes, signal });
+      let document: unknown;
       try {
-        return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+        document = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
       } catch (error) {
-        last = new SwarmError(
+        throw new SwarmError(
           'manifest-invalid',
           `the manifest of ${trackId} at ${mirror} is not JSON`,
           error,
         );
       }
+      return await check(document);
     } catch (error) {
       last = error;
       if (error instanceof MirrorError && error.status !== 0) answered++;

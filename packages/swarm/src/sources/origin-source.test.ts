@@ -13,7 +13,14 @@ import {
 import { trackKey } from '../core/track-key.ts';
 import { SwarmError } from '../errors.ts';
 import { nodeHasher } from '../verify/sha256-node.ts';
-import { fetchManifestDocument, getWhole, MirrorError, mirrorsOf, ORIGIN_SILENCE_MS } from './origin-http.ts';
+import {
+  audioUrl,
+  fetchManifest,
+  getWhole,
+  MirrorError,
+  mirrorsOf,
+  ORIGIN_SILENCE_MS,
+} from './origin-http.ts';
 import { OriginSource } from './origin-source.ts';
 
 const BLOCK = LIMITS.blockBytes;
@@ -327,10 +334,61 @@ describe('where the origin is', () => {
   });
 });
 
+describe('the address of a file', () => {
+  const at = (file: string, mirror = 'https://a.example/music') =>
+    audioUrl(mirror, { trackId: 'song', root: '0123456789abcdef0123', file } as never);
+
+  it.each([
+    ['01%20Song.flac', 'https://a.example/music/01%20Song.flac?v=0123456789abcdef'],
+    ['disc 1/song.flac#x', 'https://a.example/music/disc%201/song.flac?v=0123456789abcdef'],
+    ['../files/song.flac?key=1', 'https://a.example/files/song.flac?key=1&v=0123456789abcdef'],
+    ['https://a.example/x.flac', 'https://a.example/x.flac?v=0123456789abcdef'],
+  ])('is read from the manifest: %s', (file, url) => {
+    expect(at(file)).toBe(url);
+  });
+
+  it.each([
+    'https://b.example/x.flac',
+    '//b.example/x.flac',
+    'http://a.example/x.flac',
+    'data:,x',
+    'http://[',
+  ])('is at no other server than the manifest: %s', (file) => {
+    expect(() => at(file)).toThrow(MirrorError);
+  });
+
+  it('is the track’s own where the manifest names none', () => {
+    const manifest = { trackId: 'song', root: '0123456789abcdef0123' } as never;
+    expect(audioUrl('/music', manifest)).toBe('/music/song?v=0123456789abcdef');
+  });
+
+  it('is what blocks are asked from; there is no head to ask for ahead of such a manifest', async () => {
+    const place = await Place.open([plain], { file: 'disc%201/song.flac' });
+    const { trackId } = place.manifest;
+    place.source.startHead(trackId);
+    place.fetch(0, 0, 2);
+    await place.until(() => place.blocks.size === 2);
+    expect(place.asked(0, 'disc%201/song.flac')).toHaveLength(0);
+    place.fetch(1, 0, 2);
+    await place.until(() => place.blocks.size === 4);
+    expect(place.asked(0, 'disc%201/song.flac')).toHaveLength(1);
+    expect(place.urls.at(-1)).toContain(`?v=${place.manifest.root.slice(0, 16)}`);
+    place.source.startHead(trackId);
+    expect(place.source.headSinceMs(trackId)).toBeUndefined();
+  });
+});
+
 describe('a manifest document', () => {
   it('comes from the first mirror that has it', async () => {
     const place = await Place.open([status(404), status(500), json('{"a":1}')]);
     expect(await place.document()).toEqual({ a: 1 });
+  });
+
+  it('is asked of the next mirror where one answers with another page', async () => {
+    const place = await Place.open([json('{"error":"closed for today"}'), json('{"a":1}')]);
+    expect(await place.document()).toEqual({ a: 1 });
+    const only = await Place.open([json('{"error":"closed for today"}')]);
+    await expect(only.document()).rejects.toMatchObject({ code: 'manifest-invalid' });
   });
 
   it.each<[string, Answer[], string]>([
@@ -448,7 +506,7 @@ class Place {
   readonly #ranges: { mirror: number; file: string; range: string }[];
   readonly #close: () => Promise<void>;
 
-  static async open(answers: readonly Answer[]): Promise<Place> {
+  static async open(answers: readonly Answer[], facts: { file?: string } = {}): Promise<Place> {
     const ranges: { mirror: number; file: string; range: string }[] = [];
     const urls: string[] = [];
     const servers = await Promise.all(
@@ -477,7 +535,7 @@ class Place {
         }),
       );
     };
-    const place = new Place(await manifestOf(), mirrors, ranges, urls, close);
+    const place = new Place(await manifestOf(facts), mirrors, ranges, urls, close);
     open.push(place);
     return place;
   }
@@ -547,7 +605,12 @@ class Place {
 
   document(): Promise<unknown> {
     const signal = new AbortController().signal;
-    return fetchManifestDocument(this.http, this.mirrors, this.manifest.trackId, signal);
+    const check = async (document: unknown) => {
+      if (typeof document === 'object' && document !== null && 'error' in document)
+        throw new SwarmError('manifest-invalid', 'no manifest');
+      return document as Manifest;
+    };
+    return fetchManifest(this.http, this.mirrors, this.manifest.trackId, signal, check);
   }
 
   async until(done: () => boolean): Promise<void> {
@@ -568,14 +631,14 @@ function leavesOf(start: number, end: number): Uint8Array {
   return joinHashes(hashes);
 }
 
-async function manifestOf(): Promise<Manifest> {
+async function manifestOf(more: { file?: string }): Promise<Manifest> {
   const chunkSize = 131_072;
   const chunkHashes: Uint8Array[] = [];
   for (let start = 0; start < SIZE; start += chunkSize)
     chunkHashes.push(
       await merkleRoot(nodeHasher, splitHashes(leavesOf(start, Math.min(start + chunkSize, SIZE))), 8),
     );
-  const facts = { size: SIZE, chunkSize, trackId: 'song' as TrackId, mime: 'audio/flac' };
+  const facts = { size: SIZE, chunkSize, trackId: 'song' as TrackId, mime: 'audio/flac', ...more };
   const document = await buildManifest({ ...facts, sha256: '00'.repeat(32), chunkHashes }, nodeHasher);
   return checkManifest(document, { hasher: nodeHasher });
 }

@@ -11,6 +11,7 @@ import { ORIGIN } from '../core/source-state.ts';
 import type { TrackKey } from '../core/track-key.ts';
 import { HeadStart } from './head-start.ts';
 import {
+  audioUrl,
   getPieces,
   getWhole,
   MirrorError,
@@ -63,6 +64,10 @@ export class OriginSource implements Source {
   readonly #lastMirror = new Map<string, string>();
   readonly #closing = new AbortController();
   readonly #headStarts = new Map<TrackId, HeadStart>();
+  /** Those being given on. */
+  readonly #takenHeads = new Set<HeadStart>();
+  /** Mirrors whose files are not at the tracks' own addresses: what is asked for before the manifest is not there. */
+  readonly #headless = new Set<string>();
 
   constructor(options: OriginSourceOptions) {
     this.#options = options;
@@ -82,7 +87,7 @@ export class OriginSource implements Source {
   /** Asks for the first blocks of a track whose manifest is not known yet; {@link fetch} gives them on. */
   startHead(trackId: TrackId): void {
     const [mirror] = this.#mirrors(trackId);
-    if (mirror === undefined || this.#headStarts.has(trackId)) return;
+    if (mirror === undefined || this.#headless.has(mirror) || this.#headStarts.has(trackId)) return;
     const { http, nowMs } = this.#options;
     this.#headStarts.set(trackId, new HeadStart(http, mirror, `${mirror}/${trackId}`, nowMs()));
   }
@@ -132,6 +137,7 @@ export class OriginSource implements Source {
     this.#closing.abort();
     for (const transfer of this.#transfers) transfer.abort.abort();
     for (const trackId of [...this.#headStarts.keys()]) this.dropHead(trackId);
+    for (const head of this.#takenHeads) void head.close();
   }
 
   async #run(transfer: Transfer): Promise<void> {
@@ -170,7 +176,8 @@ export class OriginSource implements Source {
     if (head === undefined) return;
     this.#headStarts.delete(manifest.trackId);
     transfer.abort.signal.addEventListener('abort', () => head.stopBlocks(), { once: true });
-    this.#closing.signal.addEventListener('abort', () => void head.close(), { once: true });
+    this.#takenHeads.add(head);
+    if (manifest.file !== undefined) this.#headless.add(head.mirror);
     this.#lastMirror.set(`${track}/0`, head.mirror);
     const leafBytes = blockCount(manifest, 0) * LIMITS.hashBytes;
     if (!leavesKnown) {
@@ -190,6 +197,7 @@ export class OriginSource implements Source {
       this.#deliver(transfer, bytes);
     }
     head.stopBlocks();
+    void head.leaves.then(() => this.#takenHeads.delete(head));
   }
 
   async #transfer(mirror: string, transfer: Transfer): Promise<void> {
@@ -202,7 +210,7 @@ export class OriginSource implements Source {
       chunkStart + (request.first + request.count) * LIMITS.blockBytes,
       chunkRange(manifest, request.chunk).end,
     );
-    const url = `${mirror}/${manifest.trackId}?v=${manifest.root.slice(0, 16)}`;
+    const url = audioUrl(mirror, manifest);
     let skip = 0;
     const accept = (response: Response) => {
       if (response.status === 206) checkContentRange(response, start, end, manifest.size, url);
