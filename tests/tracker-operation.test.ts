@@ -49,7 +49,7 @@ describe('settings', () => {
   it.each([
     [['--max-memory-mb', 'lots'], /^error: maxMemoryMB \(--max-memory-mb\): expected a whole number\n$/],
     [['--auth', 'short'], /^error: auth: a secret has at least 32 bytes/],
-    [['--config', '/nowhere.json'], /^error: config: \/nowhere\.json cannot be read\n$/],
+    [['--config', '/nowhere.json'], /^error: config: \/nowhere\.json cannot be read \(ENOENT\)\n$/],
     [['--origins', 'example.org'], /^error: origins \(--origins\): expected an origin/],
   ])('that are wrong end it with 2 and name the key: %j', async (args, message) => {
     const { status, stdout, stderr } = await runNode('tracker/dist/main.js', '--port', '0', ...args).ended;

@@ -136,8 +136,12 @@ describe('a token signed with a private key', () => {
 describe('a key', () => {
   it.each<[string, string, RegExp]>([
     ['short', 'too short', /^auth: a secret has at least 32 bytes/],
-    ['in no file', '/nowhere/auth.key', /^auth: the file cannot be read$/],
-    ['by a mistyped path', 'keys/of/the/house/and/its/garden.pem', /^auth: the file cannot be read$/],
+    ['in no file', '/nowhere/auth.key', /^auth: the file cannot be read \(ENOENT\)$/],
+    [
+      'by a mistyped path',
+      'keys/of/the/house/and/its/garden.pem',
+      /^auth: the file cannot be read \(ENOENT\)$/,
+    ],
   ])('%s is refused', (_, auth, message) => {
     expect(() => createAdmission(auth, () => 0)).toThrow(message);
   });

@@ -28,20 +28,19 @@ export function trackerOptionsOf(
 ): Partial<TrackerOptions> {
   const { auth, stunUrls, turnUrls, turnTtlSeconds } = settings;
   const tracks = new Set<string>(settings.tracks);
-  const turn = {
-    urls: turnUrls,
-    secret: settings.turnSecret === '' ? '' : readSecret('turnSecret', settings.turnSecret),
-    ttlSeconds: turnTtlSeconds,
-  };
-  const isSigned = turnUrls.length > 0 && turn.secret !== '';
+  const turn =
+    turnUrls.length === 0
+      ? undefined
+      : {
+          urls: turnUrls,
+          secret: readSecret('turnSecret', settings.turnSecret),
+          ttlSeconds: turnTtlSeconds,
+        };
   return {
     announceIntervalMs: settings.announceIntervalMs,
     helloTimeoutMs: settings.helloTimeoutMs,
-    iceServers: [
-      ...(stunUrls.length === 0 ? [] : [{ urls: stunUrls }]),
-      ...(turnUrls.length === 0 || isSigned ? [] : [{ urls: turnUrls }]),
-    ],
-    iceServersFor: isSigned ? (subject, nowMs) => [turnServer(turn, subject, nowMs)] : undefined,
+    iceServers: stunUrls.length === 0 ? [] : [{ urls: stunUrls }],
+    iceServersFor: turn && ((subject, nowMs) => [turnServer(turn, subject, nowMs)]),
     rates: {
       ...DEFAULT_RATES,
       announcesPerTrack: perMinute(settings.announcesPerMinutePerTrack),

@@ -10,9 +10,14 @@ export function readSecret(key: SettingKey, setting: string): string {
   if (!looksLikeFile(setting)) return setting;
   try {
     return readFileSync(setting, 'utf8').trim();
-  } catch {
-    throw new SettingsError(key, 'the file cannot be read');
+  } catch (error) {
+    throw new SettingsError(key, `the file cannot be read${codeOf(error)}`);
   }
+}
+
+/** What the system says of a file that cannot be read, for the end of a message: ` (ENOENT)`. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
 }
 
 function looksLikeFile(setting: string): boolean {

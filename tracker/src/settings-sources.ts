@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { codeOf } from './secrets.ts';
 import {
   parseSettings,
   SETTING_KEYS,
@@ -67,7 +68,8 @@ function readFile(path: string): object {
   try {
     value = JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
-    const why = error instanceof SyntaxError ? `is not JSON (${error.message})` : 'cannot be read';
+    const why =
+      error instanceof SyntaxError ? `is not JSON (${error.message})` : `cannot be read${codeOf(error)}`;
     throw new SettingsError('config', `${path} ${why}`);
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;

@@ -70,6 +70,15 @@ describe('settings', () => {
     [{ flags: { origins: 'example.org' } }, /^origins \(--origins\): expected an origin/],
     [{ flags: { tracks: 'a b' } }, /^tracks \(--tracks\): expected track ids/],
     [{ flags: { turnUrls: 'http://x' } }, /^turnUrls \(--turn-urls\): expected a URL/],
+    [{ flags: { turnUrls: 'turn:a:1' } }, /^turnUrls \(--turn-urls\): needs turnSecret/],
+    [
+      { env: { SONANTICA_TRACKER_TURN_SECRET: 'x' } },
+      /^turnSecret \(SONANTICA_TRACKER_TURN_SECRET\): needs turnUrls/,
+    ],
+    [
+      { flags: { origins: 'https://example.org/' } },
+      /^origins \(--origins\): .* without a slash at its end$/,
+    ],
   ])('name the key of %j', ({ env = {}, flags = {} }: { env?: object; flags?: object }, message) => {
     expect(() => readSettings({ env: { ...env }, flags })).toThrow(message);
   });

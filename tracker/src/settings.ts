@@ -58,7 +58,10 @@ export const SettingsSchema = v.strictObject({
   ),
   origins: list(
     'web origins admitted, as https://music.example.org; all unless told. Programs send none and pass',
-    matching(/^[a-z][a-z0-9+.-]*:\/\/[^/\s,]+$/i, 'an origin such as https://music.example.org'),
+    matching(
+      /^[a-z][a-z0-9+.-]*:\/\/[^/\s,]+$/i,
+      'an origin such as https://music.example.org, without a slash at its end',
+    ),
   ),
   tracks: list(
     'track ids admitted; all unless told',
@@ -135,7 +138,7 @@ export function parseSettings(
   sourceOf: (key: string) => string | undefined = () => undefined,
 ): TrackerSettings {
   const result = v.safeParse(SettingsSchema, values);
-  if (result.success) return result.output;
+  if (result.success) return together(result.output, sourceOf);
   const [issue] = result.issues;
   const key = String(issue.path?.[0]?.key ?? 'settings');
   const message =
@@ -143,6 +146,20 @@ export function parseSettings(
       ? issue.message
       : 'no such setting';
   throw new SettingsError(key, message, sourceOf(key));
+}
+
+/** Settings that need each other. WebRTC refuses a TURN server without credentials, and with it every connection. */
+function together(settings: TrackerSettings, sourceOf: (key: string) => string | undefined): TrackerSettings {
+  const { turnUrls, turnSecret } = settings;
+  if (turnUrls.length > 0 && turnSecret === '')
+    throw new SettingsError(
+      'turnUrls',
+      'needs turnSecret: nobody can use a TURN server without',
+      sourceOf('turnUrls'),
+    );
+  if (turnUrls.length === 0 && turnSecret !== '')
+    throw new SettingsError('turnSecret', 'needs turnUrls: whose secret it is', sourceOf('turnSecret'));
+  return settings;
 }
 
 /** What a setting is for, in one line. */

@@ -12,6 +12,7 @@ const LISTENERS = 8;
 const SPREAD_MS = 4_000;
 const TRACK_ID = 'first-light-24-96';
 const LIBRARY = fileURLToPath(new URL('../../library/', import.meta.url));
+const MISUSED = 2;
 /** A run that ends by itself is given up after this long. */
 const ONCE_WITHIN_MS = 120_000;
 
@@ -24,6 +25,7 @@ const flags = new Command('npm start --')
   .description('A tracker, an origin over the example library, and eight listeners in two Aulas.')
   .option('--once', 'end when every listener has the track')
   .option('--json', 'print the result as JSON')
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : MISUSED))
   .parse()
   .opts<Flags>();
 
@@ -32,10 +34,9 @@ const say = (line: string) => {
 };
 
 const begun = performance.now();
-const port = (wanted: number) => (flags.once === true ? 0 : wanted);
-const tracker = await startTracker({ port: port(7000) });
-const origin = await startOrigin({ dir: LIBRARY, port: port(7001) });
-const page = await startPage(port(7002), { tracker: tracker.url, origin: origin.url });
+const tracker = await atPort(7000, (port) => startTracker({ port }));
+const origin = await atPort(7001, (port) => startOrigin({ dir: LIBRARY, port }));
+const page = await atPort(7002, (port) => startPage(port, { tracker: tracker.url, origin: origin.url }));
 say(`tracker ${tracker.url}\norigin  ${origin.url}\nplayer  ${page.url}\n`);
 
 const published = createHash('sha256')
@@ -90,6 +91,18 @@ else {
   );
   say('Ctrl-C ends it.');
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stop());
+}
+
+/** At the usual port, or at any that is free where another program has it; a run that ends by itself takes any. */
+async function atPort<Server>(usual: number, start: (port: number) => Promise<Server>): Promise<Server> {
+  if (flags.once === true) return start(0);
+  try {
+    return await start(usual);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error;
+    say(`port ${usual} is in use: another is taken`);
+    return start(0);
+  }
 }
 
 async function stop(): Promise<void> {

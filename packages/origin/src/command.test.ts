@@ -85,8 +85,15 @@ describe('serve', () => {
       size = (await (await fetch(`${url}/song`)).arrayBuffer()).byteLength;
     });
     expect(status).toBe(0);
-    expect(out).toMatch(/^serving .* at http:\/\/127\.0\.0\.1:\d+\n$/);
+    expect(out).toMatch(/^serving .* at (http:\/\/127\.0\.0\.1:\d+)\none track, listed at \1\/\n$/);
     expect(size).toBe(WAV.length);
+  });
+
+  it('says that there is nothing to serve yet', async () => {
+    const { status, err } = await run(['serve', await makeFolder(), '--port', '0'], async () => {
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    });
+    expect([status, err]).toEqual([0, expect.stringMatching(/^there is no track in .* yet/)]);
   });
 
   it('signs where it has a key', async () => {

@@ -90,6 +90,9 @@ async function createProgram({ out, err, signal }: CommandEnvironment): Promise<
         log: (line) => err(`${line}\n`),
       });
       out(`serving ${dir} at ${origin.url}\n`);
+      const count = await origin.trackCount();
+      if (count === 0) err(`there is no track in ${dir} yet: what is put there is served\n`);
+      else out(`${count === 1 ? 'one track' : `${count} tracks`}, listed at ${origin.url}/\n`);
       await aborted(signal);
       await origin.close();
     });
@@ -101,7 +104,7 @@ async function createProgram({ out, err, signal }: CommandEnvironment): Promise<
     .option('--out <dir>', 'where to write (default: beside each file)')
     .option(
       '--chunk-size <bytes>',
-      'bytes of a chunk, a power of two',
+      'bytes of a chunk: 131072, 262144, 524288 or 1048576',
       parseChunkSize,
       LIMITS.defaultChunkBytes,
     )
@@ -218,7 +221,8 @@ const SYSTEM_MESSAGES: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: 'this machine has no such address',
   EEXIST: 'it exists already and is not overwritten',
   ENOSPC: 'the disk is full',
-  ENOENT: 'it is not there',
+  ENOENT: 'there is no such file or folder',
+  ENOTDIR: 'a part of the path is no folder',
   ENOTFOUND: 'there is no such host',
   EROFS: 'the file system is read-only',
 };

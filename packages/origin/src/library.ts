@@ -141,6 +141,8 @@ export class TrackLibrary {
         await this.#collect(root, path, paths);
       } else if (mimeOf(entry.name) !== undefined) {
         if (/[\p{Surrogate}\uFFFD]/u.test(entry.name)) this.#report(path, 'its name is not Unicode');
+        else if (/(?:^|\\)\.\.(?:\\|$)/.test(entry.name))
+          this.#report(path, 'its name leads upwards where \\ parts folders');
         else if (entry.isFile() || (entry.isSymbolicLink() && (await this.#staysInside(root, path))))
           paths.push(path);
       }

@@ -9,6 +9,7 @@ import { answerError } from './http-errors.ts';
 import { TrackLibrary, type LibraryFile } from './library.ts';
 import { ManifestCache, type PreparedTrack } from './manifest-cache.ts';
 import type { PublisherKey } from './publisher-key.ts';
+import { withSignsOfLife } from './signs-of-life.ts';
 import { sendFile } from './send-file.ts';
 
 /** What an origin serves, and how. */
@@ -45,6 +46,8 @@ export interface TrackListing {
 /** The Express router of an origin, with its figures. */
 export type OriginRouter = Router & {
   stats(): OriginStats;
+  /** How many tracks the folder has now. Rejects where it cannot be read. */
+  trackCount(): Promise<number>;
   /** Deletes what was kept in a temporary folder. */
   close(): Promise<void>;
 };
@@ -66,14 +69,21 @@ export function createOriginRouter(options: OriginOptions): OriginRouter {
   const stats = { requests: 0, audioBytes: 0 };
   const router = Router();
 
-  const open = async (trackId: unknown): Promise<{ file: LibraryFile; track: PreparedTrack }> => {
+  const find = async (trackId: unknown): Promise<LibraryFile> => {
     const file = isTrackId(trackId) ? await library.find(trackId) : undefined;
     if (file === undefined) throw new OriginError('track-not-found', 'there is no such track here');
+    return file;
+  };
+
+  const open = async (trackId: unknown): Promise<{ file: LibraryFile; track: PreparedTrack }> => {
+    const file = await find(trackId);
     return { file, track: await cache.prepare(file) };
   };
 
   const sendManifest = async (req: Request, res: Response, trackId: unknown) => {
-    const { track } = await open(trackId);
+    const preparing = cache.prepare(await find(trackId));
+    const track = await (req.method === 'GET' ? withSignsOfLife(res, preparing) : preparing);
+    if (res.headersSent) return void res.end(track.manifestText);
     res.setHeader('Cache-Control', 'no-cache');
     res.setHeader('ETag', `"${hash('sha256', track.manifestText, 'hex').slice(0, 32)}"`);
     res.type('application/json').send(track.manifestText);
@@ -139,7 +149,11 @@ export function createOriginRouter(options: OriginOptions): OriginRouter {
     answerError(res, error, (line) => log(`${req.method} ${req.originalUrl}: ${line}`));
   });
 
-  return Object.assign(router, { stats: () => ({ ...stats }), close: () => folder.close() });
+  return Object.assign(router, {
+    stats: () => ({ ...stats }),
+    trackCount: async () => (await library.list()).length,
+    close: () => folder.close(),
+  });
 }
 
 /**

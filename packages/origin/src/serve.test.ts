@@ -290,6 +290,18 @@ describe('what is not there', () => {
     expect(JSON.parse(body)).toMatchObject({ error: { code: 'bad-request' } });
   });
 
+  it.skipIf(process.platform === 'win32')(
+    'includes names that a server would take for a way upwards',
+    async () => {
+      const dir = await makeFolder({ 'a\\..\\b.wav': WAV, 'fine.wav': WAV });
+      const lines: string[] = [];
+      const { url } = await serveForTest(dir, { log: (line) => lines.push(line) });
+      const { tracks } = (await (await fetch(`${url}/`)).json()) as { tracks: { trackId: string }[] };
+      expect(tracks.map(({ trackId }) => trackId)).toEqual(['fine']);
+      expect(lines).toContainEqual(expect.stringContaining('its name leads upwards'));
+    },
+  );
+
   it('includes empty files, folders named like tracks, and links that leave the folder', async () => {
     const outer = await makeFolder({ 'secret.wav': WAV, 'music/empty.wav': '', 'music/real.wav': WAV });
     const dir = join(outer, 'music');

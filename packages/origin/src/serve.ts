@@ -18,6 +18,8 @@ export interface RunningOrigin {
   readonly url: string;
   readonly port: number;
   stats(): OriginStats;
+  /** How many tracks the folder has now. Rejects where it cannot be read. */
+  trackCount(): Promise<number>;
   /** Stops listening, lets responses under way end for a second, then breaks them off. */
   close(): Promise<void>;
 }
@@ -45,6 +47,7 @@ export async function startOrigin(options: StartOriginOptions): Promise<RunningO
     url: `http://${host.includes(':') ? `[${host}]` : host}:${actualPort}`,
     port: actualPort,
     stats: () => router.stats(),
+    trackCount: () => router.trackCount(),
     close: () => (closing ??= closeServer(server).then(() => router.close())),
   };
 }

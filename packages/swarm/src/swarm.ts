@@ -33,6 +33,7 @@ import { debugLogger, type Logger } from './log.ts';
 import type { Neighbourhood } from './neighbourhood.ts';
 import type { Network } from './network.ts';
 import { OpenVersions, type OpenVersion } from './open-versions.ts';
+import { checkUrls } from './option-urls.ts';
 import type { SwarmEvents, SwarmOptions, SwarmStats, TrackStats } from './options.ts';
 import { audioUrl, fetchManifest, mirrorsOf, type Http } from './sources/origin-http.ts';
 import type { Playback } from './playback/playback.ts';
@@ -100,6 +101,7 @@ export class Swarm {
   /** Made by {@link createSwarm}. */
   constructor(options: SwarmOptions, environment: Environment = systemEnvironment) {
     const { clock, timers, random } = environment;
+    checkUrls(options);
     this.#options = options;
     this.#environment = environment;
     this.#nonce = toHex(environment.randomBytes(16));
@@ -248,6 +250,8 @@ export class Swarm {
    */
   async prefetch(trackIds: readonly string[], options: PrefetchOptions = {}): Promise<Prefetch> {
     this.#mustBeOpen();
+    if (!Array.isArray(trackIds))
+      throw new SwarmError('invalid-argument', 'a list of track ids is prefetched');
     const ids = trackIds.map(trackIdOf);
     const loaded = await import('./prefetches.ts');
     this.#mustBeOpen();

@@ -1,5 +1,6 @@
 import type { PeerId } from '@sonantica/wire';
 import { SwarmError } from '../errors.ts';
+import { usableServers } from './ice-servers.ts';
 import type { LinkConnector } from './link-connector.ts';
 import type { PeerLink } from './peer-link.ts';
 import { RtcNegotiation } from './rtc-negotiation.ts';
@@ -198,7 +199,7 @@ export class RtcConnector implements LinkConnector {
 
   #begin(peerId: PeerId): RtcNegotiation | undefined {
     const { rtc, handler, iceServers, iceTransportPolicy, timeoutMs } = this.#options;
-    const servers = [...(iceServers?.() ?? [])];
+    const servers = usableServers(iceServers?.() ?? []);
     let negotiation: RtcNegotiation;
     try {
       negotiation = new RtcNegotiation({
@@ -223,7 +224,11 @@ export class RtcConnector implements LinkConnector {
       });
     } catch (error) {
       // A server's address that the implementation refuses, or no more file descriptors.
-      const failure = new SwarmError('link-failed', 'the connection could not be made', error);
+      const failure = new SwarmError(
+        'link-failed',
+        `the connection could not be made: ${String(error)}`,
+        error,
+      );
       queueMicrotask(() => handler.failed(peerId, failure));
       return undefined;
     }
