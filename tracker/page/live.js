@@ -3,6 +3,8 @@
 
 const EVERY_MS = 2_000;
 const KEPT = 300;
+// A chart shows a minute at least: one of a moment would have the same time at every mark.
+const SHOWN_S = 60;
 const RATES = ['announces', 'signals', 'claims'];
 
 const { uPlot } = globalThis;
@@ -20,6 +22,11 @@ function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
+function shown() {
+  const last = at.at(-1) ?? Date.now() / 1_000;
+  return [Math.min(at[0] ?? last, last - SHOWN_S), last];
+}
+
 function chart(into, data, strokes) {
   const axis = {
     stroke: colour('--quiet'),
@@ -33,7 +40,7 @@ function chart(into, data, strokes) {
       height: into.clientHeight,
       legend: { show: false },
       cursor: { show: false },
-      scales: { y: { range: (_plot, _min, max) => [0, Math.max(4, max * 1.15)] } },
+      scales: { x: { range: shown }, y: { range: (_plot, _min, max) => [0, Math.max(4, max * 1.15)] } },
       axes: [
         { ...axis, font, grid: { show: false }, size: 30, space: 90, values: '{HH}:{mm}:{ss}' },
         { ...axis, font, size: 44, space: 44 },
