@@ -207,6 +207,7 @@ describe('an impossible swarm', { timeout: 30_000 }, () => {
     ],
     ['no such scenario', ['--scenario', 'nowhere'], /neither staggered, .* nor a JSON file/],
     ['a share above one', ['--liars', '1.5'], /number from 0 to 1/],
+    ['more bad peers than peers', ['--liars', '0.5', '--slow', '0.6'], /more than all: 0\.5 \+ 0\.6 \+ 0/],
     ['a figure that no report has', ['--expect', 'ofload>=1'], /no figure ofload/],
     ['an expectation that says nothing', ['--expect', 'offload'], /no expectation/],
     [

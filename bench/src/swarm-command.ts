@@ -99,7 +99,9 @@ async function runSwarm(flags: SwarmFlags): Promise<number> {
     stop.abort();
   };
   for (const signal of STOPS) process.on(signal, stopping);
-  const watcher: Watcher = { ...output.watcher, ...tracing(flags.trace), stop: stop.signal };
+  const trace = flags.trace === undefined ? undefined : new Trace(flags.trace);
+  const log = trace && { log: trace.log };
+  const watcher: Watcher = { ...output.watcher, ...log, stop: stop.signal };
   let record: RunRecord;
   try {
     record =
@@ -118,6 +120,7 @@ async function runSwarm(flags: SwarmFlags): Promise<number> {
   }
   const command = ['sonantica-bench swarm', '--runtime', runtime, ...flagsOf(scenario, runtime)].join(' ');
   output.write(record, command);
+  trace?.end();
   const bars = judge(record.report, expect);
   if (bars.length > 0) say(process.stderr, describeBars(bars));
   if (record.isStopped) return STOPPED;
@@ -131,14 +134,32 @@ function checkFigures(runtime: Runtime, expect: readonly Expectation[]): void {
   judge(runtime === 'sim' ? empty : { ...empty, ...NOTHING_REAL }, expect);
 }
 
-function tracing(trace: string | undefined): Watcher {
-  if (trace === undefined) return {};
-  return {
-    log: (atMs, peer, line) => {
-      if (trace === 'all' || trace === peer)
-        process.stderr.write(`${(atMs / 1000).toFixed(3)} ${peer} ${line}\n`);
-    },
+/** Writes a peer's log to standard error. */
+class Trace {
+  readonly #wanted: string;
+  readonly #heard = new Set<string>();
+  #isWritten = false;
+
+  /** `all` for everybody's. */
+  constructor(wanted: string) {
+    this.#wanted = wanted;
+  }
+
+  readonly log = (atMs: number, peer: string, line: string): void => {
+    this.#heard.add(peer);
+    if (this.#wanted !== 'all' && this.#wanted !== peer) return;
+    this.#isWritten = true;
+    process.stderr.write(`${(atMs / 1000).toFixed(3)} ${peer} ${line}\n`);
   };
+
+  /** Says so where there was nobody of that name. */
+  end(): void {
+    if (this.#isWritten) return;
+    const names = [...this.#heard].slice(0, 3).join(', ');
+    process.stderr.write(
+      `nobody called “${this.#wanted}” said anything; there are ${names || 'none who did'} …\n`,
+    );
+  }
 }
 
 function isMisuse(error: unknown): error is Error {

@@ -105,6 +105,11 @@ export function checkHeeded(
     throw new Impossible(
       `${unheeded.join(' and ')} ${unheeded.length > 1 ? 'are' : 'is'} for --runtime ${runtime === 'sim' ? 'real' : 'sim'}.`,
     );
+  const { liars, slow, dead } = scenario;
+  if (liars + slow + dead > 1 + Number.EPSILON)
+    throw new Impossible(
+      `liars, slow and dead peers together are more than all: ${liars} + ${slow} + ${dead}.`,
+    );
 }
 
 /** The flags that would run this scenario again, those that are as usual left out. */
