@@ -1,28 +1,46 @@
 /** What is aborted. */
 export type Abortable = Pick<AbortController, 'abort'>;
 
-const followersOf = new WeakMap<AbortSignal, Set<Abortable>>();
+interface Following {
+  readonly followers: Set<Abortable>;
+  /** Takes the listener off the signal. */
+  readonly stop: () => void;
+}
+
+const followings = new WeakMap<AbortSignal, Following>();
 
 /**
  * Aborts `controller` when `signal` is aborted, for the same reason, until the answer is called. However many follow a
- * signal, it has one listener: reads are many, and `AbortSignal.any` has each leave weak references to be collected.
+ * signal, it has one listener, and none once nobody follows it. Reads are many, and `AbortSignal.any` is not for them:
+ * each leaves something with its sources, and with listeners of its own it stays in memory as long as they do.
  */
 export function abortWith(signal: AbortSignal, controller: Abortable): () => void {
-  if (signal.aborted) controller.abort(signal.reason);
-  const followers = followersOf.get(signal) ?? follow(signal);
+  if (signal.aborted) {
+    controller.abort(signal.reason);
+    return () => undefined;
+  }
+  const { followers, stop } = followings.get(signal) ?? follow(signal);
   followers.add(controller);
-  return () => followers.delete(controller);
+  return () => {
+    if (followers.delete(controller) && followers.size === 0) stop();
+  };
 }
 
-function follow(signal: AbortSignal): Set<Abortable> {
+function follow(signal: AbortSignal): Following {
   const followers = new Set<Abortable>();
-  followersOf.set(signal, followers);
   const abortAll = () => {
+    stop();
     for (const controller of followers) controller.abort(signal.reason);
     followers.clear();
   };
-  signal.addEventListener('abort', abortAll, { once: true });
-  return followers;
+  const stop = () => {
+    followings.delete(signal);
+    signal.removeEventListener('abort', abortAll);
+  };
+  const following = { followers, stop };
+  followings.set(signal, following);
+  signal.addEventListener('abort', abortAll);
+  return following;
 }
 
 /** What the promise gives, or the reason of `signal` when that fires first. */

@@ -65,8 +65,9 @@ export class Reads {
     const demand = delivery.want(version, { start: 0, end: manifest.size }, Number.POSITIVE_INFINITY);
     this.#demands.set(demand, give);
     this.#downloads.set(give, version);
+    const unfollow = abortWith(signal, give);
+    const either = give.signal;
     try {
-      const either = AbortSignal.any([signal, give.signal]);
       await keeper.refresh();
       // What was kept from before is proven again; what is damaged is dropped here and fetched anew. What is in memory
       // alone, since there was no room for it, is written now.
@@ -84,6 +85,7 @@ export class Reads {
     } catch (error) {
       throw asSwarmError(error);
     } finally {
+      unfollow();
       this.#demands.delete(demand);
       this.#downloads.delete(give);
       delivery.unwant(version, demand);

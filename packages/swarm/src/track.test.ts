@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { Track, type TrackHost } from './track.ts';
 import { VirtualClock } from './testing/virtual-clock.ts';
@@ -8,13 +9,17 @@ function track() {
   const clock = new VirtualClock();
   let arrive: (version: TrackVersion) => void = () => undefined;
   const dueInMs: number[] = [];
+  /** What each read and download was told to end by. */
+  const signals: AbortSignal[] = [];
   const host: Partial<TrackHost> = {
     clock,
     open: () => new Promise((resolve) => void (arrive = resolve)),
-    read: async (_version, _range, due) => {
+    read: async (_version, _range, due, signal) => {
       dueInMs.push(due);
+      signals.push(signal);
       return new Uint8Array();
     },
+    download: async (_version, signal) => void signals.push(signal),
     closed: () => undefined,
   };
   const made = new Track('song', host as TrackHost);
@@ -22,6 +27,7 @@ function track() {
     clock,
     made,
     dueInMs,
+    signals,
     arrives: () => arrive({ manifest: { size: 100 } } as unknown as TrackVersion),
   };
 }
@@ -62,5 +68,34 @@ describe('a track whose manifest is under way', () => {
     arrives();
     await reading;
     expect(dueInMs).toEqual([leftMs]);
+  });
+});
+
+describe.each(['read', 'download'] as const)('a %s with a signal', (what) => {
+  async function begun() {
+    const { made, arrives, signals } = track();
+    const giveUp = new AbortController();
+    const { signal } = giveUp;
+    const going = what === 'read' ? made.read(RANGE, { signal }) : made.download({ signal });
+    arrives();
+    return { made, going, giveUp, signals };
+  }
+
+  it.each(['caller', 'handle'] as const)('ends with the %s', async (who) => {
+    const { made, going, giveUp, signals } = await begun();
+    while (signals.length === 0) await Promise.resolve();
+    if (who === 'caller') giveUp.abort();
+    else made.close();
+    expect(signals[0]?.aborted).toBe(true);
+    await going;
+  });
+
+  it('follows neither the caller nor the handle once it is over', async () => {
+    const { made, going, giveUp, signals } = await begun();
+    await going;
+    expect(getEventListeners(giveUp.signal, 'abort')).toEqual([]);
+    giveUp.abort();
+    made.close();
+    expect(signals.map(({ aborted }) => aborted)).toEqual([false]);
   });
 });

@@ -1,5 +1,5 @@
 import type { ByteRange, Manifest } from '@sonantica/wire';
-import { unlessAborted } from './abort-with.ts';
+import { abortWith, unlessAborted } from './abort-with.ts';
 import type { Clock } from './core/env.ts';
 import { bytesPerSecond, dueAtPlayhead, Playhead } from './core/playhead.ts';
 import { SwarmError } from './errors.ts';
@@ -99,7 +99,7 @@ export class Track {
     const waitedMs = this.#host.clock.nowMs() - askedMs;
     const dueInMs =
       deadlineMs === undefined ? this.#dueInMs(start, version.manifest) : Math.max(0, deadlineMs - waitedMs);
-    return this.#host.read(version, range, dueInMs, this.#signal(signal));
+    return this.#until(signal, (either) => this.#host.read(version, range, dueInMs, either));
   }
 
   /**
@@ -173,7 +173,8 @@ export class Track {
 
   /** Resolves once every chunk is verified and stored. */
   async download({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
-    await this.#host.download(await this.#openUnless(signal), this.#signal(signal));
+    const version = await this.#openUnless(signal);
+    await this.#until(signal, (either) => this.#host.download(version, either));
   }
 
   /** The numbers of the chunks held now, in order; none before the manifest is known. */
@@ -241,7 +242,15 @@ export class Track {
       : dueAtPlayhead(placeMs, byte, bytesPerSecond(manifest) / 1000);
   }
 
-  #signal(signal: AbortSignal | undefined): AbortSignal {
-    return signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]);
+  /** Acts under a signal that is aborted with the caller's and with this handle, and follows neither when it is done. */
+  async #until<T>(signal: AbortSignal | undefined, act: (either: AbortSignal) => Promise<T>): Promise<T> {
+    if (signal === undefined) return act(this.#closing.signal);
+    const either = new AbortController();
+    const unfollow = [signal, this.#closing.signal].map((each) => abortWith(each, either));
+    try {
+      return await act(either.signal);
+    } finally {
+      for (const stop of unfollow) stop();
+    }
   }
 }
