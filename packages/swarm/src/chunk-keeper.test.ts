@@ -302,6 +302,35 @@ describe('a store that is full', () => {
     expect(room.keeper.storedBytes).toBe(CHUNK);
   });
 
+  it.each([
+    ['that says nothing of its room', undefined],
+    ['whose room seems to be far below the listener’s limit', 60 * CHUNK],
+  ])('%s lets four chunks go for one it does not take', async (_which, roomBytes) => {
+    let full = false;
+    const store = openMemoryStore();
+    const room = await Room.open({
+      store: changed(store, {
+        capacity: async () => ({ usedBytes: await sizeOf(store), roomBytes }),
+        putChunk: async (...put) => {
+          if (full) {
+            full = false;
+            throw new SwarmError('store-full', 'the quota is exceeded');
+          }
+          await store.putChunk(...put);
+        },
+      }),
+    });
+    const song = await track('song', 21, 1_000);
+    for (let chunk = 0; chunk < 20; chunk++) room.keep(song, chunk);
+    await room.keeper.settled();
+    full = true;
+    room.keep(song, 21);
+    await room.keeper.settled();
+    expect((await room.held())['song']).toHaveLength(20 - 4 + 1);
+    expect(room.keeper.storedBytes).toBe(16 * CHUNK + 1_000);
+    expect([room.troubles, room.unstored]).toEqual([[], []]);
+  });
+
   it('and stays full leaves chunks in memory alone, which is told once until it works again', async () => {
     let full = true;
     const store = openMemoryStore();

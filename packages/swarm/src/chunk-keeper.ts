@@ -15,6 +15,8 @@ const MEMORY_BYTES = 64 * 1024 * 1024;
  */
 const BEHIND_BYTES = MEMORY_BYTES / 2;
 const CAUGHT_UP_BYTES = MEMORY_BYTES / 4;
+/** Where a store is full before the listener's limit is reached, so many chunks make room for one: the next ones find some. */
+const CHUNKS_FOR_ONE = 4;
 /** What instances that share a store take turns under. */
 const STORAGE = 'storage';
 
@@ -248,11 +250,10 @@ export class ChunkKeeper {
       await this.store.putChunk(manifest, chunk, bytes);
     } catch (error) {
       const { code } = asStoreError(error);
-      if (code === 'store-full')
-        await this.#makeRoom(this.#limitBytes - this.#storedBytes + 4 * bytes.length);
-      // The store has forgotten the manifest: what it held was deleted under us.
-      else if (code === 'invalid-argument') await this.#lookAgain();
-      else throw error;
+      if (code !== 'store-full' && code !== 'invalid-argument') throw error;
+      // A store that has forgotten the manifest was emptied under us; of a full one others may have changed what it holds.
+      await this.#lookAgain();
+      if (code === 'store-full') await this.#evict(CHUNKS_FOR_ONE * manifest.chunkSize);
       kept = await this.#keptTrack(version);
       await this.store.putChunk(manifest, chunk, bytes);
     }
@@ -288,13 +289,20 @@ export class ChunkKeeper {
    * Evicts until `bytes` more fit under the limit, or only what is to be spared is left, whoever else keeps chunks in the same store; answers whether they do.
    * Rejects with `store-full` where they would but the system has no room for them.
    */
-  async #makeRoom(bytes: number, spared: readonly Spared[] = ['pinned', 'in use']): Promise<boolean> {
+  async #makeRoom(bytes: number, spared?: readonly Spared[]): Promise<boolean> {
     const capacity = await this.store.capacity?.();
     if (capacity !== undefined) this.#storedBytes = capacity.usedBytes;
     const overRoom = bytes - (capacity?.roomBytes ?? Number.POSITIVE_INFINITY);
     const excess = Math.max(this.#storedBytes + bytes - this.#limitBytes, bytes === 0 ? 0 : overRoom);
     if (excess <= 0) return true;
     if (capacity !== undefined) await this.#lookAgain();
+    const freed = await this.#evict(excess, spared);
+    if (freed < overRoom) throw new SwarmError('store-full', "the site's storage is nearly full");
+    return this.#storedBytes + bytes <= this.#limitBytes;
+  }
+
+  /** Deletes so many bytes of chunks from the store, or all but what is spared; answers how many. */
+  async #evict(excess: number, spared?: readonly Spared[]): Promise<number> {
     let freed = 0;
     const { eviction, clock } = this.#parts;
     const evictions = chooseEvictions(eviction, this.#candidates(spared), excess, clock.wallMs());
@@ -302,8 +310,7 @@ export class ChunkKeeper {
       await this.#drop(track, chunks);
       freed += gone;
     }
-    if (freed < overRoom) throw new SwarmError('store-full', "the site's storage is nearly full");
-    return this.#storedBytes + bytes <= this.#limitBytes;
+    return freed;
   }
 
   /** Others keep chunks in the same store: what they put may go as ours may, and what they deleted is lost. */
@@ -352,7 +359,7 @@ export class ChunkKeeper {
     return this.store.exclusively === undefined ? act() : this.store.exclusively(STORAGE, act);
   }
 
-  #candidates(spared: readonly Spared[]): EvictionCandidate[] {
+  #candidates(spared: readonly Spared[] = ['pinned', 'in use']): EvictionCandidate[] {
     const candidates: EvictionCandidate[] = [];
     for (const [track, { trackId, chunkSize, size, chunks, usedAtMs }] of this.#tracks) {
       const { inUse, ...demand } = this.#parts.demandFor(track);
