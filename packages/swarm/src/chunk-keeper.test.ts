@@ -102,18 +102,59 @@ describe('after a restart', () => {
     expect(room.keeper.storedBytes).toBe(2 * CHUNK);
   });
 
-  it('is told as lost when the store cannot read it, and the trouble is told', async () => {
+  it.each(['read', 'hashed'])(
+    'is told as lost when it cannot be %s, with the trouble, and is there again after the next restart',
+    async (what) => {
+      const before = await Room.open();
+      const song = await track('song', 3);
+      before.keep(song, 0);
+      await before.keeper.settled();
+      const failing = () => Promise.reject(new SwarmError('store-failed', 'the disk is busy'));
+      const store = what === 'read' ? changed(before.store, { getChunk: failing }) : before.store;
+      const version = what === 'read' ? song : await track('song', 3, 0, failing);
+
+      const room = await Room.open({ store });
+      expect(await room.keeper.load(version, 0)).toBeUndefined();
+      expect(room.lost).toEqual([0]);
+      expect(room.troubles).toEqual(['store-failed: the disk is busy']);
+      await room.keeper.settled();
+      const after = await Room.open({ store: before.store });
+      expect(after.keeper.stored.map(({ held }) => [...held])).toEqual([[0]]);
+      expectChunk(await after.keeper.load(song, 0), song, 0);
+    },
+  );
+
+  it('is dropped when the store does not have it after all', async () => {
     const before = await Room.open();
     const song = await track('song', 3);
     before.keep(song, 0);
     await before.keeper.settled();
-    const store = changed(before.store, {
-      getChunk: () => Promise.reject(new SwarmError('store-failed', 'the disk is gone')),
-    });
-    const room = await Room.open({ store });
+    const room = await Room.open({ store: before.store });
+    await before.store.deleteChunks(song.manifest, [0]);
     expect(await room.keeper.load(song, 0)).toBeUndefined();
+    await room.keeper.settled();
+    expect([room.lost, room.troubles, room.keeper.storedBytes]).toEqual([[0], [], 0]);
+  });
+
+  it('that could not be read and is kept again is counted once', async () => {
+    const before = await Room.open();
+    const song = await track('song', 3);
+    before.keep(song, 0);
+    await before.keeper.settled();
+    let fails = true;
+    const room = await Room.open({
+      store: changed(before.store, {
+        getChunk: (...get) =>
+          fails ? Promise.reject(new SwarmError('store-failed', 'busy')) : before.store.getChunk(...get),
+      }),
+    });
+    await room.keeper.load(song, 0);
+    fails = false;
+    room.keep(song, 0);
+    await room.keeper.settled();
+    expect(room.keeper.storedBytes).toBe(CHUNK);
+    expectChunk(await room.keeper.load(song, 0), song, 0);
     expect(room.lost).toEqual([0]);
-    expect(room.troubles).toEqual(['store-failed: the disk is gone']);
   });
 });
 
@@ -644,7 +685,12 @@ class Room {
 }
 
 /** A track of whole chunks, and one more of `tail` bytes if any. A chunk is right when its first byte is its index. */
-async function track(id: string, chunks: number, tail = 0): Promise<TrackVersion> {
+async function track(
+  id: string,
+  chunks: number,
+  tail = 0,
+  proveChunk = proveByFirstByte,
+): Promise<TrackVersion> {
   const count = chunks + (tail > 0 ? 1 : 0);
   const chunkHashes = Array.from({ length: count }, (_, i) =>
     nodeHasher(new TextEncoder().encode(`${id}${i}`)),
@@ -661,10 +707,7 @@ async function track(id: string, chunks: number, tail = 0): Promise<TrackVersion
     acceptLeaves: unused,
     proveBlock: unused,
     forget: unused,
-    proveChunk: (chunk: number, bytes: Uint8Array) => {
-      proofs++;
-      return bytes[0] === (chunk & 0xff) ? new Uint8Array(1) : undefined;
-    },
+    proveChunk,
   };
   const handler = {
     proven: unused,
@@ -674,6 +717,14 @@ async function track(id: string, chunks: number, tail = 0): Promise<TrackVersion
     load: unused,
   };
   return new TrackVersion(manifest, ChunkSet.all(count), verifier, handler);
+}
+
+function proveByFirstByte(
+  chunk: number,
+  bytes: Uint8Array,
+): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+  proofs++;
+  return bytes[0] === (chunk & 0xff) ? new Uint8Array(1) : undefined;
 }
 
 function bytesOf({ manifest }: TrackVersion, chunk: number): Uint8Array {

@@ -196,7 +196,8 @@ export class ChunkKeeper {
 
   /**
    * A held chunk, proven, in memory that nobody changes: at once where it is in memory. `undefined` when it is lost: then
-   * `onLost` was told.
+   * `onLost` was told. What is missing or disproved is deleted; what could not be read or hashed is lost for this run alone,
+   * unless it is kept anew, and `onTrouble` was told why. Never rejects.
    */
   load(version: TrackVersion, chunk: number): Uint8Array | Promise<Uint8Array | undefined> {
     const cached = this.#cache.get(version.key, chunk);
@@ -225,18 +226,21 @@ export class ChunkKeeper {
     const { key, manifest } = version;
     const reader = this.#readers.get(key);
     let bytes: Uint8Array | undefined;
+    let isRight: boolean | undefined;
     try {
       bytes = reader === undefined ? await this.store.getChunk(manifest, chunk) : await reader(chunk);
+      isRight = bytes !== undefined && (await version.proves(chunk, bytes));
     } catch (error) {
-      this.#parts.onTrouble('store-failed', error instanceof Error ? error.message : String(error));
+      this.#parts.onTrouble('store-failed', asStoreError(error).message);
     }
-    if (bytes !== undefined && (await version.proves(chunk, bytes))) {
+    if (bytes !== undefined && isRight === true) {
       const kept = this.#tracks.get(key);
       if (kept?.unproven.delete(chunk) === true) this.#parts.onCached(version, bytes.length);
       this.#cache.put(key, chunk, bytes, 'stored');
       return bytes;
     }
-    this.#queue(() => this.#drop(key, [chunk], () => undefined));
+    // What could not be read or proven now may be the next time: the store keeps it, for a later run.
+    if (isRight === false) this.#queue(() => this.#drop(key, [chunk], () => undefined));
     this.#parts.onLost(key, chunk);
     return undefined;
   }
