@@ -712,6 +712,7 @@ async function track(
   const handler = {
     proven: unused,
     disproved: unused,
+    unhashed: unused,
     wasted: unused,
     complete: unused,
     load: unused,

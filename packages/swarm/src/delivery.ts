@@ -338,6 +338,11 @@ export class Delivery implements SourceSink, TrackVersionHandler {
     }
   }
 
+  unhashed(version: TrackVersion, chunk: number, source: SourceId, error: unknown): void {
+    this.#log(`chunk ${chunk} of ${version.manifest.trackId} cannot be proven: ${String(error)}`);
+    this.#perform(this.#scheduler.unhashed(version.key, chunk, source, this.#clock.nowMs()));
+  }
+
   wasted(version: TrackVersion, source: SourceId, bytes: number): void {
     this.#log(`${bytes} bytes of ${version.manifest.trackId} came twice, the second time from ${source}`);
   }

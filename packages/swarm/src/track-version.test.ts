@@ -204,6 +204,63 @@ describe.each(hashers)('a track whose hasher %s', (_name, hasher) => {
   });
 });
 
+describe('a track whose hasher fails', () => {
+  /** The song, with a hasher that fails where `fails` says so. */
+  async function failing() {
+    const hasher = { fails: false };
+    const song = await Song.open(async (bytes) => {
+      if (hasher.fails) throw new Error('no memory to hash in');
+      return nodeHasher(bytes);
+    });
+    return { song, hasher };
+  }
+
+  it('neither takes a block nor blames who sent it, and takes it when it comes again', async () => {
+    const { song, hasher } = await failing();
+    song.prove(0);
+    await settled();
+    hasher.fails = true;
+    song.block('honest', 0, 0);
+    song.run('honest', 0, 1, 2);
+    await settled();
+    expect(song.log).toEqual(Array(3).fill('unhashed 0 by honest'));
+    expect(song.spent).toEqual([BLOCK, BLOCK, BLOCK]);
+    expect(song.version.covers({ start: 0, end: BLOCK }, 0)).toBe(false);
+    hasher.fails = false;
+    song.run('honest', 0, 0, 3);
+    await settled();
+    expect(song.log.slice(3)).toEqual([0, 1, 2].map((block) => `proven 0/${block} by honest`));
+  });
+
+  it('lets go of what waited for a proof of the same source, and takes both when they come again', async () => {
+    const { song, hasher } = await failing();
+    hasher.fails = true;
+    song.block('prover', 0, 0);
+    song.block('other', 0, 1);
+    song.prove(0);
+    await settled();
+    expect(song.log).toEqual(['unhashed 0 by prover']);
+    expect(song.spent).toEqual([BLOCK]);
+    hasher.fails = false;
+    song.block('prover', 0, 0);
+    song.prove(0);
+    await settled();
+    expect(song.log.slice(1).toSorted()).toEqual(['proven 0/0 by prover', 'proven 0/1 by other']);
+  });
+
+  it('takes a whole chunk when it comes again', async () => {
+    const { song, hasher } = await failing();
+    hasher.fails = true;
+    song.run('origin', 1, 0, 8);
+    await settled();
+    expect(song.log).toEqual(['unhashed 1 by origin']);
+    hasher.fails = false;
+    song.run('origin', 1, 0, 8);
+    await settled();
+    expect(song.completed.get(1)).toEqual(SONG.slice(131_072, 2 * 131_072));
+  });
+});
+
 describe('reading', () => {
   it('gives bytes as soon as their own blocks are proven, before the chunk is complete', async () => {
     const song = await Song.open(nodeHasher);
@@ -359,6 +416,7 @@ class Song {
         ),
       disproved: (_version, chunk, block, source) =>
         void this.log.push(`disproved ${chunk}/${block} by ${source}`),
+      unhashed: (_version, chunk, source) => void this.log.push(`unhashed ${chunk} by ${source}`),
       wasted: (_version, source) => void this.log.push(`wasted by ${source}`),
       complete: (_version, chunk, bytes, source) => {
         this.completed.set(chunk, bytes.slice());

@@ -21,6 +21,8 @@ export interface TrackVersionHandler {
   proven(version: TrackVersion, run: BlockRun, source: SourceId): void;
   /** A block or proof of `source` is disproved; `block` is −1 for a proof. */
   disproved(version: TrackVersion, chunk: number, block: number, source: SourceId): void;
+  /** Nothing is known of what `source` sent of a chunk, as hashing failed here: it is to be asked for again. */
+  unhashed(version: TrackVersion, chunk: number, source: SourceId, error: unknown): void;
   /** Something came that was here already. */
   wasted(version: TrackVersion, source: SourceId, bytes: number): void;
   /** Every block of a chunk is proven. The bytes are the handler's; nobody changes them. */
@@ -39,9 +41,9 @@ interface Waiter {
   readonly reject: (reason: unknown) => void;
 }
 
-/** Either a value now or a promise of it: hashing is synchronous in Node and not in browsers. */
-function then<T>(value: T | Promise<T>, next: (value: T) => void): void {
-  if (value instanceof Promise) void value.then(next);
+/** Either a value now or a promise of it, which may fail: hashing is synchronous in Node and not in browsers. */
+function then<T>(value: T | Promise<T>, next: (value: T) => void, failed: (error: unknown) => void): void {
+  if (value instanceof Promise) void value.then(next, failed);
   else next(value);
 }
 
@@ -127,7 +129,7 @@ export class TrackVersion {
   /** A source sent the leaf hashes of a chunk. Takes over the bytes. */
   acceptProof(source: SourceId, chunk: number, leaves: Uint8Array): void {
     if (this.held.has(chunk) || this.#verifier.hasLeaves(chunk)) return;
-    then(this.#verifier.acceptLeaves(chunk, leaves), (right) => {
+    const accepted = (right: boolean) => {
       const assembly = this.#assemblies.get(chunk);
       if (right) {
         for (const held of assembly?.release() ?? []) if (assembly !== undefined) this.#prove(assembly, held);
@@ -135,7 +137,11 @@ export class TrackVersion {
       }
       this.#handler.disproved(this, chunk, -1, source);
       if (assembly !== undefined) this.#tryWholeChunk(assembly, source);
-    });
+    };
+    const failed = (error: unknown) => {
+      if (!this.#verifier.hasLeaves(chunk)) this.#unhashed(chunk, source, error);
+    };
+    then(this.#verifier.acceptLeaves(chunk, leaves), accepted, failed);
   }
 
   /** Proven blocks of chunks that are not whole yet. */
@@ -245,9 +251,21 @@ export class TrackVersion {
   }
 
   #prove(assembly: ChunkAssembly, held: UnprovenBlock): void {
-    then(this.#verifier.proveBlock(assembly.chunk, held.block, held.bytes), (right) =>
-      this.#proved(assembly, held, right),
-    );
+    this.#whenProven(assembly, held, this.#verifier.proveBlock(assembly.chunk, held.block, held.bytes));
+  }
+
+  #whenProven(assembly: ChunkAssembly, held: UnprovenBlock, proves: boolean | Promise<boolean>): void {
+    const failed = (error: unknown) => {
+      this.#free(held.source, held.bytes);
+      this.#unhashed(assembly.chunk, held.source, error);
+    };
+    then(proves, (right) => this.#proved(assembly, held, right), failed);
+  }
+
+  /** Lets go of what a source sent of a chunk and nobody looked at. */
+  #unhashed(chunk: number, source: SourceId, error: unknown): void {
+    for (const { bytes } of this.#assemblies.get(chunk)?.release(source) ?? []) this.#free(source, bytes);
+    this.#handler.unhashed(this, chunk, source, error);
   }
 
   #proved(assembly: ChunkAssembly, { block, bytes, source }: UnprovenBlock, right: boolean): void {
@@ -270,7 +288,7 @@ export class TrackVersion {
       }
       const proves = this.#verifier.proveBlock(chunk, block, part);
       if (proves instanceof Promise) {
-        void proves.then((right) => this.#proved(assembly, { block, bytes: part, source }, right));
+        this.#whenProven(assembly, { block, bytes: part, source }, proves);
         continue;
       }
       if (!proves) {
@@ -299,11 +317,13 @@ export class TrackVersion {
       const at = block * LIMITS.blockBytes;
       if (at + bytes.length <= whole.length) whole.set(bytes, at);
     }
-    then(this.#verifier.proveChunk(assembly.chunk, whole), (leaves) => {
+    const proved = (leaves: Uint8Array | undefined) => {
       for (const { block, bytes } of assembly.release(source)) {
         this.#proved(assembly, { block, bytes, source }, leaves !== undefined);
       }
-    });
+    };
+    const failed = (error: unknown) => this.#unhashed(assembly.chunk, source, error);
+    then(this.#verifier.proveChunk(assembly.chunk, whole), proved, failed);
   }
 
   #wasted(source: SourceId, bytes: Uint8Array): void {

@@ -23,6 +23,7 @@ it('four are given to at a time, and the next as soon as one of them has what it
   const version = new TrackVersion(manifest, ChunkSet.all(6), new FlagVerifier(manifest), {
     proven: ignore,
     disproved: ignore,
+    unhashed: ignore,
     wasted: ignore,
     complete: ignore,
     load: () => Promise.resolve(undefined),

@@ -97,6 +97,23 @@ describe('a request', () => {
   });
 });
 
+describe('a request that cannot be answered for now', () => {
+  it.each(['load', 'hash', 'budget'] as const)(
+    'as the %s fails is refused, and the next is served',
+    async (what) => {
+      const room = await Room.open();
+      room.fails = what;
+      room.ask({ chunk: 0, first: 0, count: 1 });
+      await settled();
+      expect(room.refusals).toEqual(['busy']);
+      expect(room.got).toEqual([]);
+      room.fails = undefined;
+      room.ask({ chunk: 0, first: 0, count: 1 });
+      await expect.poll(() => room.got).toEqual(['proof 0', 'block 0/0']);
+    },
+  );
+});
+
 describe('a chunk that is under way itself', () => {
   it('is given on as far as it is proven, and refused beyond', async () => {
     const room = await Room.open({ held: [1] });
@@ -341,6 +358,8 @@ class Room {
   mayServe = true;
   isStarving = false;
   loads = true;
+  /** What fails. */
+  fails: 'load' | 'hash' | 'budget' | undefined;
   ended = false;
   onBlock: (block: number) => void = () => undefined;
   onSent: (block: number) => void = () => undefined;
@@ -357,18 +376,22 @@ class Room {
     { held = [0, 1], budget = 1e9, slowBudget = false, maxFrameBytes = LIMITS.maxFrameBytes }: RoomOptions,
   ) {
     this.giverLink.maxFrameBytes = maxFrameBytes;
-    const verifier = new BlockVerifier(nodeHasher, manifest, manifest.chunkHashes);
+    const hasher = (bytes: Uint8Array) =>
+      this.fails === 'hash' ? Promise.reject(new Error('no memory to hash in')) : nodeHasher(bytes);
+    const verifier = new BlockVerifier(hasher, manifest, manifest.chunkHashes);
     const unused = () => {
       throw new Error('not expected here');
     };
     this.version = new TrackVersion(manifest, ChunkSet.of(2, held), verifier, {
       proven: () => undefined,
       disproved: unused,
+      unhashed: unused,
       wasted: unused,
       complete: unused,
       load: unused,
     });
     const reserve: UploadBudget['reserve'] = (bytes) => {
+      if (this.fails === 'budget') return Promise.reject(new Error('the disk is busy'));
       const fits = this.reservedBytes + bytes <= budget;
       if (fits) this.reservedBytes += bytes;
       return slowBudget ? new Promise((resolve) => queueMicrotask(() => resolve(fits))) : fits;
@@ -397,6 +420,7 @@ class Room {
       version: (track) => (track === this.version.key ? this.version : undefined),
       load: async (_version, chunk) => {
         await this.#held;
+        if (this.fails === 'load') throw new Error('the disk is busy');
         const { start, end } = chunkRange(manifest, chunk);
         return this.loads ? SONG.slice(start, end) : undefined;
       },

@@ -71,6 +71,9 @@ interface Slot {
   state: 'sending' | 'leaving';
 }
 
+/** What becomes of a request in a turn; `undefined`: it was served, or nobody waits for it any more. */
+type Answer = RefuseReason | 'turn over' | undefined;
+
 /** What an asker is believed to consume where its track does not say, in bytes a millisecond: 24 bits at 96 kHz, packed. */
 const USUAL_BYTES_PER_MS = 400;
 
@@ -218,7 +221,13 @@ export class Uploads {
     let turnBytes = 0;
     for (let request = peer.nextRequest; request !== undefined && !peer.isEnded; request = peer.nextRequest) {
       const { nextBlock } = request;
-      const answer = await this.#answer(peer, request, turnBytes);
+      let answer: Answer;
+      try {
+        answer = await this.#answer(peer, request, turnBytes);
+      } catch {
+        // What could not be loaded, hashed or paid for now may be in a while.
+        answer = 'busy';
+      }
       turnBytes += (request.nextBlock - nextBlock) * LIMITS.blockBytes;
       if (answer === 'turn over') break;
       if (answer === undefined) peer.served(request);
@@ -256,11 +265,7 @@ export class Uploads {
   }
 
   /** Sends a request's proof and blocks, as far as the turn goes, or says why not. */
-  async #answer(
-    peer: PeerSource,
-    request: IncomingRequest,
-    turnBytes: number,
-  ): Promise<RefuseReason | 'turn over' | undefined> {
+  async #answer(peer: PeerSource, request: IncomingRequest, turnBytes: number): Promise<Answer> {
     const { budget } = this.#parts;
     const version = this.#parts.version(request.track);
     if (!this.#parts.mayServe(peer)) return 'not-sharing';

@@ -354,6 +354,49 @@ describe('a liar', () => {
   });
 });
 
+describe('a source whose blocks cannot be hashed here', () => {
+  it.each(['peer', ORIGIN])(
+    'is asked again for them, after pauses that grow until one is proven: %s',
+    (id) => {
+      const rig = new Rig({ tracker: id === ORIGIN ? 'absent' : 'awaited' });
+      if (id !== ORIGIN) rig.peer(id, 'aula', 'all');
+      const firstMs = id === ORIGIN ? 500 : 1_000;
+      rig.wantChunk(0, NEVER);
+      const pauses: number[] = [];
+      for (let round = 0; round < 4; round++) {
+        const asked = rig.inFlight(id);
+        if (round === 3) rig.deliver(id, 1);
+        // Several at a time are one failure.
+        for (let i = 0; i < 2; i++) rig.run(rig.scheduler.unhashed(KEY, 0, id, rig.now));
+        expect(rig.inFlight(id)).toBe(0);
+        const failedAt = rig.now;
+        rig.passUntil(() => rig.inFlight(id) > 0);
+        pauses.push(rig.now - failedAt);
+        if (round < 3) expect(rig.inFlight(id)).toBe(asked);
+      }
+      expect(pauses).toEqual([firstMs, 2 * firstMs, 4 * firstMs, firstMs]);
+    },
+  );
+
+  it('may be another at once', () => {
+    const rig = new Rig();
+    rig.peer('a', 'aula', 'all');
+    rig.peer('b', 'global', 'all');
+    rig.wantChunk(0, 60_000);
+    const asked = rig.inFlight('a');
+    rig.run(rig.scheduler.unhashed(KEY, 0, 'a', rig.now));
+    expect([rig.inFlight('a'), rig.inFlight('b')]).toEqual([0, asked]);
+  });
+
+  it('is left as it is where nothing is under way from it', () => {
+    const rig = new Rig();
+    rig.peer('p', 'aula', [1]);
+    rig.run(rig.scheduler.unhashed(KEY, 0, 'p', rig.now));
+    rig.wantChunk(1, 60_000);
+    expect(rig.inFlight('p')).toBe(4);
+  });
+});
+
 describe('claims', () => {
   it('come before the origin; what is granted is fetched whole and told to peers', () => {
     const rig = tracked();

@@ -354,6 +354,21 @@ export class ChunkScheduler {
     return this.#plan(nowMs);
   }
 
+  /**
+   * What a source sent of a chunk could not be looked at, as hashing failed here. That is no lie of its: it is asked again
+   * after a pause, which grows until something of it is proven.
+   */
+  unhashed(key: TrackKey, chunk: number, from: SourceId, nowMs: number): SchedulerCommand[] {
+    const track = this.#state.tracks.get(key);
+    const wanted = track?.chunk(chunk);
+    if (track === undefined || wanted?.isAskedOf(from) !== true) return [];
+    for (let block = 0; block < wanted.blocks; block++) this.#flights.cancel(track, wanted, block, from);
+    const peer = this.#state.peers.get(from);
+    if (from === ORIGIN) this.#state.origin.failed(wanted, nowMs);
+    else if (peer?.health.usable(nowMs) === true) peer.health.timedOut(nowMs);
+    return this.#plan(nowMs);
+  }
+
   /** A peer declines a run of blocks. */
   refused(
     id: SourceId,

@@ -1,6 +1,6 @@
 /**
- * Tells right bytes from wrong ones, for one version of a track. Methods answer at once or with a promise. The one
- * that production uses is `BlockVerifier`.
+ * Tells right bytes from wrong ones, for one version of a track. Methods answer at once or with a promise; one that
+ * rejects says nothing of the bytes, which could not be hashed. The one that production uses is `BlockVerifier`.
  */
 export interface Verifier {
   /** Whether blocks of the chunk can be proven now. */
