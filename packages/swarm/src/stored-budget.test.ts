@@ -143,19 +143,38 @@ describe('the stored budget', () => {
   });
 
   it('tells when the store cannot be read', async () => {
-    const budget = new StoredBudget(
-      {
-        ...openMemoryStore(),
-        getDocument: () => Promise.reject(new SwarmError('store-failed', 'unreadable')),
-      },
-      new VirtualClock(),
-    );
+    const budget = new StoredBudget(unreadable(openMemoryStore()), new VirtualClock());
     await expect(budget.load()).rejects.toThrow('unreadable');
+  });
+
+  it.each([
+    ['was never read', async () => undefined],
+    ['could not be read', (budget: StoredBudget) => budget.load().catch(() => undefined)],
+  ])('is neither spent nor written over when it %s', async (_what, load) => {
+    const memory = openMemoryStore();
+    const clock = new VirtualClock();
+    const document = { version: 1, day: Math.floor(clock.wallMs() / DAY_MS), takenBytes: 10 * MB };
+    await memory.putDocument('budget', document);
+    const budget = new StoredBudget(unreadable(memory), clock);
+    await load(budget);
+    budget.setLimit(10 * MB);
+    expect(await budget.reserve(1)).toBe(false);
+    await budget.close();
+    expect(await memory.getDocument('budget')).toEqual(document);
   });
 });
 
 async function turn(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** The same store, whose documents can be written and not read. */
+function unreadable(store: ChunkStore): ChunkStore {
+  return {
+    ...store,
+    getDocument: () => Promise.reject(new SwarmError('store-failed', 'unreadable')),
+    putDocument: (name, value) => store.putDocument(name, value),
+  };
 }
 
 /** A store that outlives the budgets opened on it, and can be slow or broken. */

@@ -15,6 +15,7 @@ export class StoredBudget implements UploadBudget {
   #budget: Budget;
   #limitBytes = 0;
   #writing: Promise<boolean> | undefined;
+  #loaded = false;
   #settled = false;
 
   constructor(store: ChunkStore, clock: Clock) {
@@ -32,6 +33,7 @@ export class StoredBudget implements UploadBudget {
   async load(): Promise<void> {
     this.#budget = Budget.fromDocument(await this.#store.getDocument(BUDGET_DOCUMENT), this.#clock.wallMs());
     this.#budget.setLimit(this.#limitBytes);
+    this.#loaded = true;
   }
 
   /** Bytes a UTC day, from now on. */
@@ -41,15 +43,16 @@ export class StoredBudget implements UploadBudget {
   }
 
   reserve(bytes: number): boolean | Promise<boolean> {
-    if (this.#settled) return false;
+    if (!this.#loaded || this.#settled) return false;
     const reservation = this.#budget.reserve(bytes, this.#clock.wallMs());
     return reservation.answer === 'persist' ? this.#persistThen(bytes) : reservation.answer === 'granted';
   }
 
-  /** Gives back what was set aside and not sent. */
+  /** Gives back what was set aside and not sent. What the store says and was never read stays as it is. */
   async close(): Promise<void> {
     await this.#writing;
     this.#settled = true;
+    if (!this.#loaded) return;
     const settle = async () => {
       await this.#sync();
       await this.#store.putDocument(BUDGET_DOCUMENT, this.#budget.settle());
