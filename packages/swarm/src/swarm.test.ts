@@ -122,4 +122,47 @@ describe('a listener’s choice', () => {
     await aWhile();
     expect(sockets()).toBe(1);
   });
+
+  it.each([[{ p2pEnabled: 'maybe' }], [{ p2pEnabled: false, maxStorageGB: -1 }], [[]], ['no'], [null]])(
+    'that makes no sense is not taken for yes, and makes room for a new one: %j',
+    async (document) => {
+      const store = openMemoryStore();
+      await store.putDocument('contribution', document);
+      const { swarm, told, sockets } = inPage(store);
+      await swarm.ready();
+      await aWhile();
+      expect([sockets(), told]).toEqual([0, ['store-failed', false]]);
+      expect(swarm.contribution).toMatchObject({ p2pEnabled: false, maxStorageGB: 2 });
+      await swarm.setContribution({ maxStorageGB: 1 });
+      await aWhile();
+      expect(sockets()).toBe(0);
+      await swarm.setContribution({ p2pEnabled: true });
+      await aWhile();
+      expect(sockets()).toBe(1);
+      expect(await store.getDocument('contribution')).toMatchObject({ p2pEnabled: true, maxStorageGB: 1 });
+    },
+  );
+
+  it('that was made elsewhere and makes no sense is not taken for yes', async () => {
+    const memory = openMemoryStore();
+    let tell: (name: string) => void = () => undefined;
+    const store: ChunkStore = Object.assign(memory, {
+      onDocument: (listener: typeof tell) => {
+        tell = listener;
+        return () => undefined;
+      },
+    });
+    const { swarm, told, sockets } = inPage(store);
+    await swarm.ready();
+    await aWhile();
+    expect(sockets()).toBe(1);
+    await memory.putDocument('contribution', { p2pEnabled: 0 });
+    tell('contribution');
+    await aWhile();
+    expect(swarm.contribution.p2pEnabled).toBe(false);
+    expect(told).toContain('store-failed');
+    await swarm.setContribution({ p2pEnabled: true });
+    await aWhile();
+    expect(sockets()).toBe(2);
+  });
 });

@@ -381,11 +381,8 @@ export class Swarm {
   // --- Start and the listener's choice ---
 
   async #start(): Promise<void> {
-    const chosen = await this.#keeper.store.getDocument(CONTRIBUTION_DOCUMENT);
-    if (chosen !== undefined) {
-      this.#chosen = readContribution(chosen, this.#chosen);
-      this.#contribution = readContribution(this.#forThisRun, this.#chosen);
-    }
+    this.#chosen = (await this.#keptChoice()) ?? this.#chosen;
+    this.#contribution = readContribution(this.#forThisRun, this.#chosen);
     const trouble = await this.#keeper.store.trouble?.();
     if (trouble !== undefined) this.#choiceOutOfReach(trouble);
     await this.#budget.load();
@@ -420,6 +417,19 @@ export class Swarm {
       if (!this.#closing.signal.aborted) this.#adopt(checked, held);
     } catch (error) {
       this.#log(`a stored track is left alone: ${String(error)}`);
+    }
+  }
+
+  /** The choice that is kept; `undefined` where the listener made none. One that makes no sense is out of reach. */
+  async #keptChoice(): Promise<Contribution | undefined> {
+    const document = await this.#keeper.store.getDocument(CONTRIBUTION_DOCUMENT);
+    if (document === undefined) return undefined;
+    try {
+      return readContribution(document, this.#chosen);
+    } catch (error) {
+      if (!(error instanceof SwarmError)) throw error;
+      this.#choiceOutOfReach(error);
+      return this.#chosen;
     }
   }
 
@@ -458,10 +468,9 @@ export class Swarm {
   /** The listener chose in another page of this site. */
   async #chosenElsewhere(): Promise<void> {
     await this.#ready;
-    const chosen = await this.#keeper.store.getDocument(CONTRIBUTION_DOCUMENT);
+    const chosen = await this.#keptChoice();
     if (chosen === undefined || this.#closing.signal.aborted) return;
-    const choice = readContribution(chosen, this.#chosen);
-    this.#choose(choice, changedFields(this.#chosen, choice));
+    this.#choose(chosen, changedFields(this.#chosen, chosen));
   }
 
   /** The listener has spoken: of these fields nothing said for this run counts any more. */
