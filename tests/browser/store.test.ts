@@ -8,9 +8,22 @@ const SCRIPT = `
 import { chunkStoreSuite } from '@sonantica/swarm/testing';
 import { openIndexedDbStore } from '@sonantica/swarm';
 let count = 0;
+const done = (request) => new Promise((resolve, reject) => {
+  request.onsuccess = () => resolve(request.result);
+  request.onerror = () => reject(request.error);
+});
 const suite = chunkStoreSuite(
   () => openIndexedDbStore({ name: 'suite-' + ++count }),
-  { reopen: () => openIndexedDbStore({ name: 'suite-' + count }) },
+  {
+    reopen: () => openIndexedDbStore({ name: 'suite-' + count }),
+    truncate: async (document, keptBytes) => {
+      const database = await done(indexedDB.open('suite-' + count));
+      const store = database.transaction('keyval', 'readwrite').objectStore('keyval');
+      const key = ['document', document];
+      await done(store.put((await done(store.get(key))).slice(0, keptBytes), key));
+      database.close();
+    },
+  },
 );
 globalThis.cases = suite.map(({ name }) => name);
 globalThis.runCase = (index) => suite[index].run();

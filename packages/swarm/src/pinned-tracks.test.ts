@@ -52,6 +52,17 @@ describe('pinned tracks', () => {
     expect(pinned.has(first)).toBe(false);
   });
 
+  it('are what was known before where the document is damaged, which the next one repairs', async () => {
+    const store = openMemoryStore();
+    const pinned = new PinnedTracks(store);
+    await pinned.set(first, true);
+    await store.putDocument(PINNED_DOCUMENT, null);
+    await pinned.load();
+    expect(pinned.ids).toEqual([first]);
+    await pinned.set(second, true);
+    expect(await store.getDocument(PINNED_DOCUMENT)).toEqual([first, second]);
+  });
+
   it.each([[undefined], [null], [{}], ['first'], [[1, '', null, 'no track id']]])(
     'leave out what is none: %j',
     async (document) => {

@@ -29,9 +29,13 @@ export class PinnedTracks {
     return [...new Set([...this.#stored, ...this.#wishes.keys()])].filter((trackId) => this.has(trackId));
   }
 
-  /** Reads what the store says; what is no track id there is left out. Rejects with `store-failed`. */
+  /**
+   * Reads what the store says; what is no track id there is left out. A damaged document says nothing: what was known
+   * before holds, and the next track that is pinned repairs it. Rejects with `store-failed`.
+   */
   async load(): Promise<void> {
     const document = await this.#store.getDocument(PINNED_DOCUMENT);
+    if (document === null) return;
     this.#stored = new Set(Array.isArray(document) ? document.filter(isTrackId) : []);
   }
 

@@ -142,6 +142,24 @@ describe('the stored budget', () => {
     expect(await restarted.reserve(MB)).toBe(true);
   });
 
+  it('is used up for today where its document is damaged, and leaves a good one', async () => {
+    const store = openMemoryStore();
+    const clock = new VirtualClock();
+    await store.putDocument('budget', null);
+    const open = async () => {
+      const budget = new StoredBudget(store, clock);
+      await budget.load();
+      budget.setLimit(10 * MB);
+      return budget;
+    };
+    const budget = await open();
+    expect([budget.remainingBytes, await budget.reserve(1)]).toEqual([0, false]);
+    await budget.close();
+    expect((await open()).remainingBytes).toBe(0);
+    clock.jumpWall(DAY_MS);
+    expect(await (await open()).reserve(1)).toBe(true);
+  });
+
   it('tells when the store cannot be read', async () => {
     const budget = new StoredBudget(unreadable(openMemoryStore()), new VirtualClock());
     await expect(budget.load()).rejects.toThrow('unreadable');

@@ -189,6 +189,20 @@ it.each([
   expect(budget.remaining(noon + DAY_MS)).toBe(100);
 });
 
+it.each([1, 2, 3, 4, 5])(
+  'leaves a document that makes sense after one that does not, %i bytes spent',
+  (spent) => {
+    const budget = Budget.fromDocument(undefined, noon);
+    budget.setLimit(spent);
+    budget.persisted(documentOf(budget, spent));
+    budget.reserve(spent, noon);
+    budget.sync(null, noon);
+    const next = Budget.fromDocument(budget.settle(), noon + DAY_MS);
+    next.setLimit(100);
+    expect([budget.remaining(noon), next.remaining(noon + DAY_MS)]).toEqual([0, 100]);
+  },
+);
+
 it('never sends more in a day than its limit, whatever crashes and clocks do', () => {
   const step = oneof(
     { weight: 6, arbitrary: record({ do: constant('send'), bytes: nat(3 * LOT) }) },

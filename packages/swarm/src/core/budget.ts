@@ -101,7 +101,7 @@ export class Budget {
     const takenBytes = isBudgetDocument(document) ? takenOn(document, this.#day) : Number.MAX_SAFE_INTEGER;
     const isLater = isBudgetDocument(document) && document.day > this.#day;
     if (isLater) this.#day = document.day;
-    this.#spentBytes = isLater ? takenBytes : Math.max(0, this.#spentBytes + takenBytes - this.#keptBytes);
+    this.#spentBytes = isLater ? takenBytes : Math.max(0, takenBytes - (this.#keptBytes - this.#spentBytes));
     this.#keptBytes = takenBytes;
     this.#issued = undefined;
   }

@@ -54,7 +54,10 @@ export interface ChunkStore {
   deleteChunks(key: StoredTrackKey, chunks: Iterable<number>): Promise<void>;
   /** Forgets a version: its chunks and manifest. */
   deleteTrack(key: StoredTrackKey): Promise<void>;
-  /** A small JSON document kept under a name (`budget`, `contribution`), or `undefined`. The caller's own. */
+  /**
+   * A small JSON document kept under a name (`budget`, `contribution`). The caller's own. `undefined` where none was put;
+   * `null` where one was put and is damaged: what it said may have been a no. A damaged one can be put anew.
+   */
   getDocument(name: string): Promise<unknown>;
   /** Keeps a small JSON document, atomically: a crash leaves the old one or the new one. Durable once resolved. */
   putDocument(name: string, value: unknown): Promise<void>;

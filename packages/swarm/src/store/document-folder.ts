@@ -13,14 +13,15 @@ export class DocumentFolder {
     this.#path = path;
   }
 
-  /** A document as it was put last; `undefined` where there is none, or rubbish. */
+  /** A document as it was put last; `undefined` where there is none, `null` where it is damaged. */
   async get(name: string): Promise<unknown> {
     checkDocumentName(name);
     await this.#writes.get(name);
     try {
       return JSON.parse(await readFile(this.#pathOf(name), 'utf8'));
     } catch (error) {
-      if (error instanceof SyntaxError || systemCode(error) === 'ENOENT') return undefined;
+      if (error instanceof SyntaxError) return null;
+      if (systemCode(error) === 'ENOENT') return undefined;
       throw error;
     }
   }

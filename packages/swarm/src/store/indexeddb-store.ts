@@ -181,7 +181,7 @@ class IndexedDbStore implements ChunkStore {
     return this.#run(`reading document ${name}`, 'readonly', async (store) => {
       checkDocumentName(name);
       const text = await get(store, ['document', name]);
-      return typeof text === 'string' ? parseJson(text) : undefined;
+      return text === undefined ? undefined : parseJson(text);
     });
   }
 
@@ -374,8 +374,7 @@ interface ReadTrack {
 
 /** A kept manifest, or `undefined` when it is damaged. */
 function readTrack(version: string, text: unknown): ReadTrack | undefined {
-  if (typeof text !== 'string') return undefined;
-  const manifest = parseJson(text) as ManifestJson | null | undefined;
+  const manifest = parseJson(text) as ManifestJson | null;
   if (typeof manifest !== 'object' || manifest === null) return undefined;
   const { trackId, root } = manifest as StoredTrackKey & ManifestJson;
   if (versionOf({ trackId, root }) !== version) return undefined;
@@ -386,11 +385,12 @@ function readTrack(version: string, text: unknown): ReadTrack | undefined {
   }
 }
 
-function parseJson(text: string): unknown {
+/** What was kept as JSON text; `null` where it is damaged. */
+function parseJson(text: unknown): unknown {
   try {
-    return JSON.parse(text);
+    return typeof text === 'string' ? JSON.parse(text) : null;
   } catch {
-    return undefined;
+    return null;
   }
 }
 

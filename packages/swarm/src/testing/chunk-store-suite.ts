@@ -20,6 +20,11 @@ export interface AcceptanceCase {
 export interface ChunkStoreSuiteOptions {
   /** Opens again, after it was closed, what `open` gave last. Without it nothing is expected to outlive `close`. */
   readonly reopen?: () => Promise<ChunkStore>;
+  /**
+   * Cuts the text of a document, as a crash of the machine may, in the store that `open` gave last: open or closed, as it
+   * stands. `keptBytes`: how much of it is left. Without it no document is expected to outlive damage.
+   */
+  readonly truncate?: (document: string, keptBytes: number) => Promise<void>;
 }
 
 const CHUNK_BYTES = 131_072;
@@ -31,7 +36,7 @@ const TRACK: Geometry = { size: CHUNK_BYTES * 2 + 1000, chunkSize: CHUNK_BYTES }
  */
 export function chunkStoreSuite(
   open: () => Promise<ChunkStore>,
-  { reopen }: ChunkStoreSuiteOptions = {},
+  { reopen, truncate }: ChunkStoreSuiteOptions = {},
 ): AcceptanceCase[] {
   const cases: AcceptanceCase[] = [];
   const it = (name: string, run: (store: ChunkStore) => Promise<void>) => {
@@ -284,6 +289,21 @@ export function chunkStoreSuite(
     await expectRejection(store.putDocument('budget', undefined), 'invalid-argument');
     expectSame(await store.getDocument('budget'), 1, 'document');
   });
+
+  if (truncate !== undefined) {
+    for (const keptBytes of [0, 1, 12]) {
+      it(`answers null for a document of which ${keptBytes} bytes are left, and takes it anew`, async (store) => {
+        await store.putDocument('contribution', { p2pEnabled: false });
+        await store.putDocument('budget', 1);
+        await truncate('contribution', keptBytes);
+        expectSame(await store.getDocument('contribution'), null, 'a damaged document');
+        expectSame(await store.getDocument('budget'), 1, 'another document');
+        expectSame(await store.getDocument('pinned'), undefined, 'a document never put');
+        await store.putDocument('contribution', false);
+        expectSame(await store.getDocument('contribution'), false, 'the document put anew');
+      });
+    }
+  }
 
   it('closes twice without harm, and answers nothing afterwards', async (store) => {
     const key = await putTrack(store, 'song', [0]);
