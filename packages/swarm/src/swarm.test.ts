@@ -165,4 +165,57 @@ describe('a listener’s choice', () => {
     await aWhile();
     expect(sockets()).toBe(2);
   });
+
+  it('holds in all pages of a site, though others choose something else at the same moment', async () => {
+    const site = siteStore();
+    const [one, other] = [inPage(site.open()), inPage(site.open())];
+    await Promise.all([one.swarm.ready(), other.swarm.ready()]);
+    await aWhile();
+    const chosen = [
+      one.swarm.setContribution({ p2pEnabled: false }),
+      other.swarm.setContribution({ maxStorageGB: 1 }),
+    ];
+    await Promise.resolve();
+    expect(one.swarm.contribution.p2pEnabled).toBe(false);
+    expect(other.swarm.contribution.maxStorageGB).toBe(1);
+    await Promise.all(chosen);
+    await aWhile();
+    for (const { swarm, sockets } of [one, other]) {
+      expect(swarm.contribution).toMatchObject({ p2pEnabled: false, maxStorageGB: 1 });
+      expect(sockets()).toBe(1);
+    }
+    expect(await site.open().getDocument('contribution')).toMatchObject({
+      p2pEnabled: false,
+      maxStorageGB: 1,
+    });
+    expect(one.told.filter((said) => said === true)).toEqual([]);
+  });
 });
+
+/** What pages of one site open: they take turns, and hear what the others put. */
+function siteStore(): { open(): ChunkStore } {
+  const kept = openMemoryStore();
+  const pages: { listener: ((name: string) => void) | undefined }[] = [];
+  let turns: Promise<unknown> = Promise.resolve();
+  const open = (): ChunkStore => {
+    const page: (typeof pages)[number] = { listener: undefined };
+    pages.push(page);
+    return Object.assign(openMemoryStore(), {
+      getDocument: (name: string) => kept.getDocument(name),
+      putDocument: async (name: string, value: unknown) => {
+        await kept.putDocument(name, value);
+        for (const each of pages) if (each !== page) setImmediate(() => each.listener?.(name));
+      },
+      exclusively: <T>(_name: string, act: () => Promise<T>): Promise<T> => {
+        const done = turns.then(act);
+        turns = done.catch(() => undefined);
+        return done;
+      },
+      onDocument: (listener: (name: string) => void) => {
+        page.listener = listener;
+        return () => (page.listener = undefined);
+      },
+    });
+  };
+  return { open };
+}

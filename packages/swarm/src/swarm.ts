@@ -48,9 +48,8 @@ import { Track, type OpenHint, type TrackHost } from './track.ts';
 import { TrackVersion } from './track-version.ts';
 import { TransferCounts } from './transfer-counts.ts';
 import { StoredBudget } from './stored-budget.ts';
+import { CONTRIBUTION_DOCUMENT, StoredContribution } from './stored-contribution.ts';
 import type { UploadsParts } from './uploads.ts';
-
-const CONTRIBUTION_DOCUMENT = 'contribution';
 
 /**
  * A listener's part in the swarm: opens tracks, gives on what it holds, obeys the listener's
@@ -73,6 +72,7 @@ export class Swarm {
   readonly #expectedPlayer = new ExpectedPlayer();
   readonly #origin: OriginSource;
   readonly #budget: StoredBudget;
+  readonly #choices: StoredContribution;
   readonly #tracks = new Set<Track>();
   readonly #versions = new OpenVersions();
   readonly #opening = new Map<TrackId, Promise<TrackVersion>>();
@@ -156,6 +156,7 @@ export class Swarm {
     this.#delivery.setOrigin(this.#origin);
     this.#reads = new Reads({ delivery: this.#delivery, keeper: this.#keeper });
     this.#budget = new StoredBudget(store, clock);
+    this.#choices = new StoredContribution(store);
     this.#stopWatching = environment.watchPage?.({
       left: () => void this.#stopNetwork(),
       // Not before the listener's choice is known.
@@ -317,13 +318,13 @@ export class Swarm {
     await this.#pinned.set(trackIdOf(trackId), pinned);
   }
 
-  /** The listener's new choice, over their last one. Obeyed at once, kept over restarts. */
+  /** The listener's new choice, over their last one, in whatever page they made it. Obeyed at once, kept over restarts. */
   async setContribution(choice: Partial<Contribution>): Promise<void> {
     await this.#ready;
     this.#mustBeOpen();
-    const chosen = readContribution(choice, this.#chosen);
-    this.#choose(chosen, choice);
-    await this.#keeper.store.putDocument(CONTRIBUTION_DOCUMENT, chosen);
+    this.#choose(readContribution(choice, this.#chosen), choice);
+    const kept = await this.#choices.put(choice, this.#chosen);
+    if (Object.keys(changedFields(this.#chosen, kept)).length > 0) this.#hear(kept);
   }
 
   /** Enters an Aula, leaving another. Throws `invalid-argument`. */
@@ -374,6 +375,7 @@ export class Swarm {
     await left;
     await this.#ready.catch(() => undefined);
     await this.#budget.close();
+    await this.#choices.close();
     await this.#keeper.close();
     this.#events.clear();
   }
@@ -468,8 +470,14 @@ export class Swarm {
   /** The listener chose in another page of this site. */
   async #chosenElsewhere(): Promise<void> {
     await this.#ready;
-    const chosen = await this.#keptChoice();
-    if (chosen === undefined || this.#closing.signal.aborted) return;
+    const kept = await this.#keptChoice();
+    if (kept !== undefined) this.#hear(kept);
+  }
+
+  /** What is kept, after other pages chose too; what was chosen here and is not written yet counts before it. */
+  #hear(kept: Contribution): void {
+    if (this.#closing.signal.aborted) return;
+    const chosen = this.#choices.withWishes(kept);
     this.#choose(chosen, changedFields(this.#chosen, chosen));
   }
 

@@ -2,7 +2,9 @@ import { mkdir, mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
+import { DEFAULT_CONTRIBUTION } from '../contribution.ts';
 import { StoredBudget } from '../stored-budget.ts';
+import { StoredContribution } from '../stored-contribution.ts';
 import { chunkStoreSuite } from '../testing/chunk-store-suite.ts';
 import { openSharedDocumentStore } from './shared-document-store.ts';
 
@@ -49,6 +51,16 @@ it('has one budget a day for all who open it at once, and over restarts', async 
   );
   expect(await spend(16_384)).toBe(0);
   expect((await readdir(folder)).filter((name) => name.endsWith('.json'))).toEqual(['budget.json']);
+});
+
+it('keeps what is chosen in two processes at the same moment', async () => {
+  const folder = await makeFolder();
+  const stores = await Promise.all([openSharedDocumentStore(folder), openSharedDocumentStore(folder)]);
+  const choices = [{ p2pEnabled: false }, { maxStorageGB: 1 }];
+  await Promise.all(
+    stores.map((store, at) => new StoredContribution(store).put(choices[at] ?? {}, DEFAULT_CONTRIBUTION)),
+  );
+  expect(await stores[0].getDocument('contribution')).toMatchObject({ p2pEnabled: false, maxStorageGB: 1 });
 });
 
 it('says where it cannot be', async () => {

@@ -14,7 +14,7 @@ import { toStoreError } from './store-error.ts';
 const TURN_WITHIN_MS = 5_000;
 const TRY_EVERY_MS = 10;
 /** What processes take turns at: the documents that they change. Chunks are each one's own. */
-const TAKEN_IN_TURNS: ReadonlySet<string> = new Set(['budget']);
+const TAKEN_IN_TURNS: ReadonlySet<string> = new Set(['budget', 'contribution']);
 
 /**
  * Keeps chunks in memory and documents in a folder, which is made when missing and shared with every other process that
