@@ -166,6 +166,17 @@ describe('asking ahead of a track', () => {
     });
   });
 
+  it('keeps no more of refusals than was asked for, however many come', () => {
+    const session = proposing();
+    session.askAhead(ID, HEAD, 0);
+    for (let i = 0; i < 10_000; i++)
+      session.receive(refuse({ chunk: (i >> 3) % 4, first: i % 8, count: 1 }), 0);
+    const refused = session
+      .open(ID, ROOT, SONG, ChunkSet.none(4), 0)
+      .filter(({ type }) => type === 'refused');
+    expect(refused).toHaveLength(HEAD.count);
+  });
+
   it('forgets what is refused of what nobody waits for yet, so that it can be asked for again', () => {
     const session = proposing();
     expect(sent(session.askAhead(ID, HEAD, 0, 9_000)).at(-1)).toMatchObject({ deadlineMs: 9_000 });
@@ -535,6 +546,20 @@ describe('asking', () => {
     expect(a.receive(block(0, 1), 0)).toEqual([]);
   });
 
+  it('does not hear what is refused unasked, twice, or after it was taken back', () => {
+    const { a } = linked();
+    const run = { chunk: 0, first: 0, count: 2 };
+    expect(a.receive(refuse(run), 0)).toEqual([]);
+    a.request(KEY, run, 100, true);
+    expect(a.receive(refuse({ chunk: 1, first: 0, count: 2 }), 0)).toEqual([]);
+    expect(a.receive(refuse({ chunk: 0, first: 2, count: 65_535 }), 0)).toEqual([]);
+    expect(a.receive(refuse(run), 0)).toHaveLength(1);
+    expect(a.receive(refuse(run), 0)).toEqual([]);
+    a.request(KEY, run, 100, true);
+    a.cancel(KEY, run);
+    expect(a.receive(refuse(run), 0)).toEqual([]);
+  });
+
   it('bears the proof of one request after another of the same chunk was refused', () => {
     const { a } = linked();
     a.request(KEY, { chunk: 0, first: 0, count: 2 }, 100, false);
@@ -852,6 +877,45 @@ describe('liveness', () => {
   it('ends without blame when the other end says goodbye', () => {
     const effects = greeted().receive(encodePeerFrame({ type: 'close', reason: 'done' }), 0);
     expect(effects).toEqual([{ type: 'close', reason: 'closed by the peer: done', fault: false }]);
+  });
+});
+
+describe('a flood of control frames', () => {
+  it.each<[string, (i: number) => Uint8Array]>([
+    ['pings', (token) => encodePeerFrame({ type: 'ping', token })],
+    ['requests of what is not shared', () => request(9, { chunk: 0, first: 0, count: 1 })],
+    ['refusals', () => refuse({ chunk: 0, first: 0, count: 1 })],
+    ['chunks lost', () => encodePeerFrame({ type: 'have', handle: 1, chunks: [], lost: [0] })],
+  ])('of %s ends the link', (_what, frame) => {
+    const { a } = linked();
+    let told = 0;
+    let last: SessionEffect[] = [];
+    for (let i = 0; i < 1_000_000 && faultOf(last) === undefined; i++) {
+      last = a.receive(frame(i), i / 1000);
+      told += last.length;
+    }
+    expect(faultOf(last)).toBe('too many control frames');
+    expect(sent(last)).toEqual([{ type: 'close', reason: 'misbehaved' }]);
+    expect(told).toBeLessThan(100_000);
+  });
+
+  it('makes an end answer little more than a thousand pings in a second', () => {
+    const session = greeted();
+    let pongs = 0;
+    for (let token = 0; token < 1_000_000; token++)
+      for (const effect of session.receive(encodePeerFrame({ type: 'ping', token }), token / 1000))
+        if (effect.type === 'send') pongs++;
+    expect(pongs).toBeGreaterThan(1_000);
+    expect(pongs).toBeLessThan(1_300);
+  });
+
+  it('is none where all that came in ten seconds is heard at once', () => {
+    const { a } = linked();
+    const effects: SessionEffect[] = [];
+    for (let i = 0; i < 10; i++) effects.push(...a.receive(encodePeerFrame({ type: 'ping', token: i }), 0));
+    for (let i = 0; i < 36_620; i++)
+      effects.push(...a.receive(encodePeerFrame({ type: 'have', handle: 1, chunks: [i % 4], lost: [] }), 0));
+    expect(faultOf(effects)).toBeUndefined();
   });
 });
 

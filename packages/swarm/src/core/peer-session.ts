@@ -23,6 +23,7 @@ import {
   type TrackHandle,
   type TrackId,
 } from '@sonantica/wire';
+import { ControlRate } from './control-rate.ts';
 import { DueBlocks } from './due-blocks.ts';
 import { trackKey, type TrackKey } from './track-key.ts';
 
@@ -153,6 +154,7 @@ export class PeerSession {
   #incomingBytes = 0;
   /** The one of {@link #incoming} that is due first, as far as it was looked for since. */
   #next: IncomingRequest | undefined;
+  readonly #control: ControlRate;
   // Liveness
   #heardMs: number;
   #ping: { readonly token: number; readonly sentMs: number } | undefined;
@@ -162,6 +164,7 @@ export class PeerSession {
   /** `nonce`: 16 random bytes of this instance of the library, in hexadecimal. */
   constructor(nonce: string, nowMs: number) {
     this.#nonce = nonce;
+    this.#control = new ControlRate(nowMs);
     this.#heardMs = nowMs;
     this.#pingedMs = nowMs;
   }
@@ -448,7 +451,9 @@ export class PeerSession {
     if (this.#ended) return [];
     this.#heardMs = nowMs;
     try {
-      this.#accept(decodePeerFrame(bytes), nowMs);
+      const frame = decodePeerFrame(bytes);
+      if (this.#control.takes(frame, nowMs)) this.#accept(frame, nowMs);
+      else this.#blame('too many control frames');
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.#blame(error.message);
@@ -691,7 +696,8 @@ export class PeerSession {
     if (own.ahead?.isEarly === true) return this.#leave(own);
     if (run.count === 0) return;
     const count = Math.min(run.count, blockCountOf(own.geometry));
-    this.#takeBackRun(handle, { ...plainRun(run), count });
+    // Who refuses what is not due, as what was taken back meanwhile, tells nothing; each refusal that tells costs planning.
+    if (!this.#takeBackRun(handle, { ...plainRun(run), count })) return;
     this.#tell(own, { type: 'refused', track: own.key, ...plainRun(run), reason });
   }
 
@@ -712,13 +718,20 @@ export class PeerSession {
     return chunkCount(own.geometry) === held.capacity ? own : undefined;
   }
 
-  /** Blocks of a run are due no longer, though they may be under way; so may the proof when none is left of its chunk. */
-  #takeBackRun(handle: TrackHandle, { chunk, first, count }: BlockRun): void {
+  /**
+   * Blocks of a run are due no longer, though they may be under way; so may the proof when none is left of its chunk.
+   * Answers whether one of them was due.
+   */
+  #takeBackRun(handle: TrackHandle, { chunk, first, count }: BlockRun): boolean {
+    let wasDue = false;
     for (let block = first; block < first + count; block++) {
-      if (this.#due.land(handle, chunk, block)) this.#takeBack(blockId(handle, chunk, block));
+      if (!this.#due.land(handle, chunk, block)) continue;
+      wasDue = true;
+      this.#takeBack(blockId(handle, chunk, block));
     }
     if (!this.#due.hasBlocks(handle, chunk) && this.#due.landProof(handle, chunk))
       this.#takeBack(proofId(handle, chunk));
+    return wasDue;
   }
 
   #takeBack(id: string): void {
