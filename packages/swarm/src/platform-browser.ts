@@ -5,13 +5,14 @@ import { openMemoryStore } from './store/memory-store.ts';
 import { openLateStore } from './store/late-store.ts';
 import { openIndexedDbStore } from './store/open-indexeddb-store.ts';
 import { createWebHasher } from './verify/sha256-web.ts';
-import { createWebVerifySignature } from './verify/signature-web.ts';
 
 const memory = /* @__PURE__ */ new SpentMemory();
 
 export const platform: Platform = {
   hasher: createWebHasher(),
-  verifySignature: createWebVerifySignature(),
+  // For pages that name publishers; the rest need not load it.
+  verifySignature: async (...signed) =>
+    (await import('./verify/signature-web.ts')).webVerifySignature(...signed),
   openWebSocket: (url, protocol) => new WebSocket(url, protocol),
   log: (line) => {
     if (isDebugged) console.debug(`sonantica:swarm ${line}`);
