@@ -26,6 +26,50 @@ describe('two handles of one track', () => {
 });
 
 describe('a closed track', () => {
+  it('keeps its whole chunks; parts of others go with the last handle and are fetched again', async () => {
+    const room = await VirtualRoom.open({ tracks: { song: 8 * CHUNK } });
+    const { swarm } = room.listener('listener', { contribution: { p2pEnabled: false } });
+    const [one, other] = [swarm.open('song'), swarm.open('song')];
+    const whole = { start: 0, end: CHUNK };
+    const part = { start: 5 * CHUNK, end: 5 * CHUNK + 20_000 };
+    const read = async (track: typeof one) => {
+      const before = swarm.stats().bytes.origin;
+      for (const range of [whole, part]) await room.during(track.read(range, { deadlineMs: 100 }));
+      return swarm.stats().bytes.origin - before;
+    };
+    expect(await read(one)).toBeGreaterThan(CHUNK);
+    await room.during(other.manifest());
+    one.close();
+    expect(await read(other)).toBe(0);
+    other.close();
+    const again = await read(swarm.open('song'));
+    expect(again).toBeGreaterThanOrEqual(20_000);
+    expect(again).toBeLessThanOrEqual(CHUNK);
+  });
+
+  it('tells peers that were told of parts of a chunk that they are gone', async () => {
+    const room = await VirtualRoom.open({ tracks: { song: 8 * CHUNK } });
+    const { swarm } = room.listener('listener');
+    const others = ['a', 'b', 'c', 'd'].map((name) => room.listener(name).swarm.open('song'));
+    const track = swarm.open('song');
+    await room.during(Promise.all([track, ...others].map((each) => each.manifest())));
+    await room.during(track.read({ start: 0, end: CHUNK }));
+    await room.pass(3_000);
+    const end = 5 * CHUNK;
+    const reads = track.read({ start: end - CHUNK, end: end - CHUNK + 20_000 }, { deadlineMs: 100 });
+    await room.during(reads);
+    const told = room.frames.filter(({ from, message }) => from === 'listener' && message.type === 'part');
+    expect(told.map(({ message }) => message)).toContainEqual(expect.objectContaining({ chunk: 4 }));
+    const before = room.frames.length;
+    track.close();
+    await room.pass(500);
+    const gone = room.frames
+      .slice(before)
+      .filter(({ from, message }) => from === 'listener' && message.type === 'have');
+    expect(gone.map(({ to }) => to).toSorted()).toEqual(['a', 'b', 'c', 'd']);
+    expect(gone[0]?.message).toMatchObject({ chunks: [], lost: [4] });
+  });
+
   it('of which nothing is held is left, and can be opened again', async () => {
     const room = await VirtualRoom.open({ tracks: { song: 8 * CHUNK } });
     const { swarm } = room.listener('listener');

@@ -22,6 +22,9 @@ import type { TrackVersion, TrackVersionHandler } from './track-version.ts';
 /** How often the scheduler is told the time while something is wanted, in milliseconds. */
 const TICK_MS = 100;
 
+/** Chunks that are not whole and that nobody wants any more are kept for whoever comes back to them, so many of all tracks: 16 MiB. */
+const MOST_SPARE_PARTS = 64;
+
 /** What a delivery tells those around it. */
 export interface DeliveryHandler {
   /** Ask the tracker for leave to fetch `most` of these chunks from the origin. */
@@ -38,6 +41,8 @@ export interface DeliveryHandler {
   block(version: TrackVersion, source: SourceId, bytes: number): void;
   /** A block was proven of a chunk that few peers hold, and that is not whole yet. */
   part(version: TrackVersion, chunk: number, block: number): void;
+  /** What was proven of a chunk that is not whole is here no longer. */
+  partLost(version: TrackVersion, chunk: number): void;
   /** A source sent what the manifest disproves. */
   rejected(version: TrackVersion, chunk: number, source: SourceId): void;
   unavailable(demands: readonly DemandId[]): void;
@@ -81,6 +86,10 @@ export class Delivery implements SourceSink, TrackVersionHandler {
   readonly #scheduler: ChunkScheduler;
   readonly #sources = new Map<SourceId, Source>();
   readonly #versions = new Map<TrackKey, TrackVersion>();
+  /** Versions of which parts of chunks may be here, the one wanted last at the end. */
+  readonly #partly = new Set<TrackVersion>();
+  /** Versions that no handle reads: of these no part is kept that nobody wants. */
+  readonly #left = new Set<TrackVersion>();
   #origin: OriginLike | undefined;
   #nextDemand: DemandId = 1;
   #stopTicking: (() => void) | undefined;
@@ -129,15 +138,27 @@ export class Delivery implements SourceSink, TrackVersionHandler {
     this.#scheduler.openTrack(version.key, version.manifest, version.held.clone());
   }
 
-  remove(track: TrackKey): void {
-    this.#perform(this.#scheduler.closeTrack(track, this.#clock.nowMs()));
-    this.#versions.delete(track);
-    this.#origin?.forget(track);
+  /** A version is left, and parts of its chunks with it: should it be added again, it begins anew. */
+  remove(version: TrackVersion): void {
+    this.#perform(this.#scheduler.closeTrack(version.key, this.#clock.nowMs()));
+    this.#versions.delete(version.key);
+    this.#partly.delete(version);
+    this.#left.delete(version);
+    for (const chunk of version.begun) version.dropPart(chunk);
+    this.#origin?.forget(version.key);
+  }
+
+  /** No handle reads a version any more, until it is wanted again. */
+  leave(version: TrackVersion): void {
+    this.#left.add(version);
+    this.#freeParts();
   }
 
   /** Wants bytes by `dueInMs` from now, or some day when infinite; with `prefetch`, ahead of any use. Ends with {@link unwant}. */
   want(version: TrackVersion, range: ByteRange, dueInMs: number, prefetch?: PrefetchSources): DemandId {
     const id = this.#nextDemand++;
+    this.#left.delete(version);
+    if (this.#partly.delete(version)) this.#partly.add(version);
     const now = this.#clock.nowMs();
     this.#perform(this.#scheduler.want(version.key, id, range, now + dueInMs, now, prefetch));
     this.#stopTicking?.();
@@ -163,6 +184,7 @@ export class Delivery implements SourceSink, TrackVersionHandler {
 
   unwant(version: TrackVersion, id: DemandId): void {
     this.#perform(this.#scheduler.unwant(version.key, id, this.#clock.nowMs()));
+    this.#freeParts();
   }
 
   // --- Peers ---
@@ -290,7 +312,10 @@ export class Delivery implements SourceSink, TrackVersionHandler {
   // --- SourceSink: what sources send ---
 
   block(source: SourceId, track: TrackKey, chunk: number, block: number, bytes: Uint8Array): void {
-    this.#versions.get(track)?.acceptBlocks(source, chunk, block, bytes);
+    const version = this.#versions.get(track);
+    if (version === undefined) return;
+    this.#partly.add(version);
+    version.acceptBlocks(source, chunk, block, bytes);
   }
 
   began(_source: SourceId, track: TrackKey, chunk: number, atMs: number): void {
@@ -357,6 +382,23 @@ export class Delivery implements SourceSink, TrackVersionHandler {
   }
 
   // ---
+
+  /** Frees parts of chunks that nobody wants: all of versions that no handle reads, and of others the oldest beyond a few. */
+  #freeParts(): void {
+    const spare: { version: TrackVersion; chunk: number }[] = [];
+    for (const version of this.#partly) {
+      const { begun } = version;
+      if (begun.length === 0) this.#partly.delete(version);
+      for (const chunk of begun)
+        if (!this.#scheduler.isWanted(version.key, chunk)) spare.push({ version, chunk });
+    }
+    const surplus = spare.length - MOST_SPARE_PARTS;
+    for (const [at, { version, chunk }] of spare.entries()) {
+      if (at >= surplus && !this.#left.has(version)) continue;
+      if (!this.#scheduler.abandon(version.key, chunk)) continue;
+      if (version.dropPart(chunk)) this.#handler.partLost(version, chunk);
+    }
+  }
 
   #perform(commands: readonly SchedulerCommand[]): void {
     const now = this.#clock.nowMs();

@@ -256,6 +256,12 @@ export class Neighbourhood implements PeerSourceHandler {
     this.#tellHaves();
   }
 
+  /** What was proven of a chunk that is not whole is here no longer: peers may have been told of it. */
+  partLost(version: TrackVersion, chunk: number): void {
+    this.#haves.lost(version.key, chunk);
+    this.#tellHaves();
+  }
+
   lost(version: TrackVersion, chunk: number): void {
     this.#announcements.lost(version.key, chunk);
     this.#haves.lost(version.key, chunk);

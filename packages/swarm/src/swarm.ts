@@ -220,8 +220,7 @@ export class Swarm {
       closed: (closed) => {
         this.#tracks.delete(closed);
         this.#origin.dropHead(id);
-        for (const version of this.#versions.versions)
-          if (closed.isOf(version)) this.#forgetIfUseless(version);
+        for (const version of this.#versions.versions) if (closed.isOf(version)) this.#leave(version);
         void this.#playback?.then((playback) => playback.closed(closed)).catch(() => undefined);
       },
     };
@@ -683,14 +682,15 @@ export class Swarm {
     return this.#inUse(version);
   }
 
-  /** A version of which nothing is held and nobody wants anything is left: others need not know of it. */
-  #forgetIfUseless(version: TrackVersion): void {
-    if (this.#closing.signal.aborted || !version.held.isEmpty || this.#prefetches?.has(version) === true)
-      return;
+  /** A handle was closed. Of a version that none reads whole chunks stay; where there are none others need not know of it. */
+  #leave(version: TrackVersion): void {
+    if (this.#closing.signal.aborted) return;
     for (const track of this.#tracks) if (track.isOf(version)) return;
+    if (!version.held.isEmpty || this.#prefetches?.has(version) === true)
+      return this.#delivery.leave(version);
     this.#versions.delete(version.key);
     this.#neighbourhood?.remove(version);
-    this.#delivery.remove(version.key);
+    this.#delivery.remove(version);
   }
 
   async #read(
@@ -729,6 +729,7 @@ export class Swarm {
       release: (track, chunks) => this.#neighbourhood?.release(track, chunks),
       connect: (peerId) => this.#neighbourhood?.connect(peerId),
       part: (version, chunk, block) => this.#neighbourhood?.proved(version, chunk, block),
+      partLost: (version, chunk) => this.#neighbourhood?.partLost(version, chunk),
       fetching: (track, chunk, etaMs) => this.#neighbourhood?.tellFetching(track, chunk, etaMs),
       block: (version, source, bytes) => {
         const tier = this.#tierOf(source);

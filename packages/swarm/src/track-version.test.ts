@@ -261,6 +261,78 @@ describe('a track whose hasher fails', () => {
   });
 });
 
+describe.each(hashers)('a part of a chunk that is dropped, where a hasher %s,', (_name, hasher) => {
+  const FIRST = { start: 0, end: BLOCK };
+
+  it('is here no longer, and proven again when it comes again', async () => {
+    const song = await Song.open(hasher);
+    song.prove(0);
+    await settled();
+    song.block('a', 0, 0);
+    await settled();
+    expect(song.version.dropPart(0)).toBe(true);
+    expect([song.version.parts(), song.version.begun, song.version.part(0)]).toEqual([[], [], undefined]);
+    song.block('liar', 0, 0, wrong);
+    song.block('b', 0, 0);
+    await settled();
+    expect(song.log).toEqual(['proven 0/0 by a', 'disproved 0/0 by liar', 'proven 0/0 by b']);
+    const read = song.read(FIRST);
+    await settled();
+    expect(read.bytes).toEqual(SONG.slice(0, BLOCK));
+  });
+
+  it('takes with it what waits for a proof', async () => {
+    const song = await Song.open(hasher);
+    song.block('a', 0, 0);
+    expect(song.version.dropPart(0)).toBe(false);
+    expect(song.spent).toEqual([BLOCK]);
+    song.prove(0);
+    await settled();
+    expect(song.log).toEqual([]);
+  });
+
+  it('is waited for anew by a read that waited for more of it', async () => {
+    const song = await Song.open(hasher);
+    song.prove(0);
+    await settled();
+    const read = song.read({ start: 0, end: 2 * BLOCK });
+    song.block('a', 0, 1);
+    await settled();
+    song.version.dropPart(0);
+    song.block('a', 0, 0);
+    await settled();
+    expect(read.done).toBe(false);
+    song.block('a', 0, 1);
+    await settled();
+    expect(read.bytes).toEqual(SONG.slice(0, 2 * BLOCK));
+  });
+});
+
+describe('a block whose chunk was dropped while it was looked at', () => {
+  it('is of no use, hashed later', async () => {
+    const song = await Song.open(async (bytes) => nodeHasher(bytes));
+    song.prove(0);
+    await settled();
+    song.block('a', 0, 0);
+    song.version.dropPart(0);
+    song.block('b', 0, 1);
+    await settled();
+    expect(song.log).toEqual(['wasted by a', 'proven 0/1 by b']);
+    expect(song.version.parts()).toEqual([{ chunk: 0, first: 1, count: 1 }]);
+  });
+
+  it('is not told of, nor the chunk it would complete, as who hears of the blocks before it drops that', async () => {
+    const song = await Song.open(nodeHasher);
+    song.prove(0);
+    for (const block of [1, 3, 5, 6, 7]) song.block('a', 0, block);
+    song.log.length = 0;
+    song.onProven = () => song.version.dropPart(0);
+    song.run('b', 0, 0, 5);
+    expect(song.log).toEqual(['wasted by b', 'proven 0/0 by b', 'wasted by b']);
+    expect([...song.version.held]).toEqual([]);
+  });
+});
+
 describe('reading', () => {
   it('gives bytes as soon as their own blocks are proven, before the chunk is complete', async () => {
     const song = await Song.open(nodeHasher);
@@ -384,6 +456,15 @@ describe('blocks that come in a row', () => {
     expect(other.log).toEqual(['wasted by a', 'proven 0/7 by a']);
   });
 
+  it('complete a chunk once, also around a block that was here already', async () => {
+    const song = await Song.open(nodeHasher);
+    song.prove(0);
+    for (const block of [3, 5, 6, 7]) song.block('a', 0, block);
+    song.log.length = 0;
+    song.run('b', 0, 0, 5);
+    expect(song.log).toEqual(['wasted by b', 'complete 0 by b', 'proven 0/0 to 2 by b', 'proven 0/4 by b']);
+  });
+
   it('wait for their proof one by one', async () => {
     const song = await Song.open(nodeHasher);
     song.run('a', 0, 2, 3);
@@ -401,6 +482,7 @@ class Song {
   readonly spent: number[] = [];
   /** Of memory in which something is spent: what is not. */
   readonly #unspentBytes = new Map<ArrayBuffer, number>();
+  onProven: () => unknown = () => undefined;
   onLoad: (chunk: number) => Uint8Array | undefined = chunkBytes;
 
   static async open(hasher: Hasher, held: readonly number[] = []): Promise<Song> {
@@ -410,10 +492,11 @@ class Song {
   private constructor(manifest: Manifest, hasher: Hasher, held: readonly number[]) {
     const verifier = new BlockVerifier(hasher, manifest, manifest.chunkHashes);
     const handler: TrackVersionHandler = {
-      proven: (_version, { chunk, first, count }, source) =>
-        void this.log.push(
-          `proven ${chunk}/${count === 1 ? first : `${first} to ${first + count - 1}`} by ${source}`,
-        ),
+      proven: (_version, { chunk, first, count }, source) => {
+        const blocks = count === 1 ? first : `${first} to ${first + count - 1}`;
+        this.log.push(`proven ${chunk}/${blocks} by ${source}`);
+        this.onProven();
+      },
       disproved: (_version, chunk, block, source) =>
         void this.log.push(`disproved ${chunk}/${block} by ${source}`),
       unhashed: (_version, chunk, source) => void this.log.push(`unhashed ${chunk} by ${source}`),

@@ -154,6 +154,22 @@ export class TrackVersion {
     return this.#verifier.hasLeaves(chunk) ? this.#assemblies.get(chunk) : undefined;
   }
 
+  /** Chunks that are begun and not whole, the one begun first coming first. */
+  get begun(): number[] {
+    return [...this.#assemblies.keys()];
+  }
+
+  /**
+   * Frees the memory of a chunk that is not whole; answers whether a block of it was proven. What comes again is proven
+   * anew, and a read that waits goes on waiting for it.
+   */
+  dropPart(chunk: number): boolean {
+    const assembly = this.#assemblies.get(chunk);
+    this.#assemblies.delete(chunk);
+    for (const { source, bytes } of assembly?.release() ?? []) this.#free(source, bytes);
+    return (assembly?.placed().length ?? 0) > 0;
+  }
+
   /** Forgets unproven blocks of a source that left or was banned. */
   dropUnproven(source: SourceId): void {
     for (const assembly of this.#assemblies.values()) assembly.release(source);
@@ -344,9 +360,11 @@ export class TrackVersion {
 
   /** Tells of blocks in a row that are in their places, `end` exclusive. */
   #placed(assembly: ChunkAssembly, first: number, end: number, source: SourceId): void {
-    if (end === first) return;
     const { chunk } = assembly;
-    if (assembly.isComplete) {
+    const isUnderWay = this.#assemblies.get(chunk) === assembly;
+    // Who heard of a block before these may have dropped the part, or these have made it whole already.
+    if (end === first || !(isUnderWay || this.held.has(chunk))) return;
+    if (isUnderWay && assembly.isComplete) {
       this.#assemblies.delete(chunk);
       this.held.add(chunk);
       this.#handler.complete(this, chunk, assembly.bytes, source);

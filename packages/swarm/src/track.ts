@@ -201,8 +201,8 @@ export class Track {
   }
 
   /**
-   * Ends this handle: reads under way reject with `closed`; other handles of the track go on. What is held stays and is
-   * given on. Idempotent.
+   * Ends this handle: reads under way reject with `closed`; other handles of the track go on. Chunks that are held stay and
+   * are given on; with the last handle parts of others are let go. Idempotent.
    */
   close(): void {
     if (this.#closing.signal.aborted) return;

@@ -125,6 +125,24 @@ describe('a chunk that is under way itself', () => {
     expect(room.refusedRuns).toEqual([{ chunk: 0, first: 4, count: 1 }]);
     expect(room.refusals).toEqual(['not-held']);
   });
+
+  it('is refused as far as it was dropped since', async () => {
+    const room = await Room.open({ held: [1] });
+    await room.prove(0, [2, 3]);
+    room.version.dropPart(0);
+    room.ask({ chunk: 0, first: 2, count: 2 });
+    await settled();
+    await room.prove(0, [3]);
+    room.ask({ chunk: 0, first: 2, count: 1 });
+    room.ask({ chunk: 0, first: 3, count: 1 }, { leavesKnown: true });
+    await settled();
+    expect(room.refusedRuns).toEqual([
+      { chunk: 0, first: 2, count: 2 },
+      { chunk: 0, first: 2, count: 1 },
+    ]);
+    expect(room.refusals).toEqual(['not-held', 'not-held']);
+    expect(room.got.at(-1)).toBe('block 0/3');
+  });
 });
 
 describe('a listener who does not share', () => {

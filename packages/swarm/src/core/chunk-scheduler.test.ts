@@ -268,6 +268,45 @@ describe('demands', () => {
   });
 });
 
+describe('a chunk of which a part is here', () => {
+  it('is let go only where nobody wants it and nothing of it is under way', () => {
+    const ahead = new Rig();
+    ahead.peer('p', 'aula', 'all');
+    ahead.scheduler.askedAhead('p', KEY, { chunk: 0, first: 0, count: 1 }, ahead.now);
+    expect(ahead.scheduler.abandon(KEY, 0)).toBe(false);
+    const rig = new Rig();
+    rig.peer('p', 'aula', 'all');
+    const id = rig.wantChunk(0, 9_000);
+    rig.deliver('p', 2);
+    expect(rig.scheduler.abandon(KEY, 0)).toBe(false);
+    rig.unwant(id);
+    expect(rig.scheduler.abandon(KEY, 0)).toBe(true);
+  });
+
+  it('is asked for from the beginning when it was let go', () => {
+    const rig = new Rig();
+    rig.peer('p', 'aula', 'all', 2 * WINDOW);
+    const id = rig.wantChunk(0, 9_000);
+    rig.deliver('p', 2);
+    rig.unwant(id);
+    rig.scheduler.abandon(KEY, 0);
+    rig.proven.clear();
+    rig.forgetLog();
+    rig.wantChunk(0, 9_000);
+    expect(rig.fetches('p')).toMatchObject([{ chunk: 0, first: 0, count: 8 }]);
+  });
+
+  it('is given back to the tracker though it was let go', () => {
+    const rig = tracked();
+    const id = rig.wantChunk(3, NEVER);
+    rig.claimed([3]);
+    rig.unwant(id);
+    rig.scheduler.abandon(KEY, 3);
+    rig.pass(300);
+    expect(releasedIn(rig.log)).toEqual([3]);
+  });
+});
+
 describe('silence', () => {
   it('of half a second moves the blocks elsewhere', () => {
     const rig = new Rig();

@@ -481,6 +481,17 @@ export class ChunkScheduler {
     return this.#state.tracks.get(key)?.isWanted(chunk) === true;
   }
 
+  /**
+   * Lets go of what was proven of a chunk that is not complete, unless somebody wants the chunk or blocks of it are under
+   * way; answers whether. They are asked for again once they are wanted.
+   */
+  abandon(key: TrackKey, chunk: number): boolean {
+    const track = this.#state.tracks.get(key);
+    if (track?.isWanted(chunk) === true || track?.chunk(chunk)?.hasFlights === true) return false;
+    track?.abandon(chunk);
+    return true;
+  }
+
   /** A complete chunk was dropped from the store, or found damaged in it. */
   chunkLost(key: TrackKey, chunk: number, nowMs: number): SchedulerCommand[] {
     this.#state.tracks.get(key)?.lost(chunk);

@@ -101,6 +101,18 @@ describe('what is wanted of a track', () => {
     expect(track.chunk(0)?.isProven(3)).toBe(false);
   });
 
+  it('keeps the claim to a chunk that is abandoned, and since when nobody wants it', () => {
+    const track = open();
+    const chunk = track.begin(0);
+    chunk.claim = { state: 'granted', untilMs: 30_000 };
+    chunk.leftMs = 5;
+    track.abandon(0);
+    track.abandon(1);
+    expect(track.chunk(0)).not.toBe(chunk);
+    expect(track.chunk(0)).toMatchObject({ claim: chunk.claim, leftMs: 5, isWanted: false });
+    expect(track.chunk(1)).toBeUndefined();
+  });
+
   it('takes of a very long track 512 chunks at a time, more as they come, each once', () => {
     const chunks = 16_384;
     const long: Geometry = { size: chunks * 262_144, chunkSize: 262_144 };

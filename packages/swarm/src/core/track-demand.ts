@@ -230,9 +230,15 @@ export class TrackDemand {
     this.#reorder({ first: index, end: index + 1 });
   }
 
-  /** A begun chunk is thrown away: what was proven of it is no longer in memory. */
+  /** A begun chunk is thrown away: what was proven of it is no longer in memory. A claim to it stays, to be used or given back. */
   abandon(index: number): void {
+    const former = this.#chunks.get(index);
     this.#chunks.delete(index);
+    if (former !== undefined && former.claim.state !== 'none') {
+      const chunk = this.begin(index);
+      chunk.claim = former.claim;
+      chunk.leftMs = former.leftMs;
+    }
     this.#reorder({ first: index, end: index + 1 });
   }
 
