@@ -63,6 +63,7 @@ describe('a plain request for a WebSocket', () => {
     ['with a folded field', request(['Origin: https://a.example', ' b'])],
     ['with a lone line feed', request(['Origin: a\nX-Forwarded-For: 1.1.1.1'])],
     ['with a lone carriage return', request(['Origin: a\rX-Forwarded-For: 1.1.1.1'])],
+    ['with a tab within', request(['Origin: a\tb'])],
     ['with a zero', request(['Origin: a\0b'])],
     ['with more than ASCII', request(['Origin: \xe9'])],
     ['without a name', request([': x'])],
@@ -72,6 +73,15 @@ describe('a plain request for a WebSocket', () => {
     ['of nothing', Buffer.alloc(0)],
   ])('%s is left to the HTTP server', (_, bytes) => {
     expect(readPlainUpgrade(bytes)).toBeUndefined();
+  });
+
+  it.each([' ', '\t', ' \t', 'a ', ': '])('is judged at once, however much %j it has', (piece) => {
+    for (const end of ['', '\x01', '\x80', '\t']) {
+      const long = `a:${piece.repeat(3_800 / piece.length)}${end}`;
+      const startMs = performance.now();
+      for (let i = 0; i < 20; i++) readPlainUpgrade(request([long]));
+      expect(performance.now() - startMs).toBeLessThan(200);
+    }
   });
 
   it.each(['__proto__: x', 'constructor: x'])('is not moved by %s', (field) => {
