@@ -136,7 +136,11 @@ describe('a token signed with a private key', () => {
 describe('a key', () => {
   it.each<[string, string, RegExp]>([
     ['short', 'too short', /^auth: a secret has at least 32 bytes/],
-    ['in no file', '/nowhere/auth.key', /^auth: the file cannot be read \(ENOENT\)$/],
+    [
+      'in no file',
+      '/nowhere/auth.key',
+      /^auth: the file cannot be read \(ENOENT\); a secret that begins with \/ is taken for one$/,
+    ],
     [
       'by a mistyped path',
       'keys/of/the/house/and/its/garden.pem',
@@ -147,6 +151,7 @@ describe('a key', () => {
   });
 
   it.each<[string, string, RegExp]>([
+    ['nothing', ' \n', /^auth: the file is empty$/],
     ['a short secret', 'short', /at least 32 bytes/],
     ['broken JSON', '{', /no JWK/],
     ['no key', '{"keys":[]}', /no JWK/],

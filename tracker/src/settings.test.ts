@@ -70,6 +70,12 @@ describe('settings', () => {
     [{ flags: { origins: 'example.org' } }, /^origins \(--origins\): expected an origin/],
     [{ flags: { tracks: 'a b' } }, /^tracks \(--tracks\): expected track ids/],
     [{ flags: { turnUrls: 'http://x' } }, /^turnUrls \(--turn-urls\): expected a URL/],
+    [{ flags: { turnTtlSeconds: '0' } }, /^turnTtlSeconds \(--turn-ttl-seconds\): expected 60 or more$/],
+    [
+      { flags: { announceIntervalMs: '0' } },
+      /^announceIntervalMs \(--announce-interval-ms\): expected 1000 or more$/,
+    ],
+    [{ flags: { announceIntervalMs: '60000' } }, /expected at most 50000$/],
     [{ flags: { turnUrls: 'turn:a:1' } }, /^turnUrls \(--turn-urls\): needs turnSecret/],
     [
       { env: { SONANTICA_TRACKER_TURN_SECRET: 'x' } },

@@ -3,12 +3,12 @@ import * as v from 'valibot';
 const MAX_PORT = 65_535;
 
 /** A whole number; as a limit, 0 means none. */
-const count = (fallback: number, help: string, max = Number.MAX_SAFE_INTEGER) =>
+const count = (fallback: number, help: string, max = Number.MAX_SAFE_INTEGER, min = 0) =>
   v.optional(
     v.pipe(
       v.number('expected a whole number'),
       v.integer('expected a whole number'),
-      v.minValue(0, 'expected 0 or more'),
+      v.minValue(min, `expected ${min} or more`),
       v.maxValue(max, `expected at most ${max}`),
       v.description(help),
     ),
@@ -78,7 +78,7 @@ export const SettingsSchema = v.strictObject({
     matching(/^turns?:[^\s,]+$/, 'a URL such as turn:host:3478'),
   ),
   turnSecret: text('', 'the secret shared with the TURN servers (coturn: static-auth-secret), or its file'),
-  turnTtlSeconds: count(86_400, 'how long a TURN credential lasts', 31_536_000),
+  turnTtlSeconds: count(86_400, 'how long a TURN credential lasts', 31_536_000, 60),
 
   maxConnections: count(20_000, 'sockets in all'),
   maxConnectionsPerAddress: count(256, 'sockets of one address (IPv6: one /64)'),
@@ -93,7 +93,12 @@ export const SettingsSchema = v.strictObject({
   controlFramesPerMinute: count(600, 'pings, unasked pongs and parts of messages by one socket'),
   maxBufferedBytes: count(1_048_576, 'bytes that may wait for a slow reader before it is dropped'),
   maxTracksPerPeer: count(1_024, 'tracks one socket may have announced'),
-  announceIntervalMs: count(25_000, 'how often listeners are asked to be heard', 3_600_000),
+  announceIntervalMs: count(
+    25_000,
+    'how often listeners are asked to be heard: who is not for 60 s is offered to nobody',
+    50_000,
+    1_000,
+  ),
   announcesPerMinutePerTrack: count(20, 'announcements of one track by one socket'),
   announcesPerMinute: count(3_000, 'announcements of all tracks by one socket'),
   signalsPerMinute: count(600, 'signals by one socket'),

@@ -182,7 +182,7 @@ function isUseful(member: Member, asker: Member, needs: Uint8Array | undefined):
 }
 
 function isFresh(peer: Peer, { nowMs, staleAfterMs }: PickContext): boolean {
-  return nowMs - peer.heardMs < staleAfterMs;
+  return staleAfterMs === 0 || nowMs - peer.heardMs < staleAfterMs;
 }
 
 function roundTripStep({ rttMs }: Peer): number {

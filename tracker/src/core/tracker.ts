@@ -112,10 +112,11 @@ export class Tracker {
       const { session } = peer;
       if (session === undefined) continue;
       const silentMs = nowMs - peer.heardMs;
-      if (silentMs >= this.options.forgetAfterMs) {
+      const { forgetAfterMs, staleAfterMs } = this.options;
+      if (forgetAfterMs !== 0 && silentMs >= forgetAfterMs) {
         this.#refuse(session, TRACKER_CLOSE.timedOut, 'nothing heard for too long', 'timed-out');
         yield;
-      } else if (silentMs >= this.options.staleAfterMs) this.#registry.park(peer);
+      } else if (staleAfterMs !== 0 && silentMs >= staleAfterMs) this.#registry.park(peer);
     }
   }
 
