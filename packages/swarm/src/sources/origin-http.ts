@@ -201,7 +201,12 @@ export async function fetchManifest(
   );
 }
 
+/** What failed and why, each said once. A host of several addresses has a reason for each: the first is told. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message;
+  const { message, cause } = error;
+  const why: unknown = cause instanceof AggregateError ? cause.errors[0] : cause;
+  // What a mirror answered says why by itself.
+  const isTold = error instanceof MirrorError || !(why instanceof Error) || message.includes(why.message);
+  return isTold ? message : `${message} (${why.message})`;
 }

@@ -410,6 +410,41 @@ describe('a manifest document', () => {
     expect(error instanceof SwarmError && error.code).toBe(code);
   });
 
+  const refused = new Error('connect ECONNREFUSED 127.0.0.1:9');
+  it.each<[string, Error, string]>([
+    [
+      'of what lies beneath',
+      new TypeError('fetch failed', { cause: refused }),
+      `fetch failed (${refused.message})`,
+    ],
+    [
+      'of the first of several addresses',
+      new TypeError('fetch failed', { cause: new AggregateError([refused, new Error('and so on')]) }),
+      `fetch failed (${refused.message})`,
+    ],
+    [
+      'that is told already',
+      new Error(`no: ${refused.message}`, { cause: refused }),
+      `no: ${refused.message}`,
+    ],
+    ['that stands alone', refused, refused.message],
+  ])('says the reason %s once', async (_which, failure, reason) => {
+    const never = () => () => undefined;
+    const http = { fetch: () => Promise.reject(failure), timers: { after: never, every: never } };
+    const { signal } = new AbortController();
+    await expect(fetchManifestDocument(http, ['http://a'], 'song' as TrackId, signal)).rejects.toMatchObject({
+      code: 'origin-unavailable',
+      message: `no origin gave the manifest of song: http://a/song.manifest.json ${reason}`,
+    });
+  });
+
+  it('says once that a mirror was silent', async () => {
+    const place = await Place.open([() => undefined]);
+    const got = place.document();
+    place.silence();
+    await expect(got).rejects.toThrow(new RegExp(`was silent for ${ORIGIN_SILENCE_MS} ms$`));
+  });
+
   it('is bounded, as every whole body', async () => {
     const place = await Place.open([(_r, response) => response.end(new Uint8Array(1_001))]);
     const signal = new AbortController().signal;
