@@ -321,6 +321,7 @@ describe('a misused command', () => {
     ['a WebRTC stack nobody knows', ['get', 'noise', ...ORIGIN, '--rtc', 'other']],
     ['a track id that is none', ['get', 'no/ise', ...ORIGIN]],
     ['an Aula id that is none', ['get', 'noise', ...ORIGIN, '--aula', 'the red room']],
+    ['a publisher key that is none', ['get', 'noise', ...ORIGIN, '--publisher-key', 'abc']],
     ['nothing to seed', ['seed', '--tracker', 'ws://127.0.0.1:9']],
     ['a file that is not there', ['seed', '/nowhere/at-all.flac', '--tracker', 'ws://127.0.0.1:9']],
     ['what is no audio', ['seed', 'README.md', '--tracker', 'ws://127.0.0.1:9']],

@@ -1,4 +1,4 @@
-import { isAulaId, isTrackId, type AulaId, type TrackId } from '@sonantica/wire';
+import { fromBase64, isAulaId, isTrackId, type AulaId, type TrackId } from '@sonantica/wire';
 import { SwarmError } from './errors.ts';
 
 /** Throws `invalid-argument` for what is no track id. */
@@ -20,4 +20,15 @@ export function trackIdIn(input: string | URL | Request): TrackId {
 export function aulaIdOf(aulaId: string): AulaId {
   if (isAulaId(aulaId)) return aulaId;
   throw new SwarmError('invalid-argument', `${JSON.stringify(aulaId)} is no Aula id`);
+}
+
+/** Throws `invalid-argument` where one is no Ed25519 key: 32 bytes in base64. No manifest could be signed by it. */
+export function checkPublisherKeys(keys: readonly string[]): void {
+  for (const key of keys) {
+    try {
+      fromBase64(key, 32);
+    } catch (error) {
+      throw new SwarmError('invalid-argument', `${JSON.stringify(key)} is no publisher key`, error);
+    }
+  }
 }

@@ -32,7 +32,7 @@ export interface SwarmOptions {
   readonly contributionForThisRun?: Partial<Contribution>;
   /** A bearer token for the tracker, or how to get one. */
   readonly token?: TokenSource;
-  /** Base64 Ed25519 keys. With any, only manifests signed by one of them are believed. */
+  /** Base64 Ed25519 keys, 32 bytes each. With any, only manifests signed by one of them are believed. */
   readonly publisherKeys?: readonly string[];
   /** A WebRTC implementation; else the browser's, `@roamhq/wrtc` or `werift`. */
   readonly rtc?: RtcImplementation;

@@ -28,7 +28,7 @@ import { Delivery, type DeliveryHandler } from './delivery.ts';
 import { systemEnvironment, type Environment, type LinkMaker } from './environment.ts';
 import { SwarmError } from './errors.ts';
 import { Emitter, type Unsubscribe } from './events.ts';
-import { aulaIdOf, trackIdIn, trackIdOf } from './ids.ts';
+import { aulaIdOf, checkPublisherKeys, trackIdIn, trackIdOf } from './ids.ts';
 import { debugLogger, type Logger } from './log.ts';
 import type { Neighbourhood } from './neighbourhood.ts';
 import type { Network } from './network.ts';
@@ -102,6 +102,7 @@ export class Swarm {
   constructor(options: SwarmOptions, environment: Environment = systemEnvironment) {
     const { clock, timers, random } = environment;
     checkUrls(options);
+    checkPublisherKeys(options.publisherKeys ?? []);
     this.#options = options;
     this.#environment = environment;
     this.#nonce = toHex(environment.randomBytes(16));

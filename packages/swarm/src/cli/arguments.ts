@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { checkPublisherKeys } from '../ids.ts';
 
 /** Exit status of every command. */
 export const EXIT = { done: 0, failed: 1, misused: 2 } as const;
@@ -11,6 +12,16 @@ export function webSocketUrls(value: string, earlier: readonly string[] | undefi
 /** An HTTP URL, for commander; repeated, mirrors in order. */
 export function httpUrls(value: string, earlier: readonly string[] | undefined): readonly string[] {
   return [...(earlier ?? []), url(value, ['http:', 'https:'], 'http://host:port or https://host/path')];
+}
+
+/** A publisher's key, for commander; repeated, all whose manifests are believed. */
+export function publisherKeys(value: string, earlier: readonly string[] | undefined): readonly string[] {
+  try {
+    checkPublisherKeys([value]);
+  } catch {
+    throw new InvalidArgumentError('Expected 32 bytes in base64, as sonantica-origin keygen prints them.');
+  }
+  return [...(earlier ?? []), value];
 }
 
 /** A number that is not negative, for commander. */

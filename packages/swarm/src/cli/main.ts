@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { SwarmError } from '../errors.ts';
-import { amount, EXIT, httpUrls, webSocketUrls } from './arguments.ts';
+import { amount, EXIT, httpUrls, publisherKeys, webSocketUrls } from './arguments.ts';
 import { get, type GetFlags } from './get.ts';
 import { seed, type SeedFlags } from './seed.ts';
 
@@ -16,7 +16,6 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 const rtcOption = () => new Option('--rtc <stack>', 'WebRTC implementation').choices(['wrtc', 'werift']);
-const collect = (value: string, earlier: readonly string[] | undefined) => [...(earlier ?? []), value];
 
 const program = new Command('sonantica-swarm')
   .description('Fetch and give on lossless music, listener to listener.')
@@ -44,7 +43,7 @@ program
   )
   .option('--stay', 'go on seeding until stopped')
   .option('--server-only', 'this time the origin and what is kept: no peers, no tracker')
-  .option('--publisher-key <base64>', 'believe only manifests signed by this key; repeatable', collect)
+  .option('--publisher-key <base64>', 'believe only manifests signed by this key; repeatable', publisherKeys)
   .addOption(rtcOption())
   .option('--json', 'print the result as JSON')
   .action((trackId: string, flags: GetFlags) => get(trackId, flags, stop.signal));
