@@ -11,7 +11,7 @@ import {
   toHex,
   trackRoot,
   type Geometry,
-  type Hasher,
+  type SyncHasher,
 } from '@sonantica/wire';
 import { OriginError } from './errors.ts';
 
@@ -35,7 +35,7 @@ export interface FileHashes {
 }
 
 /** SHA-256 by node:crypto, as the wire package takes it. */
-export const sha256: Hasher = (bytes) => hash('sha256', bytes, 'buffer');
+export const sha256: SyncHasher = (bytes) => hash('sha256', bytes, 'buffer');
 
 export function stampOf({ size, mtimeMs }: Stats): FileStamp {
   return { size, mtimeMs };

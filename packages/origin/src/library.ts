@@ -1,7 +1,6 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
-import { LIMITS, type TrackId } from '@sonantica/wire';
-import { mimeOf } from './audio-types.ts';
+import { LIMITS, mimeOf, type TrackId } from '@sonantica/wire';
 import { OriginError, systemCode } from './errors.ts';
 import { stampOf, type FileStamp } from './file-hashing.ts';
 import { mapConcurrently } from './concurrency.ts';

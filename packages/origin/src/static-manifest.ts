@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
-import { buildManifest, type ManifestJson, type TrackId } from '@sonantica/wire';
+import { AUDIO_EXTENSIONS, buildManifest, mimeOf, type ManifestJson, type TrackId } from '@sonantica/wire';
 import { readTrackFacts } from './audio-facts.ts';
-import { AUDIO_EXTENSIONS, mimeOf } from './audio-types.ts';
 import { OriginError, systemCode } from './errors.ts';
 import { hashFile, sha256 } from './file-hashing.ts';
 import type { PublisherKey } from './publisher-key.ts';

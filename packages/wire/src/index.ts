@@ -5,6 +5,8 @@ export * from './limits.ts';
 export * from './byte-range.ts';
 export * from './chunk-set.ts';
 export * from './merkle.ts';
+export * from './audio-types.ts';
+export * from './track-ids.ts';
 export * from './canonical-json.ts';
 export * from './manifest.ts';
 export * from './peer-messages.ts';

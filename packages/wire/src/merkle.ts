@@ -5,6 +5,9 @@ import { LIMITS } from './limits.ts';
 /** SHA-256 of `bytes`: 32 bytes, the caller's to keep. Must not keep or change its input. */
 export type Hasher = (bytes: Uint8Array) => Uint8Array | Promise<Uint8Array>;
 
+/** A {@link Hasher} that answers at once. */
+export type SyncHasher = (bytes: Uint8Array) => Uint8Array;
+
 const ZERO_HASH = new Uint8Array(LIMITS.hashBytes);
 
 /** Leaf hashes of a chunk tree: missing leaves of a short chunk are 32 zero bytes (BEP 52). */
