@@ -63,7 +63,7 @@ program
     httpUrls,
   )
   .option('--aula <id>', 'listening room to join')
-  .option('--track-id <id>', 'name a single file (default: its name)')
+  .option('--track-id <id>', 'name a single file (default: by its name, as an origin does)')
   .option(
     '--store <dir>',
     'give on what is kept here too; the day’s upload and the choice lie here (default: the user’s state folder)',

@@ -1,23 +1,14 @@
-import { open, readdir, stat } from 'node:fs/promises';
-import { basename, extname, join } from 'node:path';
-import {
-  buildManifest,
-  chunkCount,
-  chunkRange,
-  chunkRoot,
-  isTrackId,
-  LIMITS,
-  type ManifestJson,
-  type TrackId,
-} from '@sonantica/wire';
+import type { Manifest } from '@sonantica/wire';
 import { SwarmError } from '../errors.ts';
+import { trackIdOf } from '../ids.ts';
 import { loadNodeRtc } from '../links/node-rtc.ts';
 import { openFileStore } from '../store/file-store.ts';
 import { openSharedDocumentStore } from '../store/shared-document-store.ts';
 import { createSwarm, type Swarm } from '../swarm.ts';
-import { createStreamHasher, nodeHasher } from '../verify/sha256-node.ts';
 import { publishedManifest, readCatalogue, type CatalogueEntry } from './catalogue.ts';
+import { manifestOf, readChunk } from './file-manifest.ts';
 import { megabytes } from './progress.ts';
+import { filesToSeed, whyUnreadable, type SeedFile } from './seed-files.ts';
 import { stateFolder } from './state-folder.ts';
 import { stopped } from './stopped.ts';
 
@@ -33,22 +24,12 @@ export interface SeedFlags {
   readonly json?: boolean;
 }
 
-/** What is a track, as origins decide: by the ending of its name. */
-const MEDIA_TYPES: Readonly<Record<string, string>> = {
-  '.flac': 'audio/flac',
-  '.wav': 'audio/wav',
-  '.mp3': 'audio/mpeg',
-  '.m4a': 'audio/mp4',
-  '.ogg': 'audio/ogg',
-  '.opus': 'audio/ogg',
-};
+const NOTHING = 'nothing could be seeded';
 
 /** Gives on files as they lie until told to stop. */
 export async function seed(paths: readonly string[], flags: SeedFlags, stop: AbortSignal): Promise<void> {
-  const files = (await Promise.all(paths.map(audioFiles))).flat();
-  if (files.length === 0) throw new SwarmError('invalid-argument', `no audio file in ${paths.join(', ')}`);
-  if (flags.trackId !== undefined && files.length > 1)
-    throw new SwarmError('invalid-argument', '--track-id names one file');
+  const files = named(await filesToSeed(paths, skip), flags.trackId);
+  if (files.length === 0) throw new Error(NOTHING);
   const rtc = flags.rtc === undefined ? {} : { rtc: await loadNodeRtc(flags.rtc) };
   // What was given today is known after a restart too.
   const store = await (flags.store === undefined
@@ -65,15 +46,18 @@ export async function seed(paths: readonly string[], flags: SeedFlags, stop: Abo
   });
   try {
     const catalogue = await readCatalogue(flags.origin ?? [], { signal: stop });
+    const seeded = new Map<string, Manifest>();
     for (const file of files) {
-      stop.throwIfAborted();
-      const { trackId, size, sha256 } = await seedFile(swarm, file, flags.trackId, catalogue, stop);
+      const manifest = await seedFile(swarm, file, { catalogue, seeded, stop });
+      if (manifest === undefined) continue;
+      const { trackId, size, sha256 } = manifest;
       const line =
         flags.json === true
-          ? JSON.stringify({ trackId, size, sha256, file })
+          ? JSON.stringify({ trackId, size, sha256, file: file.path })
           : `seeding ${trackId} (${megabytes(size)})`;
       process.stdout.write(`${line}\n`);
     }
+    if (seeded.size === 0) throw new Error(NOTHING);
     await stopped(stop);
     const { uploadedBytes } = swarm.stats();
     if (flags.json !== true) process.stdout.write(`gave ${megabytes(uploadedBytes)}\n`);
@@ -82,82 +66,53 @@ export async function seed(paths: readonly string[], flags: SeedFlags, stop: Abo
   }
 }
 
-async function audioFiles(path: string): Promise<string[]> {
-  const found = await stat(path).catch((error: unknown) => {
-    throw new SwarmError('invalid-argument', `${path} cannot be read`, error);
-  });
-  if (!found.isDirectory() && isTrack(path)) return [path];
-  if (!found.isDirectory())
-    throw new SwarmError('invalid-argument', `${path} is none of ${Object.keys(MEDIA_TYPES).join(' ')}`);
-  const entries = await readdir(path, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile() && !entry.name.startsWith('.') && isTrack(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort();
+/** `--track-id` names the one file there is. */
+function named(files: readonly SeedFile[], trackId: string | undefined): readonly SeedFile[] {
+  if (trackId === undefined) return files;
+  if (files.length > 1) throw new SwarmError('invalid-argument', '--track-id names one file');
+  return files.map((file) => ({ ...file, trackId: trackIdOf(trackId) }));
 }
 
-function isTrack(name: string): boolean {
-  return Object.hasOwn(MEDIA_TYPES, extname(name).toLowerCase());
+interface Seeding {
+  readonly catalogue: readonly CatalogueEntry[];
+  /** What is given on by now, by track id. */
+  readonly seeded: Map<string, Manifest>;
+  readonly stop: AbortSignal;
 }
 
+/**
+ * Gives on one file. Answers `undefined` for one of a folder that turns out unsuitable, having said so; throws
+ * `invalid-argument` for one that was named.
+ */
 async function seedFile(
   swarm: Swarm,
-  path: string,
-  named: string | undefined,
-  catalogue: readonly CatalogueEntry[],
-  stop: AbortSignal,
-) {
-  const name = named ?? basename(path, extname(path)).replaceAll(/[^A-Za-z0-9._~-]+/g, '-');
-  if (!isTrackId(name))
-    throw new SwarmError(
-      'invalid-argument',
-      `${JSON.stringify(name)} is no track id; give one with --track-id`,
-    );
-  const own = await manifestOf(path, name);
-  const document = (await publishedManifest(own, catalogue, { signal: stop })) ?? own;
-  const geometry = { size: own.size, chunkSize: own.chunkSize };
-  return swarm.seed(document, async (chunk) => {
-    const { start, end } = chunkRange(geometry, chunk);
-    return readPart(path, start, end - start);
+  file: SeedFile,
+  { catalogue, seeded, stop }: Seeding,
+): Promise<Manifest | undefined> {
+  const leaveOut = (why: string, cause?: unknown): undefined => {
+    if (file.isNamed)
+      throw new SwarmError('invalid-argument', `${file.path} cannot be seeded: ${why}`, cause);
+    skip(file.name, why);
+  };
+  const own = await manifestOf(file, stop).catch((error: unknown) => {
+    stop.throwIfAborted();
+    if (!(error instanceof Error) || !('code' in error)) throw error;
+    return leaveOut(error instanceof SwarmError ? error.message : `it ${whyUnreadable(error)}`, error);
   });
+  if (own === undefined) return undefined;
+  const document = (await publishedManifest(own, catalogue, { signal: stop })) ?? own;
+  const other = seeded.get(document.trackId);
+  if (other !== undefined && other.sha256 !== document.sha256)
+    return leaveOut(`another file is the track ${document.trackId} by the origin's word`);
+  const manifest = await swarm.seed(document, (chunk) => readChunk(file.realPath, own, chunk));
+  seeded.set(manifest.trackId, manifest);
+  return manifest;
 }
 
-async function manifestOf(path: string, trackId: TrackId): Promise<ManifestJson> {
-  const file = await open(path);
-  try {
-    const { size } = await file.stat();
-    const geometry = { size, chunkSize: LIMITS.defaultChunkBytes };
-    const whole = await createStreamHasher();
-    const chunkHashes: Uint8Array[] = [];
-    for (let chunk = 0; chunk < chunkCount(geometry); chunk++) {
-      const { start, end } = chunkRange(geometry, chunk);
-      const bytes = new Uint8Array(end - start);
-      const { bytesRead } = await file.read(bytes, 0, bytes.length, start);
-      if (bytesRead !== bytes.length)
-        throw new SwarmError('invalid-argument', `${path} changed while it was read`);
-      whole.update(bytes);
-      const leaves: Uint8Array[] = [];
-      for (let at = 0; at < bytes.length; at += LIMITS.blockBytes)
-        leaves.push(nodeHasher(bytes.subarray(at, at + LIMITS.blockBytes)));
-      chunkHashes.push(await chunkRoot(nodeHasher, geometry, leaves));
-    }
-    const mime = MEDIA_TYPES[extname(path).toLowerCase()] ?? 'application/octet-stream';
-    return await buildManifest(
-      { trackId, ...geometry, mime, sha256: whole.digestHex(), chunkHashes },
-      nodeHasher,
-    );
-  } finally {
-    await file.close();
-  }
+function skip(name: string, why: string): void {
+  say(`skipping ${JSON.stringify(name)}: ${why}`);
 }
 
-async function readPart(path: string, start: number, length: number): Promise<Uint8Array | undefined> {
-  const file = await open(path);
-  try {
-    const bytes = new Uint8Array(length);
-    const { bytesRead } = await file.read(bytes, 0, length, start);
-    return bytesRead === length ? bytes : undefined;
-  } finally {
-    await file.close();
-  }
+function say(line: string): void {
+  process.stderr.write(`sonantica-swarm: ${line}\n`);
 }

@@ -1,0 +1,111 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { startOrigin } from '@sonantica/origin';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { swarmCommand, type RunningCommand } from './support/command.ts';
+import { makeFolder, makeWav, startPlace } from './support/place.ts';
+import { until } from './support/until.ts';
+
+/** Nobody is there. */
+const NO_TRACKER = ['--tracker', 'ws://127.0.0.1:9'];
+
+describe('sonantica-swarm seed of a folder', () => {
+  it('leaves out an empty file, says so by its name, and gives on the others', async () => {
+    const { tracker } = await startPlace({ chunks: 1 });
+    const folder = await folderOf({ 'empty.flac': 0, 'song.wav': 50_000, 'album/song.wav': 60_000 });
+    const seeder = swarmCommand('seed', folder, '--tracker', tracker.url, '--json');
+    await until('both are announced', () => tracker.stats().swarms === 2);
+    expect(seededBy(seeder)).toEqual({
+      'album~song': join(folder, 'album/song.wav'),
+      song: join(folder, 'song.wav'),
+    });
+    seeder.kill('SIGTERM');
+    const { status, stderr } = await seeder.ended;
+    expect({ status, stderr }).toEqual({
+      status: 0,
+      stderr: 'sonantica-swarm: skipping "empty.flac": it is empty\n',
+    });
+  });
+
+  it('fails with status 1 where nothing is left', async () => {
+    const folder = await folderOf({ 'empty.flac': 0 });
+    expect(await swarmCommand('seed', folder, ...NO_TRACKER).ended).toEqual({
+      status: 1,
+      stdout: '',
+      stderr:
+        'sonantica-swarm: skipping "empty.flac": it is empty\nsonantica-swarm: nothing could be seeded\n',
+    });
+  });
+
+  it('gives its tracks the ids that an origin gives them, and hidden ones to nobody', async () => {
+    const dir = await folderOf({
+      'plain.flac': 1_000,
+      'plain.wav': 2_000,
+      'album/01 Café.flac': 3_000,
+      '.hidden/x.wav': 4_000,
+    });
+    const seeder = swarmCommand('seed', dir, ...NO_TRACKER, '--json');
+    await until('it seeds', () => Object.keys(seededBy(seeder)).length === 3);
+    const origin = await startOrigin({ dir, port: 0 });
+    onTestFinished(() => origin.close());
+    const { tracks } = (await (await fetch(`${origin.url}/`)).json()) as { tracks: { trackId: string }[] };
+    expect(Object.keys(seededBy(seeder)).sort()).toEqual(tracks.map(({ trackId }) => trackId).sort());
+    expect(seeder.stdout()).not.toContain('hidden');
+  });
+});
+
+describe('sonantica-swarm seed of files', () => {
+  it('names the one that is unsuitable, with status 2, and seeds none', async () => {
+    const { tracker } = await startPlace({ chunks: 1 });
+    const folder = await folderOf({ 'song.wav': 50_000, 'empty.flac': 0 });
+    const files = [join(folder, 'song.wav'), join(folder, 'empty.flac')];
+    expect(await swarmCommand('seed', ...files, '--tracker', tracker.url).ended).toEqual({
+      status: 2,
+      stdout: '',
+      stderr: `sonantica-swarm: invalid-argument: ${files[1]} cannot be seeded: it is empty\n`,
+    });
+    expect(tracker.stats().joins + tracker.stats().announces).toBe(0);
+  });
+
+  it('refuses two that would be one track before anything is announced', async () => {
+    const { tracker } = await startPlace({ chunks: 1 });
+    const folder = await folderOf({ 'a/song.wav': 50_000, 'b/song.wav': 60_000 });
+    const files = [join(folder, 'a/song.wav'), join(folder, 'b/song.wav')];
+    const { status, stdout, stderr } = await swarmCommand('seed', ...files, '--tracker', tracker.url).ended;
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr).toMatch(/^sonantica-swarm: invalid-argument: .+ would both be the track song: .+\n$/);
+    expect(tracker.stats().announces).toBe(0);
+  });
+
+  it('calls one by its name, or as it is told to', async () => {
+    const folder = await folderOf({ '01 Café.wav': 50_000 });
+    const file = join(folder, '01 Café.wav');
+    expect(await swarmCommand('seed', file, ...NO_TRACKER, '--json').json()).toMatchObject({
+      trackId: expect.stringMatching(/^01-Cafe-[0-9a-f]{10}$/),
+    });
+    const named = swarmCommand('seed', file, ...NO_TRACKER, '--json', '--track-id', 'cafe');
+    expect(await named.json()).toMatchObject({ trackId: 'cafe', file });
+    expect((await swarmCommand('seed', file, ...NO_TRACKER, '--track-id', 'no/id').ended).status).toBe(2);
+  });
+});
+
+/** The files that are given on by now, by track id. */
+function seededBy(seeder: RunningCommand): Record<string, string> {
+  const lines = seeder.stdout().split('\n').filter(Boolean);
+  return Object.fromEntries(
+    lines.map((line) => {
+      const { trackId, file } = JSON.parse(line) as { trackId: string; file: string };
+      return [trackId, file];
+    }),
+  );
+}
+
+/** A folder of WAV files of these sizes, each with other sound. */
+async function folderOf(files: Readonly<Record<string, number>>): Promise<string> {
+  const folder = await makeFolder();
+  for (const [name, size] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, name)), { recursive: true });
+    await writeFile(join(folder, name), size === 0 ? '' : makeWav(size, size));
+  }
+  return folder;
+}
