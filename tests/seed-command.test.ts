@@ -1,8 +1,11 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
-import { startOrigin } from '@sonantica/origin';
+import { createPublisherKey, startOrigin, trackIdFor, writeStaticManifest } from '@sonantica/origin';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { swarmCommand, type RunningCommand } from './support/command.ts';
+import { fetchWhole, listen } from './support/listener.ts';
 import { makeFolder, makeWav, startPlace } from './support/place.ts';
 import { until } from './support/until.ts';
 
@@ -89,6 +92,40 @@ describe('sonantica-swarm seed of files', () => {
   });
 });
 
+describe('an origin that lists nothing', () => {
+  it('is said to, and the manifest it has of a file by its own id is given on with it', async () => {
+    const { tracker } = await startPlace({ chunks: 1 });
+    const folder = await folderOf({ 'song.wav': 600_000, 'other.wav': 300_000 });
+    const key = await createPublisherKey(join(folder, 'key.pem'));
+    const published = await folderOf({});
+    const options = { outDir: published, chunkSize: 131_072, publisherKey: key };
+    const { manifest } = await writeStaticManifest(join(folder, 'song.wav'), trackIdFor('song.wav'), options);
+    const origin = await serveStatic(published);
+    const args = ['seed', folder, '--tracker', tracker.url, '--origin', origin, '--json'];
+    const seeder = swarmCommand(...args);
+    await until('both are announced', () => tracker.stats().swarms === 2);
+    expect(Object.keys(seededBy(seeder))).toEqual(['other', 'song']);
+    expect(seeder.stderr()).toBe(
+      `sonantica-swarm: ${origin}/ lists no tracks: files are looked for there by the ids they have here\n`,
+    );
+    const listener = listen({ tracker: tracker.url, origin, publisherKeys: [key.publicKey] });
+    const { sha256, stats } = await fetchWhole(listener, 'song');
+    expect(sha256).toBe(manifest.sha256);
+    expect(stats.bytes).toMatchObject({ global: manifest.size, origin: 0 });
+  });
+
+  it('is not believed where its file of that id is another', async () => {
+    const folder = await folderOf({ 'song.wav': 300_000 });
+    const published = await folderOf({ 'else/song.wav': 300_001 });
+    await writeStaticManifest(join(published, 'else/song.wav'), trackIdFor('song.wav'), {
+      outDir: published,
+    });
+    const origin = await serveStatic(published);
+    const seeder = swarmCommand('seed', folder, ...NO_TRACKER, '--origin', origin, '--json');
+    expect(await seeder.json()).toMatchObject({ trackId: 'song', size: 300_000 });
+  });
+});
+
 /** The files that are given on by now, by track id. */
 function seededBy(seeder: RunningCommand): Record<string, string> {
   const lines = seeder.stdout().split('\n').filter(Boolean);
@@ -108,4 +145,20 @@ async function folderOf(files: Readonly<Record<string, number>>): Promise<string
     await writeFile(join(folder, name), size === 0 ? '' : makeWav(size, size));
   }
   return folder;
+}
+
+/** A web server that knows files and lists none. */
+async function serveStatic(folder: string): Promise<string> {
+  const server = createServer((request, response) => {
+    readFile(join(folder, request.url ?? '')).then(
+      (bytes) => response.end(bytes),
+      () => response.writeHead(404).end(),
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }

@@ -19,14 +19,15 @@ it.each<[string, RequestListener]>([
 
 it('a mirror that does not answer is passed over', async () => {
   const base = await serve((_, res) => void res.end(LIST));
-  expect(await readCatalogue(['http://127.0.0.1:9', `${base}/`], { signal })).toEqual([
-    { base, trackId: 'song', size: 5 },
-  ]);
+  expect(await readCatalogue(['http://127.0.0.1:9', `${base}/`], { signal })).toEqual({
+    entries: [{ base, trackId: 'song', size: 5 }],
+    listless: [],
+  });
 });
 
 it.each(['', 'no json', '{}', '[]', '{"tracks":{}}', 'null'])('rubbish lists nothing: %s', async (text) => {
   const base = await serve((_, res) => void res.end(text));
-  expect(await readCatalogue([base], { signal })).toEqual([]);
+  expect(await readCatalogue([base], { signal })).toEqual({ entries: [], listless: [base] });
 });
 
 it('who stops waiting is heard at once', async () => {

@@ -11,6 +11,13 @@ export interface CatalogueEntry {
   readonly size: number;
 }
 
+/** What mirrors list, and those that answer but list nothing, as a static server does. */
+export interface Catalogue {
+  readonly entries: readonly CatalogueEntry[];
+  /** Base URLs, without a slash at the end. */
+  readonly listless: readonly string[];
+}
+
 /** How long and how far an origin is waited for. */
 export interface Patience {
   readonly signal: AbortSignal;
@@ -18,17 +25,17 @@ export interface Patience {
 }
 
 /** What mirrors list. Rejects with `origin-unavailable` when none of them answers. */
-export async function readCatalogue(
-  origins: readonly string[],
-  patience: Patience,
-): Promise<CatalogueEntry[]> {
+export async function readCatalogue(origins: readonly string[], patience: Patience): Promise<Catalogue> {
   const entries: CatalogueEntry[] = [];
+  const listless: string[] = [];
   let failure: unknown;
   let answered = 0;
   for (const origin of origins) {
     const base = origin.replace(/\/+$/, '');
     try {
-      entries.push(...entriesIn(base, await getJson(`${base}/`, patience)));
+      const listed = entriesIn(base, await getJson(`${base}/`, patience));
+      if (listed.length === 0) listless.push(base);
+      entries.push(...listed);
       answered++;
     } catch (error) {
       patience.signal.throwIfAborted();
@@ -36,19 +43,29 @@ export async function readCatalogue(
     }
   }
   if (failure !== undefined && answered === 0) throw failure;
-  return entries;
+  return { entries, listless };
 }
 
-/** The origin's own manifest of the same bytes, under whatever id, signature included. */
+/**
+ * The origin's own manifest of the same bytes, signature included: under the id of `own` where that fits, else under
+ * whatever id is listed. Unproven; rejects with `origin-unavailable`.
+ */
 export async function publishedManifest(
   own: ManifestJson,
-  catalogue: readonly CatalogueEntry[],
+  { entries, listless }: Catalogue,
   patience: Patience,
 ): Promise<ManifestJson | undefined> {
-  for (const { base, trackId, size } of catalogue) {
-    if (size !== own.size) continue;
+  const ofSize = entries.filter(({ size }) => size === own.size);
+  const candidates = [
+    ...ofSize.filter(({ trackId }) => trackId === own.trackId),
+    ...ofSize.filter(({ trackId }) => trackId !== own.trackId),
+    ...listless.map((base) => ({ base, trackId: own.trackId })),
+  ];
+  for (const { base, trackId } of candidates) {
     const manifest = await getJson(`${base}/${trackId}.manifest.json`, patience);
-    if (isRecord(manifest) && manifest['sha256'] === own.sha256) return manifest as unknown as ManifestJson;
+    if (!isRecord(manifest)) continue;
+    if (manifest['trackId'] === trackId && manifest['size'] === own.size && manifest['sha256'] === own.sha256)
+      return manifest as unknown as ManifestJson;
   }
   return undefined;
 }

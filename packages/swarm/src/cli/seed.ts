@@ -5,7 +5,7 @@ import { loadNodeRtc } from '../links/node-rtc.ts';
 import { openFileStore } from '../store/file-store.ts';
 import { openSharedDocumentStore } from '../store/shared-document-store.ts';
 import { createSwarm, type Swarm } from '../swarm.ts';
-import { publishedManifest, readCatalogue, type CatalogueEntry } from './catalogue.ts';
+import { publishedManifest, readCatalogue, type Catalogue } from './catalogue.ts';
 import { manifestOf, readChunk } from './file-manifest.ts';
 import { megabytes } from './progress.ts';
 import { filesToSeed, whyUnreadable, type SeedFile } from './seed-files.ts';
@@ -46,6 +46,8 @@ export async function seed(paths: readonly string[], flags: SeedFlags, stop: Abo
   });
   try {
     const catalogue = await readCatalogue(flags.origin ?? [], { signal: stop });
+    for (const base of catalogue.listless)
+      say(`${base}/ lists no tracks: files are looked for there by the ids they have here`);
     const seeded = new Map<string, Manifest>();
     for (const file of files) {
       const manifest = await seedFile(swarm, file, { catalogue, seeded, stop });
@@ -74,7 +76,7 @@ function named(files: readonly SeedFile[], trackId: string | undefined): readonl
 }
 
 interface Seeding {
-  readonly catalogue: readonly CatalogueEntry[];
+  readonly catalogue: Catalogue;
   /** What is given on by now, by track id. */
   readonly seeded: Map<string, Manifest>;
   readonly stop: AbortSignal;
@@ -104,7 +106,7 @@ async function seedFile(
   const other = seeded.get(document.trackId);
   if (other !== undefined && other.sha256 !== document.sha256)
     return leaveOut(`another file is the track ${document.trackId} by the origin's word`);
-  const manifest = await swarm.seed(document, (chunk) => readChunk(file.realPath, own, chunk));
+  const manifest = await swarm.seed(document, (chunk) => readChunk(file.realPath, document, chunk));
   seeded.set(manifest.trackId, manifest);
   return manifest;
 }
