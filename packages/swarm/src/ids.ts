@@ -4,7 +4,7 @@ import { SwarmError } from './errors.ts';
 /** Throws `invalid-argument` for what is no track id. */
 export function trackIdOf(trackId: string): TrackId {
   if (isTrackId(trackId)) return trackId;
-  throw new SwarmError('invalid-argument', `${JSON.stringify(trackId)} is no track id`);
+  return refused(trackId, 'is no track id');
 }
 
 /** The track a request is for: the whole of a string, or the end of a URL's path. Throws `invalid-argument`. */
@@ -13,13 +13,13 @@ export function trackIdIn(input: string | URL | Request): TrackId {
   const url = input instanceof Request ? input.url : String(input);
   const name = url.replace(/[?#].*$/s, '').replace(/^.*\//s, '');
   if (isTrackId(name)) return name;
-  throw new SwarmError('invalid-argument', `${JSON.stringify(url)} names no track`);
+  return refused(url, 'names no track');
 }
 
 /** Throws `invalid-argument` for what is no Aula id. */
 export function aulaIdOf(aulaId: string): AulaId {
   if (isAulaId(aulaId)) return aulaId;
-  throw new SwarmError('invalid-argument', `${JSON.stringify(aulaId)} is no Aula id`);
+  return refused(aulaId, 'is no Aula id');
 }
 
 /** Throws `invalid-argument` where one is no Ed25519 key: 32 bytes in base64. No manifest could be signed by it. */
@@ -28,7 +28,12 @@ export function checkPublisherKeys(keys: readonly string[]): void {
     try {
       fromBase64(key, 32);
     } catch (error) {
-      throw new SwarmError('invalid-argument', `${JSON.stringify(key)} is no publisher key`, error);
+      refused(key, 'is no publisher key', error);
     }
   }
+}
+
+/** Throws `invalid-argument`, saying what of a value. */
+export function refused(value: unknown, why: string, cause?: unknown): never {
+  throw new SwarmError('invalid-argument', `${JSON.stringify(value)} ${why}`, cause);
 }

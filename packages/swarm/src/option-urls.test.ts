@@ -8,13 +8,13 @@ describe('addresses among the options', () => {
   it.each(['foo', '', 'http://a.example', 'wss://', 'ws:///x', 'wss://a b', 'ws://a.example:x'])(
     'are no tracker’s: %j',
     (tracker) => {
-      expect(() => checkUrls({ tracker })).toThrow(refused(/^`tracker`: ".*" is no WebSocket URL$/));
+      expect(() => checkUrls({ tracker })).toThrow(refused(/^".*" is no URL of a tracker$/));
       expect(() => checkUrls({ tracker: ['wss://a.example', tracker] })).toThrow(refused(/tracker/));
     },
   );
 
   it.each(['x', '', '/tracks', 'http://'])('are no origin’s where there is no page: %j', (origin) => {
-    expect(() => checkUrls({ origin })).toThrow(refused(/^`origin`: ".*" is no URL$/));
+    expect(() => checkUrls({ origin })).toThrow(refused(/^".*" is no URL of an origin$/));
     expect(() => checkUrls({ origin, fetch: () => Promise.reject(new Error('not asked')) })).not.toThrow();
   });
 

@@ -1,4 +1,4 @@
-import { SwarmError } from './errors.ts';
+import { refused } from './ids.ts';
 import type { SwarmOptions } from './options.ts';
 
 /**
@@ -7,13 +7,9 @@ import type { SwarmOptions } from './options.ts';
  */
 export function checkUrls({ tracker = [], origin = [], fetch }: SwarmOptions): void {
   for (const url of typeof tracker === 'string' ? [tracker] : tracker)
-    if (!/^wss?:\/\/[^/\s]/i.test(url) || !URL.canParse(url)) refuse('tracker', url, 'WebSocket URL');
+    if (!/^wss?:\/\/[^/\s]/i.test(url) || !URL.canParse(url)) refused(url, 'is no URL of a tracker');
   if (fetch !== undefined || typeof origin === 'function') return;
   const { document } = globalThis as { document?: { readonly baseURI: string } };
   for (const url of typeof origin === 'string' ? [origin] : origin)
-    if (!URL.canParse(url, document?.baseURI)) refuse('origin', url, 'URL');
-}
-
-function refuse(option: string, value: unknown, kind: string): never {
-  throw new SwarmError('invalid-argument', `\`${option}\`: ${JSON.stringify(value)} is no ${kind}`);
+    if (!URL.canParse(url, document?.baseURI)) refused(url, 'is no URL of an origin');
 }

@@ -58,15 +58,6 @@ export const LIMITS = {
   maxOutstandingRequests: 64,
   /** Bytes of blocks a link may have requested and not received, each way. */
   maxOutstandingBytes: 4 * MiB,
-  /**
-   * Control frames that a link may bring a second for long: nobody is made to answer and to plan as fast as a line carries.
-   * A link of 60 MB/s asks for 3,662 blocks of it, one by one.
-   */
-  maxControlFramesPerSecond: 16_384,
-  /** Control frames that may come at once: at 60 MB/s those of 17 s, longer than a link outlives an end that sleeps. */
-  maxControlFramesAtOnce: 65_536,
-  /** So many control frames a ping counts as, since it is answered: 256 a second, where honest ends send up to 50. */
-  controlFramesOfPing: 64,
   /** Tracks open on one link, each way. */
   maxOpenTracks: 64,
   /** Blocks of one chunk held before their leaf hashes arrive. */

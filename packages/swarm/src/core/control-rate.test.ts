@@ -1,12 +1,16 @@
 import { LIMITS, type PeerFrame } from '@sonantica/wire';
 import { describe, expect, it } from 'vitest';
-import { ControlRate } from './control-rate.ts';
+import {
+  CONTROL_FRAMES_AT_ONCE as AT_ONCE,
+  CONTROL_FRAMES_OF_PING,
+  CONTROL_FRAMES_PER_SECOND as PER_SECOND,
+  ControlRate,
+} from './control-rate.ts';
 
 const SHUT: PeerFrame = { type: 'shut', handle: 1 };
 const PING: PeerFrame = { type: 'ping', token: 1 };
 const BLOCK: PeerFrame = { type: 'block', handle: 1, chunk: 0, block: 0, bytes: new Uint8Array(1) };
 
-const { maxControlFramesAtOnce: AT_ONCE, maxControlFramesPerSecond: PER_SECOND } = LIMITS;
 /** Blocks a second of a link that carries 60 MB/s. */
 const BUSY = 60_000_000 / LIMITS.blockBytes;
 
@@ -46,7 +50,7 @@ describe('the control frames a link may bring', () => {
   it('count blocks for nothing, and a ping for what its answer costs', () => {
     const rate = new ControlRate(0);
     expect(taken(rate, 100_000, 0, BLOCK)).toBe(100_000);
-    expect(taken(rate, AT_ONCE, 0, PING)).toBe(AT_ONCE / LIMITS.controlFramesOfPing);
+    expect(taken(rate, AT_ONCE, 0, PING)).toBe(AT_ONCE / CONTROL_FRAMES_OF_PING);
   });
 });
 

@@ -432,7 +432,8 @@ describe('a manifest document', () => {
     const never = () => () => undefined;
     const http = { fetch: () => Promise.reject(failure), timers: { after: never, every: never } };
     const { signal } = new AbortController();
-    await expect(fetchManifestDocument(http, ['http://a'], 'song' as TrackId, signal)).rejects.toMatchObject({
+    const check = () => Promise.reject(new Error('not asked'));
+    await expect(fetchManifest(http, ['http://a'], 'song' as TrackId, signal, check)).rejects.toMatchObject({
       code: 'origin-unavailable',
       message: `no origin gave the manifest of song: http://a/song.manifest.json ${reason}`,
     });
