@@ -30,7 +30,7 @@ export interface SwarmOptions {
    * choose while it lasts outranks it in turn. `{ p2pEnabled: false }`: the origin and what is kept, no peer, no tracker.
    */
   readonly contributionForThisRun?: Partial<Contribution>;
-  /** A bearer token for the tracker, or how to get one. */
+  /** A bearer token for the tracker, or how to get one, if there is one. */
   readonly token?: TokenSource;
   /** Base64 Ed25519 keys, 32 bytes each. With any, only manifests signed by one of them are believed. */
   readonly publisherKeys?: readonly string[];

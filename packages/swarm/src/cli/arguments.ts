@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import { checkPublisherKeys } from '../ids.ts';
+import { isToken } from './token.ts';
 
 /** Exit status of every command. */
 export const EXIT = { done: 0, failed: 1, misused: 2 } as const;
@@ -22,6 +23,12 @@ export function publisherKeys(value: string, earlier: readonly string[] | undefi
     throw new InvalidArgumentError('Expected 32 bytes in base64, as sonantica-origin keygen prints them.');
   }
   return [...(earlier ?? []), value];
+}
+
+/** A tracker's token, for commander. */
+export function token(value: string): string {
+  if (isToken(value)) return value;
+  throw new InvalidArgumentError('Expected a token: a JWT, say.');
 }
 
 /** A number that is not negative, for commander. */

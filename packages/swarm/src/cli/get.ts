@@ -7,12 +7,14 @@ import { createSwarm, type Swarm } from '../swarm.ts';
 import type { Track } from '../track.ts';
 import { createStreamHasher } from '../verify/sha256-node.ts';
 import { checkOutFile, openOutFile } from './out-file.ts';
-import { createProgress, megabytes } from './progress.ts';
+import { createProgress, megabytes, type Progress } from './progress.ts';
 import { stateFolder } from './state-folder.ts';
 import { stopped } from './stopped.ts';
+import { tokenSource, type TokenFlags } from './token.ts';
+import { tellOfTrackers, type TrackerNewsOptions } from './tracker-news.ts';
 
 /** Flags of `sonantica-swarm get`. */
-export interface GetFlags {
+export interface GetFlags extends TokenFlags {
   readonly tracker?: readonly string[];
   readonly origin: readonly string[];
   readonly aula?: string;
@@ -44,19 +46,39 @@ export async function get(trackId: string, flags: GetFlags, stop: AbortSignal): 
   if (flags.out !== undefined) await checkOutFile(flags.out);
   const swarm = createSwarm({
     origin: flags.origin,
+    token: await tokenSource(flags),
     ...(flags.tracker === undefined ? {} : { tracker: flags.tracker }),
     ...(flags.aula === undefined ? {} : { aulaId: flags.aula, aulaHead: false }),
     ...(flags.rtc === undefined ? {} : { rtc: await loadNodeRtc(flags.rtc) }),
     ...(flags.publisherKey === undefined ? {} : { publisherKeys: flags.publisherKey }),
     ...(await keeping(flags)),
   });
+  const progress = flags.json === true ? undefined : createProgress(process.stderr);
+  const say = (line: string) => {
+    const whole = `sonantica-swarm: ${line}`;
+    if (progress === undefined) process.stderr.write(`${whole}\n`);
+    else progress.say(whole);
+  };
+  const hushTrackers = tellOfTrackers(swarm, trackerNews(flags), say);
   try {
-    const report = await fetchTrack(swarm, swarm.open(trackId), flags, stop);
+    const report = await fetchTrack(swarm, swarm.open(trackId), { flags, progress, stop });
     process.stdout.write(flags.json === true ? `${JSON.stringify(report)}\n` : `${summary(report, flags)}\n`);
     if (flags.stay === true) await stopped(stop);
   } finally {
+    hushTrackers();
     await swarm.close();
   }
+}
+
+/** Giving is what `--stay` is for, so that one hears when it can begin. */
+function trackerNews({ tracker = [], stay = false, token, tokenFile }: GetFlags): TrackerNewsOptions {
+  const meanwhile = 'going on with the origin alone';
+  return {
+    trackers: tracker,
+    meanwhile: stay ? `${meanwhile}, still trying` : meanwhile,
+    tellsReturn: stay,
+    hasToken: token !== undefined || tokenFile !== undefined,
+  };
 }
 
 /**
@@ -81,11 +103,16 @@ async function keeping({
   }
 }
 
+interface Fetching {
+  readonly flags: GetFlags;
+  readonly progress: Progress | undefined;
+  readonly stop: AbortSignal;
+}
+
 async function fetchTrack(
   swarm: Swarm,
   track: Track,
-  flags: GetFlags,
-  stop: AbortSignal,
+  { flags, progress, stop }: Fetching,
 ): Promise<GetReport> {
   const begun = performance.now();
   const givers = new Set<string>();
@@ -95,7 +122,6 @@ async function fetchTrack(
     if (peerId !== undefined) givers.add(peerId);
   });
   const { size, sha256: expected } = await track.manifest();
-  const progress = flags.json === true ? undefined : createProgress(process.stderr);
   const showing = setInterval(() => progress?.show(track.stats(), size), 100);
   try {
     const { maxStorageGB } = swarm.contribution;

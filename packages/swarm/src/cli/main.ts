@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { SwarmError } from '../errors.ts';
-import { amount, EXIT, httpUrls, publisherKeys, webSocketUrls } from './arguments.ts';
+import { amount, EXIT, httpUrls, publisherKeys, token, webSocketUrls } from './arguments.ts';
 import { get, type GetFlags } from './get.ts';
 import { seed, type SeedFlags } from './seed.ts';
 
@@ -16,6 +16,15 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 const rtcOption = () => new Option('--rtc <stack>', 'WebRTC implementation').choices(['wrtc', 'werift']);
+const tokenOption = () =>
+  new Option('--token <jwt>', 'token for a tracker that asks for one; others on this machine can read it')
+    .argParser(token)
+    .conflicts('tokenFile');
+const tokenFileOption = () =>
+  new Option(
+    '--token-file <path>',
+    'file with the token; read anew at each connection, so it can be renewed',
+  );
 
 const program = new Command('sonantica-swarm')
   .description('Fetch and give on lossless music, listener to listener.')
@@ -44,6 +53,8 @@ program
   .option('--stay', 'go on seeding until stopped')
   .option('--server-only', 'this time the origin and what is kept: no peers, no tracker')
   .option('--publisher-key <base64>', 'believe only manifests signed by this key; repeatable', publisherKeys)
+  .addOption(tokenOption())
+  .addOption(tokenFileOption())
   .addOption(rtcOption())
   .option('--json', 'print the result as JSON')
   .action((trackId: string, flags: GetFlags) => get(trackId, flags, stop.signal));
@@ -73,6 +84,8 @@ program
     'upload limit in megabytes, this time (default: the choice, else 500)',
     amount,
   )
+  .addOption(tokenOption())
+  .addOption(tokenFileOption())
   .addOption(rtcOption())
   .option('--json', 'print one JSON object a file')
   .action((paths: string[], flags: SeedFlags) => seed(paths, flags, stop.signal));

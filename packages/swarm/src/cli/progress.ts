@@ -12,6 +12,8 @@ const CELLS = { cache: '▓', aula: '█', global: '▒', origin: '░' };
 /** Shows how a download comes along: a bar coloured by tier on a terminal, a line now and then elsewhere. */
 export interface Progress {
   show(stats: TrackStats, size: number): void;
+  /** A line of its own, above what is shown. */
+  say(line: string): void;
   /** Leaves the last state standing. */
   end(): void;
 }
@@ -19,7 +21,14 @@ export interface Progress {
 export function createProgress(stream: NodeJS.WriteStream): Progress {
   if (stream.isTTY) {
     const update = createLogUpdate(stream, { showCursor: true });
-    return { show: (stats, size) => update(progressLine(stats, size)), end: () => update.done() };
+    return {
+      show: (stats, size) => update(progressLine(stats, size)),
+      say: (line) => {
+        update.clear();
+        stream.write(`${line}\n`);
+      },
+      end: () => update.done(),
+    };
   }
   let last = 0;
   return {
@@ -28,6 +37,7 @@ export function createProgress(stream: NodeJS.WriteStream): Progress {
       last = Date.now();
       stream.write(`${progressText(stats, size)}\n`);
     },
+    say: (line) => void stream.write(`${line}\n`),
     end: () => undefined,
   };
 }

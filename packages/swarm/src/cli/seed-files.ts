@@ -4,6 +4,7 @@ import { basename, join, sep } from 'node:path';
 import { assignTrackIds, AUDIO_EXTENSIONS, LIMITS, mimeOf, type TrackId } from '@sonantica/wire';
 import { SwarmError } from '../errors.ts';
 import { nodeHasher } from '../verify/sha256-node.ts';
+import { whyUnreadable } from './why-unreadable.ts';
 
 /** A file that is to be given on. */
 export interface SeedFile {
@@ -119,12 +120,6 @@ async function inspect(path: string): Promise<Pick<SeedFile, 'realPath'> | { rea
   } catch (error) {
     return { why: `it ${whyUnreadable(error)}` };
   }
-}
-
-/** What a message says of a file that the system does not give: `cannot be read (EACCES)`. */
-export function whyUnreadable(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
-  return code === 'ENOENT' ? 'is not there' : `cannot be read${code === undefined ? '' : ` (${code})`}`;
 }
 
 /** What is named twice is seeded once; what only shares its id is refused. */

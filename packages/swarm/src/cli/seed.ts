@@ -8,12 +8,15 @@ import { createSwarm, type Swarm } from '../swarm.ts';
 import { publishedManifest, readCatalogue, type Catalogue } from './catalogue.ts';
 import { manifestOf, readChunk } from './file-manifest.ts';
 import { megabytes } from './progress.ts';
-import { filesToSeed, whyUnreadable, type SeedFile } from './seed-files.ts';
+import { filesToSeed, type SeedFile } from './seed-files.ts';
 import { stateFolder } from './state-folder.ts';
 import { stopped } from './stopped.ts';
+import { tokenSource, type TokenFlags } from './token.ts';
+import { tellOfTrackers } from './tracker-news.ts';
+import { whyUnreadable } from './why-unreadable.ts';
 
 /** Flags of `sonantica-swarm seed`. */
-export interface SeedFlags {
+export interface SeedFlags extends TokenFlags {
   readonly tracker: readonly string[];
   readonly origin?: readonly string[];
   readonly aula?: string;
@@ -30,6 +33,7 @@ const NOTHING = 'nothing could be seeded';
 export async function seed(paths: readonly string[], flags: SeedFlags, stop: AbortSignal): Promise<void> {
   const files = named(await filesToSeed(paths, skip), flags.trackId);
   if (files.length === 0) throw new Error(NOTHING);
+  const token = await tokenSource(flags);
   const rtc = flags.rtc === undefined ? {} : { rtc: await loadNodeRtc(flags.rtc) };
   // What was given today is known after a restart too.
   const store = await (flags.store === undefined
@@ -39,11 +43,22 @@ export async function seed(paths: readonly string[], flags: SeedFlags, stop: Abo
     store,
     ...rtc,
     tracker: flags.tracker,
+    token,
     ...(flags.aula === undefined ? {} : { aulaId: flags.aula, aulaHead: false }),
     ...(flags.uploadMbPerDay === undefined
       ? {}
       : { contributionForThisRun: { maxBandwidthMBPerDay: flags.uploadMbPerDay } }),
   });
+  const hushTrackers = tellOfTrackers(
+    swarm,
+    {
+      trackers: flags.tracker,
+      meanwhile: 'still trying',
+      tellsReturn: true,
+      hasToken: flags.token !== undefined || flags.tokenFile !== undefined,
+    },
+    say,
+  );
   try {
     const catalogue = await readCatalogue(flags.origin ?? [], { signal: stop });
     for (const base of catalogue.listless)
@@ -64,6 +79,7 @@ export async function seed(paths: readonly string[], flags: SeedFlags, stop: Abo
     const { uploadedBytes } = swarm.stats();
     if (flags.json !== true) process.stdout.write(`gave ${megabytes(uploadedBytes)}\n`);
   } finally {
+    hushTrackers();
     await swarm.close();
   }
 }

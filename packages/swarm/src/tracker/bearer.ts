@@ -1,5 +1,5 @@
-/** A bearer token, or how to get a fresh one before each connection. */
-export type TokenSource = string | (() => string | Promise<string>);
+/** A bearer token, or how to get a fresh one before each connection; `undefined` greets without one. */
+export type TokenSource = string | (() => string | undefined | Promise<string | undefined>);
 
 /** Runs something once, later; the answer takes it back. */
 export type After = (delayMs: number, run: () => void) => () => void;
@@ -19,7 +19,7 @@ export interface AwaitedBearer {
 export function bearerFrom(source: TokenSource | undefined, after: After): AwaitedBearer {
   if (typeof source !== 'function') return { token: Promise.resolve(source), stop: () => undefined };
   let stop: () => void = () => undefined;
-  const token = new Promise<string>((resolve, reject) => {
+  const token = new Promise<string | undefined>((resolve, reject) => {
     stop = after(TOKEN_WITHIN_MS, () => reject(new Error('the token did not come in time')));
     void Promise.resolve().then(source).then(resolve, reject).finally(stop);
   });

@@ -115,6 +115,19 @@ describe('a token', () => {
     ]);
   });
 
+  it('that its callback does not have is left out, and asked for again', async () => {
+    const tokens = [undefined, 'secret'];
+    const rig = await Rig.start({ token: () => tokens.shift() });
+    rig.socket.open();
+    rig.socket.end(4401, 'a token is needed');
+    await rig.pass(2_000);
+    rig.socket.open();
+    expect(rig.sockets.map(({ messages }) => messages[0])).toEqual([
+      { type: 'hello' },
+      { type: 'hello', token: 'secret' },
+    ]);
+  });
+
   it('that cannot be had is asked for again later', async () => {
     let count = 0;
     const rig = await Rig.start({
