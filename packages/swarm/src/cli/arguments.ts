@@ -2,8 +2,8 @@ import { InvalidArgumentError } from 'commander';
 import { checkPublisherKeys } from '../ids.ts';
 import { isToken } from './token.ts';
 
-/** Exit status of every command. */
-export const EXIT = { done: 0, failed: 1, misused: 2 } as const;
+/** Exit status of every command. `brokenPipe`: who read standard output went away, 128 + SIGPIPE as shells have it. */
+export const EXIT = { done: 0, failed: 1, misused: 2, brokenPipe: 141 } as const;
 
 /** A WebSocket URL, for commander; repeated, trackers in order of preference. */
 export function webSocketUrls(value: string, earlier: readonly string[] | undefined): readonly string[] {

@@ -1,3 +1,4 @@
+import { unlessAborted } from '../abort-with.ts';
 import { SwarmError } from '../errors.ts';
 import { loadNodeRtc } from '../links/node-rtc.ts';
 import type { SwarmOptions, TierBytes } from '../options.ts';
@@ -6,8 +7,9 @@ import { openSharedDocumentStore } from '../store/shared-document-store.ts';
 import { createSwarm, type Swarm } from '../swarm.ts';
 import type { Track } from '../track.ts';
 import { createStreamHasher } from '../verify/sha256-node.ts';
-import { checkOutFile, openOutFile } from './out-file.ts';
+import { checkOutFile, openOutFile, type OutFile } from './out-file.ts';
 import { createProgress, megabytes, type Progress } from './progress.ts';
+import { isStandardOutput, standardOutput } from './standard-output.ts';
 import { stateFolder } from './state-folder.ts';
 import { stopped } from './stopped.ts';
 import { tokenSource, type TokenFlags } from './token.ts';
@@ -43,7 +45,8 @@ export interface GetReport {
 
 /** Fetches a track, proves it, writes it out, reports; with `--stay` gives it on until told to stop. */
 export async function get(trackId: string, flags: GetFlags, stop: AbortSignal): Promise<void> {
-  if (flags.out !== undefined) await checkOutFile(flags.out);
+  const isPrinted = flags.out !== undefined && (await isStandardOutput(flags.out));
+  if (flags.out !== undefined && !isPrinted) await checkOutFile(flags.out);
   const swarm = createSwarm({
     origin: flags.origin,
     token: await tokenSource(flags),
@@ -61,8 +64,12 @@ export async function get(trackId: string, flags: GetFlags, stop: AbortSignal): 
   };
   const hushTrackers = tellOfTrackers(swarm, trackerNews(flags), say);
   try {
-    const report = await fetchTrack(swarm, swarm.open(trackId), { flags, progress, stop });
-    process.stdout.write(flags.json === true ? `${JSON.stringify(report)}\n` : `${summary(report, flags)}\n`);
+    const out = isPrinted ? standardOutput : flags.out === undefined ? undefined : fileAt(flags.out);
+    const report = await fetchTrack(swarm, swarm.open(trackId), { out, progress, stop });
+    const text =
+      flags.json === true ? JSON.stringify(report) : summary(report, isPrinted ? undefined : flags.out);
+    // Nothing but audio goes where the audio goes.
+    (isPrinted ? process.stderr : process.stdout).write(`${text}\n`);
     if (flags.stay === true) await stopped(stop);
   } finally {
     hushTrackers();
@@ -103,17 +110,16 @@ async function keeping({
   }
 }
 
+const fileAt = (path: string) => () => openOutFile(path);
+
 interface Fetching {
-  readonly flags: GetFlags;
+  /** Opens what the track is written into, if anything. */
+  readonly out: (() => OutFile | Promise<OutFile>) | undefined;
   readonly progress: Progress | undefined;
   readonly stop: AbortSignal;
 }
 
-async function fetchTrack(
-  swarm: Swarm,
-  track: Track,
-  { flags, progress, stop }: Fetching,
-): Promise<GetReport> {
+async function fetchTrack(swarm: Swarm, track: Track, { out, progress, stop }: Fetching): Promise<GetReport> {
   const begun = performance.now();
   const givers = new Set<string>();
   let firstBlockMs: number | undefined;
@@ -121,12 +127,14 @@ async function fetchTrack(
     firstBlockMs ??= performance.now() - begun;
     if (peerId !== undefined) givers.add(peerId);
   });
+  // Whatever is waited for then ends.
+  stop.addEventListener('abort', () => track.close(), { once: true });
   const { size, sha256: expected } = await track.manifest();
   const showing = setInterval(() => progress?.show(track.stats(), size), 100);
   try {
     const { maxStorageGB } = swarm.contribution;
     if (maxStorageGB * 1e9 >= size) await track.download({ signal: stop });
-    const sha256 = await writeOut(track, flags.out, stop);
+    const sha256 = await writeOut(track, out, stop);
     if (sha256 !== expected)
       throw new SwarmError(
         'manifest-invalid',
@@ -151,15 +159,15 @@ async function fetchTrack(
   }
 }
 
-/** Reads the whole track, into a file where one is named; answers its SHA-256. */
-async function writeOut(track: Track, path: string | undefined, stop: AbortSignal): Promise<string> {
+/** Reads the whole track, into a file where there is one; answers its SHA-256. */
+async function writeOut(track: Track, out: Fetching['out'], stop: AbortSignal): Promise<string> {
   const hasher = await createStreamHasher();
-  const file = path === undefined ? undefined : await openOutFile(path);
+  const file = await out?.();
   try {
     for await (const bytes of track.stream()) {
       stop.throwIfAborted();
       hasher.update(bytes);
-      await file?.write(bytes);
+      if (file !== undefined) await unlessAborted(file.write(bytes), stop);
     }
     await file?.finish();
     return hasher.digestHex();
@@ -169,7 +177,7 @@ async function writeOut(track: Track, path: string | undefined, stop: AbortSigna
   }
 }
 
-function summary({ trackId, size, sha256, ms, bytes, peers }: GetReport, { out }: GetFlags): string {
+function summary({ trackId, size, sha256, ms, bytes, peers }: GetReport, out: string | undefined): string {
   const from = Object.entries(bytes)
     .filter(([, count]) => count > 0)
     .map(([tier, count]) => `${tier} ${megabytes(count)}`);

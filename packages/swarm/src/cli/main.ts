@@ -5,6 +5,7 @@ import { SwarmError } from '../errors.ts';
 import { amount, EXIT, httpUrls, publisherKeys, token, webSocketUrls } from './arguments.ts';
 import { get, type GetFlags } from './get.ts';
 import { seed, type SeedFlags } from './seed.ts';
+import { flushed, isBrokenPipe, outputError } from './standard-output.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -14,6 +15,14 @@ const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => stop.abort(new SwarmError('aborted', `stopped by ${signal}`)));
 }
+/** What became of standard output. */
+let outputFailure: unknown;
+process.stdout.on('error', (error) => {
+  outputFailure ??= error;
+  stop.abort(error);
+});
+// Who closed it does not listen.
+process.stderr.on('error', () => undefined);
 
 const rtcOption = () => new Option('--rtc <stack>', 'WebRTC implementation').choices(['wrtc', 'werift']);
 const tokenOption = () =>
@@ -44,7 +53,7 @@ program
   .option('--aula <id>', 'listening room whose members are asked first')
   .option(
     '--out <file>',
-    'write the track here; a file appears when it is whole, a pipe or device is written into',
+    'write the track here; a file appears when it is whole, a pipe or device is written into; - is standard output',
   )
   .option(
     '--store <dir>',
@@ -90,20 +99,27 @@ program
   .option('--json', 'print one JSON object a file')
   .action((paths: string[], flags: SeedFlags) => seed(paths, flags, stop.signal));
 
-try {
-  await program.parseAsync();
-} catch (error) {
-  process.exitCode = report(error);
-}
+const failure = await program.parseAsync().then(
+  () => undefined,
+  (error: unknown) => ({ error }),
+);
+await flushed(process.stdout, stop.signal);
+const status = outputFailure === undefined ? statusOf(failure) : statusOf({ error: outputFailure });
+process.exitCode = status;
 
 /** One clear line, and the exit status. */
-function report(error: unknown): number {
+function statusOf(failed: { readonly error: unknown } | undefined): number {
+  if (failed === undefined) return EXIT.done;
+  const { error } = failed;
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.misused;
-  if (stop.signal.aborted) return EXIT.failed;
-  if (error instanceof SwarmError) {
-    process.stderr.write(`sonantica-swarm: ${error.code}: ${error.message}\n`);
-    return error.code === 'invalid-argument' ? EXIT.misused : EXIT.failed;
-  }
-  process.stderr.write(`sonantica-swarm: ${error instanceof Error ? error.message : String(error)}\n`);
-  return EXIT.failed;
+  if (isBrokenPipe(error)) return EXIT.brokenPipe;
+  if (error === outputFailure) return told(outputError(error));
+  return stop.signal.aborted ? EXIT.failed : told(error);
+}
+
+function told(error: unknown): number {
+  const isOurs = error instanceof SwarmError;
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`sonantica-swarm: ${isOurs ? `${error.code}: ` : ''}${message}\n`);
+  return isOurs && error.code === 'invalid-argument' ? EXIT.misused : EXIT.failed;
 }
