@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
@@ -6,10 +6,13 @@ import { join } from 'node:path';
 import { buffer, text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { runNodeIn } from './support/command.ts';
 import { makeFolder, sha256Of, startPlace } from './support/place.ts';
+import { startMirror } from './support/mirror.ts';
 import { until } from './support/until.ts';
 
 const COMMAND = 'packages/swarm/dist/cli/main.js';
+const NO_TRACKER = ['--tracker', 'ws://127.0.0.1:9'];
 const posix = process.platform !== 'win32';
 
 describe('audio on standard output', () => {
@@ -90,6 +93,59 @@ describe('a reader that goes away', () => {
       expect(await run.ended).toEqual({ status: 1, signal: null });
       expect(said).toBe('sonantica-swarm: store-full: writing standard output: the disk is full\n');
     }
+  });
+});
+
+describe('the end of a command', () => {
+  /** What WebRTC does where it leaves something open. */
+  const HANDLE = { NODE_OPTIONS: '--import data:text/javascript,setInterval(()=>undefined,1e9)' };
+
+  it('comes when its work is done, whatever still keeps the process alive', async () => {
+    const { origin, track } = await startPlace({ chunks: 1 });
+    const got = runNodeIn(HANDLE, COMMAND, 'get', track.trackId, '--origin', origin.url, '--json');
+    const { status, stdout } = await got.ended;
+    expect([status, JSON.parse(stdout)]).toEqual([0, expect.objectContaining({ sha256: track.sha256 })]);
+    const failed = runNodeIn(HANDLE, COMMAND, 'get', 'unheard-of', '--origin', origin.url);
+    expect((await failed.ended).status).toBe(1);
+    const seeder = runNodeIn(HANDLE, COMMAND, 'seed', track.path, ...NO_TRACKER, '--json');
+    await seeder.json();
+    seeder.kill('SIGTERM');
+    expect((await seeder.ended).status).toBe(0);
+  });
+
+  it('is not held up by an origin that says nothing', async () => {
+    const place = await startPlace({ chunks: 1 });
+    const mirror = await startMirror(place, () => 'hang');
+    const run = start(['get', place.track.trackId, '--origin', mirror.url, '--json']);
+    await until('it asks', () => mirror.asked.length > 0);
+    const stoppedAt = performance.now();
+    run.kill('SIGTERM');
+    expect(await run.ended).toEqual({ status: 1, signal: null });
+    expect(performance.now() - stoppedAt).toBeLessThan(2_500);
+  });
+
+  it('is not held up by who does not read', async () => {
+    const { origin, track } = await startPlace({ chunks: 8 });
+    const run = start(['get', track.trackId, '--origin', origin.url, '--out', '-', '--json']);
+    await until('the pipe is full', () => run.stdout.readableLength > 0);
+    run.kill('SIGINT');
+    expect(await run.ended).toEqual({ status: 1, signal: null });
+  });
+
+  it.skipIf(!posix)('is at once at the second signal, of whichever kind', async () => {
+    const { origin, track } = await startPlace({ chunks: 1 });
+    const pipe = join(await makeFolder(), 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    // Nobody opens the other end, so that the system holds the command up.
+    const run = start(['get', track.trackId, '--origin', origin.url, '--out', pipe]);
+    run.stderr.resume();
+    await until('it has the track', () => origin.stats().audioBytes >= track.size);
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    run.kill('SIGINT');
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    run.kill('SIGTERM');
+    // A shell tells it as 143.
+    expect(await run.ended).toEqual({ status: null, signal: 'SIGTERM' });
   });
 });
 

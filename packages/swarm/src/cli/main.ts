@@ -6,15 +6,14 @@ import { amount, EXIT, httpUrls, publisherKeys, token, webSocketUrls } from './a
 import { get, type GetFlags } from './get.ts';
 import { seed, type SeedFlags } from './seed.ts';
 import { flushed, isBrokenPipe, outputError } from './standard-output.ts';
+import { stopOnSignal } from './stop-signals.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
 
 const stop = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => stop.abort(new SwarmError('aborted', `stopped by ${signal}`)));
-}
+stopOnSignal(stop, process);
 /** What became of standard output. */
 let outputFailure: unknown;
 process.stdout.on('error', (error) => {
@@ -105,7 +104,9 @@ const failure = await program.parseAsync().then(
 );
 await flushed(process.stdout, stop.signal);
 const status = outputFailure === undefined ? statusOf(failure) : statusOf({ error: outputFailure });
-process.exitCode = status;
+await flushed(process.stderr, stop.signal);
+// The swarm is closed, and what WebRTC has left open keeps nobody waiting.
+process.exit(status);
 
 /** One clear line, and the exit status. */
 function statusOf(failed: { readonly error: unknown } | undefined): number {
