@@ -9,7 +9,8 @@ import { createHttpApp } from './http-app.ts';
 import { InPieces, type Duty } from './in-pieces.ts';
 import { createLog, RefusalLog } from './log.ts';
 import { makeManyShapedSockets } from './many-shaped-sockets.ts';
-import { lookAgainMs, measureMemory, memoryState, type MemoryState } from './memory-guard.ts';
+import { measureMemory, type MemoryState } from './memory-guard.ts';
+import { watchMemory } from './memory-watch.ts';
 import { createMetrics } from './metrics.ts';
 import { packageVersion } from './package-version.ts';
 import { parseSettings } from './settings.ts';
@@ -124,6 +125,7 @@ export async function startTracker(config: Partial<TrackerConfig> = {}): Promise
   });
   await listen(server, port, host);
 
+  const watch = watchMemory(maxMemoryMB);
   let memory: MemoryState = 'ample';
   const inPieces = (duty: Duty) =>
     new InPieces(duty, { nextTurn: (run) => void setImmediate(run), nowMs: () => performance.now() });
@@ -138,15 +140,14 @@ export async function startTracker(config: Partial<TrackerConfig> = {}): Promise
   }, TICK_MS);
   let memoryTimer: ReturnType<typeof setTimeout> | undefined;
   const lookAtMemory = () => {
-    const use = measureMemory();
-    const state = memoryState(use, maxMemoryMB);
+    const { state, againMs } = watch.look();
     tracker.isShortOfMemory = state !== 'ample';
     adapter.isOutOfMemory = state === 'exhausted';
     if (state !== memory) log.warn({ memory: state, residentBytes: residentBytes() }, 'memory');
     // What is to be shed is shed at once.
     if (memory === 'ample' && state !== 'ample') tracker.tick();
     memory = state;
-    memoryTimer = setTimeout(lookAtMemory, lookAgainMs(use, maxMemoryMB));
+    memoryTimer = setTimeout(lookAtMemory, againMs);
   };
   lookAtMemory();
 
