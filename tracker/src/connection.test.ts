@@ -32,6 +32,7 @@ function place(controlFrames = perMinute(0), maxBufferedBytes = 1_000, reads = t
     answered: () => events.push('answered'),
     speaks: () => events.push('speaks'),
     yields: () => events.push('yields'),
+    waits: ({ waitingBytes }) => events.push(`waits ${waitingBytes}`),
     lags: () => events.push('lags'),
     closing: () => events.push('closing'),
     offended: () => events.push('offended'),
@@ -226,6 +227,15 @@ describe('a connection', () => {
     expect(events).toEqual(['speaks']);
     connection.send('a');
     expect(events).toEqual(['speaks', 'lags']);
+  });
+
+  it('says so when something is not read at once', () => {
+    const { events, connection } = place(perMinute(0), 1_000, false);
+    for (const text of ['a', 'b']) {
+      connection.send(text);
+      connection.flush();
+    }
+    expect(events).toEqual(['speaks', 'waits 3', 'speaks', 'waits 6']);
   });
 
   it('is asked for as many pongs as it gives', () => {

@@ -30,6 +30,8 @@ export interface ConnectionOwner {
   speaks(connection: Connection): void;
   /** Much came of it that is no message, so many bytes of late: others are heard before it goes on. */
   yields(connection: Connection, bytes: number): void;
+  /** Something it was told waits for it to read. */
+  waits(connection: Connection): void;
   /** It is told more than it reads. */
   lags(connection: Connection): void;
   /** It is being closed, and has to be dropped when that takes long. */
@@ -110,12 +112,22 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
     return this.from.key;
   }
 
+  /** Bytes that it was told and that have not left yet. */
+  get waitingBytes(): number {
+    return this.#stream.writableLength + this.#unsent.length;
+  }
+
   /** Sends, unless so much waits already that the reader is dropped. */
   send(text: string): void {
     if (!this.#isOpen) return;
-    const waiting = this.#stream.writableLength + this.#unsent.length;
+    const waiting = this.waitingBytes;
     if (waiting > LAGS_FROM_BYTES) this.#owner.lags(this);
     if (waiting <= this.#owner.maxBufferedBytes) return this.#say(textFrame(text));
+    this.dropSlowReader();
+  }
+
+  /** Ends it, with all that waits for it. */
+  dropSlowReader(): void {
     this.#owner.ended(this, 'slow-reader');
     this.terminate();
   }
@@ -150,6 +162,7 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
     // What waits for its reader waits outside the heap, where nobody copies it.
     if (this.#stream.writableLength > 0) this.#stream.write(Buffer.from(unsent, 'latin1'));
     else this.#stream.write(unsent, 'latin1');
+    if (this.#stream.writableLength > 0) this.#owner.waits(this);
   }
 
   close(code: number, reason: string): void {

@@ -31,6 +31,9 @@ export interface RunningTracker {
 }
 
 const TICK_MS = 500;
+/** What may wait for slow readers, of the memory that the tracker may take. */
+const BACKLOG_SHARE = 1 / 4;
+const BYTES_PER_MB = 1_000_000;
 /** How often connections are looked through for late headers, in milliseconds: Node's own 30 s is long. */
 const CHECK_HEADERS_EVERY_MS = 1_000;
 /** An idle HTTP connection is kept this long, in milliseconds. */
@@ -76,6 +79,7 @@ export async function startTracker(config: Partial<TrackerConfig> = {}): Promise
     {
       pingIntervalMs,
       maxBufferedBytes,
+      maxBacklogBytes: maxMemoryMB * BYTES_PER_MB * BACKLOG_SHARE,
       maxMessageBytes,
       controlFramesPerMinute,
       trustProxy,

@@ -304,6 +304,25 @@ describe('a slow reader', () => {
   });
 });
 
+describe('slow readers together', () => {
+  it('are dropped when too much waits for all of them, though little for each', async () => {
+    const { url, stats } = await tracker({ sockets: { maxBacklogBytes: 300_000, maxBufferedBytes: 0 } });
+    const data = 'x'.repeat(16_000);
+    for (let pair = 0; pair < 2; pair++) {
+      const { client: writer } = await Client.welcomed(url);
+      const { client: reader, welcome } = await Client.welcomed(url);
+      for (const client of [writer, reader]) {
+        client.say(announce(ChunkSet.all(10)));
+        await client.next('peers');
+      }
+      reader.ws.pause();
+      for (let i = 0; i < 590; i++) writer.say({ type: 'signal', to: welcome.peerId, data });
+    }
+    await expect.poll(() => stats().refusedBy['slow-reader'], { timeout: 15_000 }).toBeGreaterThan(0);
+    expect(stats().peers).toBeGreaterThanOrEqual(2);
+  });
+});
+
 describe('closing', () => {
   it('does not wait for who breaks the rules meanwhile', async () => {
     const started = await tracker({ drainMs: 400 });

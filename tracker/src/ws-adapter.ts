@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { LIMITS, TRACKER_CLOSE, TRACKER_SUBPROTOCOL } from '@sonantica/wire';
 import type { ClientAddress } from './client-address.ts';
+import { Backlog } from './backlog.ts';
 import { Door, type Arrival } from './door.ts';
 import { BINARY, Connection, type ConnectionOwner, type Heard } from './connection.ts';
 import type { AddressLimits } from './address-limits.ts';
@@ -21,6 +22,8 @@ export interface WsAdapterOptions {
   readonly pingIntervalMs: number;
   /** Bytes that may wait for a slow reader before it is dropped. */
   readonly maxBufferedBytes: number;
+  /** Bytes that may wait for all slow readers together, before those are dropped for whom the most waits. */
+  readonly maxBacklogBytes: number;
   readonly maxMessageBytes: number;
   /** Pings, pongs nobody asked for and frames that do not end their message, of one socket. */
   readonly controlFramesPerMinute: number;
@@ -33,6 +36,7 @@ export interface WsAdapterOptions {
 export const DEFAULT_WS_ADAPTER_OPTIONS: WsAdapterOptions = {
   pingIntervalMs: 25_000,
   maxBufferedBytes: 1_048_576,
+  maxBacklogBytes: 256_000_000,
   maxMessageBytes: LIMITS.maxTrackerMessageBytes,
   controlFramesPerMinute: 600,
   trustProxy: 0,
@@ -81,7 +85,7 @@ const MAY_BE_UNSENT = 64;
 
 /**
  * Puts a tracker on WebSockets: `upgrade` takes an HTTP server's upgrade requests, and refuses whom it may not
- * take. Offers no compression, bounds what a slow reader may leave waiting, measures round trips with pings.
+ * take. Offers no compression, bounds what slow readers may leave waiting, measures round trips with pings.
  */
 export class WsAdapter implements ConnectionOwner {
   readonly maxBufferedBytes: number;
@@ -105,6 +109,7 @@ export class WsAdapter implements ConnectionOwner {
     later: (run, ms) => void setTimeout(run, ms),
     nowMs: () => performance.now(),
   });
+  readonly #backlog: Backlog<Connection>;
   readonly #door: Door;
   #pingedUntilMs: number;
   #nextId = 1;
@@ -120,6 +125,12 @@ export class WsAdapter implements ConnectionOwner {
     this.maxBufferedBytes = this.#options.maxBufferedBytes || Number.POSITIVE_INFINITY;
     this.maxMessageBytes = this.#options.maxMessageBytes || Number.MAX_SAFE_INTEGER;
     this.controlFrames = perMinute(this.#options.controlFramesPerMinute);
+    this.#backlog = new Backlog({
+      mostBytes: this.#options.maxBacklogBytes || Number.POSITIVE_INFINITY,
+      drop: (connection) => connection.dropSlowReader(),
+      nextTurn: (run) => void setImmediate(run),
+      nowMs: () => performance.now(),
+    });
     const { trustProxy, origins } = this.#options;
     this.#door = new Door({
       limits: context.limits,
@@ -223,6 +234,10 @@ export class WsAdapter implements ConnectionOwner {
     this.#turns.rest(connection, restsFor(bytes));
   }
 
+  waits(connection: Connection): void {
+    this.#backlog.waits(connection);
+  }
+
   /** Who goes on telling much to one that does not read waits with it, for as long as for any refusal. */
   lags(connection: Connection): void {
     const from = this.#hearing;
@@ -244,6 +259,7 @@ export class WsAdapter implements ConnectionOwner {
   gone(connection: Connection): void {
     this.#closing.delete(connection);
     this.#held.delete(connection);
+    this.#backlog.forget(connection);
     if (connection.session === undefined) return;
     this.#leave(connection);
     this.#context.limits.disconnected(connection.from.key);
