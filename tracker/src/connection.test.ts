@@ -49,11 +49,11 @@ describe('a connection', () => {
     const { writes, events, connection } = place();
     connection.send('a');
     connection.send('ä');
-    connection.ping();
+    connection.ping('mark');
     expect(writes).toEqual([]);
     expect(events).toEqual(['speaks']);
     connection.flush();
-    expect(writes).toEqual(['\x81\x01a\x81\x02\xc3\xa4\x89\x00']);
+    expect(writes).toEqual(['\x81\x01a\x81\x02\xc3\xa4\x89\x04mark']);
     connection.send('b');
     connection.flush();
     connection.flush();
@@ -64,8 +64,24 @@ describe('a connection', () => {
   it('hears messages and answers to pings', () => {
     const { events, connection } = place();
     connection.pingedMs = 0;
-    connection.read(Buffer.concat([frame(1, 'text'), frame(2, 'x'), frame(10)]));
+    connection.ping('mark');
+    events.length = 0;
+    connection.read(Buffer.concat([frame(1, 'text'), frame(2, 'x'), frame(10, 'mark')]));
     expect(events).toEqual(['text', BINARY, 'answered']);
+  });
+
+  it.each(['', 'mar', 'mark ', 'Mark', 'last'])('takes a pong with %j for no answer to a ping', (payload) => {
+    const { writes, events, connection } = place(perMinute(2));
+    connection.pingedMs = 0;
+    connection.ping('last');
+    connection.ping('mark');
+    connection.read(frame(10, payload));
+    connection.read(frame(10, payload));
+    expect(events).toEqual(['speaks']);
+    // They have the rate of pongs nobody asked for.
+    connection.read(frame(10, payload));
+    expect(events).toEqual(['speaks', 'ended too-fast', 'offended']);
+    expect(writes.join('')).toContain('too fast');
   });
 
   it('answers the last of many pings', () => {
@@ -81,7 +97,7 @@ describe('a connection', () => {
     connection.close(4408, 'no');
     connection.close(4401, 'again');
     connection.send('b');
-    connection.ping();
+    connection.ping('mark');
     connection.flush();
     expect(writes).toEqual(['\x81\x01a\x88\x04\x11\x38no']);
     expect(events).toEqual(['speaks', 'closing']);
@@ -242,9 +258,12 @@ describe('a connection', () => {
     const { events, connection } = place(perMinute(3));
     for (let i = 0; i < 10; i++) {
       connection.pingedMs = i;
-      connection.read(frame(10));
+      connection.ping(String(i));
+      connection.read(frame(10, String(i)));
     }
-    expect(events).toEqual(Array.from({ length: 10 }, () => 'answered'));
+    expect(events.filter((event) => event !== 'speaks')).toEqual(
+      Array.from({ length: 10 }, () => 'answered'),
+    );
   });
 
   it('outlives what its stream throws', async () => {

@@ -6,7 +6,7 @@ import { spend, type Rate } from './core/rate-limit.ts';
 import type { RefusalReason } from './core/refusal.ts';
 import type { TrackerSession } from './core/session.ts';
 import { FrameReader, TOO_BIG, type FrameSink } from './frame-reader.ts';
-import { closeFrame, PING_FRAME, pongFrame, textFrame } from './frames.ts';
+import { closeFrame, pingFrame, pongFrame, textFrame } from './frames.ts';
 import type { TurnTaker } from './turns.ts';
 
 /** Stands for a message that is not text. */
@@ -24,7 +24,7 @@ export interface ConnectionOwner {
   nowMs(): number;
   /** It said something. */
   heard(connection: Connection, heard: Heard): void;
-  /** It answered a ping. */
+  /** It answered the ping it was sent last. */
   answered(connection: Connection): void;
   /** It has something to say: {@link Connection.flush} is to be called in this turn of the event loop. */
   speaks(connection: Connection): void;
@@ -86,6 +86,8 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
   #unsent = '';
   /** What the last ping that was not yet answered carried. */
   #pinged: string | undefined = undefined;
+  /** What the last ping to it carried. */
+  #mark = '';
   /** The rate limit of its frames beside messages. */
   #controlsUntilMs = 0;
   #controls = 0;
@@ -132,8 +134,10 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
     this.terminate();
   }
 
-  ping(): void {
-    if (this.#isOpen) this.#say(PING_FRAME);
+  /** Asks for a sign of life. Only a pong with this `mark` (at most 125 characters of a byte) answers it. */
+  ping(mark: string): void {
+    this.#mark = mark;
+    if (this.#isOpen) this.#say(pingFrame(mark));
   }
 
   /** Reads nothing more until {@link resume}. */
@@ -220,8 +224,9 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
     this.#countControl();
   }
 
-  ponged(): void {
-    if (this.pingedMs === undefined) this.#countControl();
+  /** RFC 6455, 5.5.3: the answer carries what the ping did. Anything else may have been said before the ping came. */
+  ponged(payload: string): void {
+    if (this.pingedMs === undefined || payload !== this.#mark) this.#countControl();
     else this.#owner.answered(this);
   }
 

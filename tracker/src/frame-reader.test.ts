@@ -46,7 +46,7 @@ function listener(maxBytes: number, onMessage: () => void = () => {}) {
       onMessage();
     },
     pinged: (payload: string) => void heard.push(['ping', payload]),
-    ponged: () => void heard.push(['pong']),
+    ponged: (payload: string) => void heard.push(['pong', payload]),
     part: () => {},
     closed: (code: number) => void heard.push(['closed', code]),
     broken: (code: number) => void heard.push(['broken', code]),
@@ -235,7 +235,7 @@ describe('beside the reader of ws', () => {
       heard.push(isBinary ? ['binary'] : ['text', String(data)]),
     );
     receiver.on('ping', (data: Buffer) => heard.push(['ping', data.toString('latin1')]));
-    receiver.on('pong', () => heard.push(['pong']));
+    receiver.on('pong', (data: Buffer) => heard.push(['pong', data.toString('latin1')]));
     receiver.on('conclude', (code: number) => heard.push(['closed', code]));
     receiver.on('error', () => {});
     // Synchronous: what goes wrong is told to the callback.

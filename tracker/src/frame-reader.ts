@@ -14,7 +14,8 @@ export interface FrameSink {
   binary(): void;
   /** `payload`: a character a byte. */
   pinged(payload: string): void;
-  ponged(): void;
+  /** `payload`: a character a byte. */
+  ponged(payload: string): void;
   /** A frame came that does not end its message. */
   part(): void;
   /** The client ends the connection, with a code or 1005 for none. Nothing more is read. */
@@ -193,8 +194,8 @@ export class FrameReader {
   }
 
   #control(opcode: number, bytes: Buffer, from: number, to: number, sink: FrameSink): void {
-    if (opcode === PONG) return sink.ponged();
     if (opcode === PING) return sink.pinged(bytes.toString('latin1', from, to));
+    if (opcode === PONG) return sink.ponged(bytes.toString('latin1', from, to));
     const length = to - from;
     const code = length < 2 ? NO_CODE : bytes.readUInt16BE(from);
     if (length > 0 && !isSendable(code)) this.#break(PROTOCOL_ERROR, sink);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { closeFrame, NO_CODE, pongFrame, textFrame } from './frames.ts';
+import { closeFrame, NO_CODE, pingFrame, pongFrame, textFrame } from './frames.ts';
 
 const hex = (frame: string) => Buffer.from(frame, 'latin1').toString('hex');
 
@@ -24,6 +24,11 @@ describe('a text frame', () => {
 });
 
 describe('a control frame', () => {
+  it('asks for what it carries', () => {
+    expect(hex(pingFrame(''))).toBe('8900');
+    expect(hex(pingFrame('\x00\xffab'))).toBe('890400ff6162');
+  });
+
   it('gives a ping back what it carried', () => {
     expect(hex(pongFrame(''))).toBe('8a00');
     expect(hex(pongFrame('\x00\xff'))).toBe('8a0200ff');

@@ -2,10 +2,8 @@ const MAX_SHORT = 125;
 const MAX_16_BITS = 0xffff;
 const FIN_TEXT = '\x81';
 const FIN_CLOSE = '\x88';
+const FIN_PING = '\x89';
 const FIN_PONG = '\x8a';
-
-/** A ping that carries nothing. */
-export const PING_FRAME = '\x89\x00';
 
 /**
  * A server's text message as one unmasked WebSocket frame (RFC 6455, 5.2), a character a byte, to be written as
@@ -20,6 +18,11 @@ export function textFrame(text: string): string {
   const length = Buffer.alloc(8);
   length.writeBigUInt64BE(BigInt(bytes));
   return `${FIN_TEXT}\x7f${length.toString('latin1')}${payload}`;
+}
+
+/** A ping, whose answer carries the same `payload`: a character a byte, at most 125. */
+export function pingFrame(payload: string): string {
+  return FIN_PING + String.fromCharCode(payload.length) + payload;
 }
 
 /** The answer to a ping; `payload` is the ping's, a character a byte, at most 125. */

@@ -6,7 +6,7 @@ import {
   type ClientMessage,
   type TrackerMessage,
 } from '@sonantica/wire';
-import { connect as connectTcp } from 'node:net';
+import { connect as connectTcp, type Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import { parsePeerId, parseRootHash, parseTrackId } from '@sonantica/wire';
 import { startTracker, type RunningTracker } from './start-tracker.ts';
@@ -359,6 +359,40 @@ describe('a socket that is pinged', () => {
     // The first comes with the welcome.
     await expect.poll(() => pings, { timeout: 5_000 }).toBeGreaterThanOrEqual(3);
     expect(ws.readyState).toBe(WebSocket.OPEN);
+  });
+
+  it('is as far away as its answer says: a pong before the ping counts for nothing', async () => {
+    const { url } = await tracker();
+    const ws = new WebSocket(url, 'sonantica.v1', { autoPong: false });
+    running.push({ close: () => ws.terminate() });
+    await new Promise((resolve) => ws.once('open', resolve));
+    const pinged = new Promise<Buffer>((resolve) => ws.once('ping', resolve));
+    // In one packet.
+    (Reflect.get(ws, '_socket') as Socket).cork();
+    ws.send(encodeClientMessage({ type: 'hello' }));
+    ws.send(encodeClientMessage(announce(ChunkSet.all(10))));
+    ws.pong();
+    (Reflect.get(ws, '_socket') as Socket).uncork();
+    const mark = await pinged;
+    expect(mark).toHaveLength(4);
+    const { client: listener } = await Client.welcomed(url);
+    const heardOf = async () => {
+      listener.say(announce(ChunkSet.none(10)));
+      return (await listener.next('peers')).peers[0]?.rttMs;
+    };
+    expect(await heardOf()).toBeNull();
+    ws.pong(mark);
+    await expect.poll(heardOf).toBeTypeOf('number');
+  });
+
+  it('and answers with something else is dropped', async () => {
+    const { url } = await tracker({ pingIntervalMs: 100 });
+    const ws = new WebSocket(url, 'sonantica.v1', { autoPong: false });
+    running.push({ close: () => ws.terminate() });
+    ws.on('error', () => {});
+    ws.on('open', () => ws.send(encodeClientMessage({ type: 'hello' })));
+    ws.on('ping', () => ws.pong());
+    expect(await new Promise<number>((resolve) => ws.on('close', resolve))).toBe(1006);
   });
 
   it('together with others that came at the same time is pinged a little apart from them', async () => {

@@ -13,6 +13,7 @@ import { LONG_FROM } from './frame-reader.ts';
 import { handshakeAnswer, type UpgradeRequest } from './handshake.ts';
 import type { RefusalLog } from './log.ts';
 import { Outboxes } from './outboxes.ts';
+import { randomTexts } from './random-texts.ts';
 import { refuseHandshake } from './refuse-upgrade.ts';
 import { Turns, type TurnLimits } from './turns.ts';
 
@@ -80,6 +81,8 @@ const CLOSE_GRACE_MS = 1_000;
 const HELD_MS = 1_000;
 /** A client has this long to answer that it is told to go. */
 const CLOSE_WITHIN_MS = 10_000;
+/** What a ping carries, so that nobody answers one that has not come: RFC 6455 allows 125 bytes. */
+const PING_MARK_BYTES = 4;
 /** Sockets that may have something unsent: to write to so many takes about a millisecond. */
 const MAY_BE_UNSENT = 64;
 
@@ -110,6 +113,7 @@ export class WsAdapter implements ConnectionOwner {
     nowMs: () => performance.now(),
   });
   readonly #backlog: Backlog<Connection>;
+  readonly #newMark = randomTexts(PING_MARK_BYTES, 'latin1');
   readonly #door: Door;
   #pingedUntilMs: number;
   #nextId = 1;
@@ -335,7 +339,7 @@ export class WsAdapter implements ConnectionOwner {
     // To the end of the row.
     this.#connections.delete(connection);
     this.#connections.add(connection);
-    connection.ping();
+    connection.ping(this.#newMark());
   }
 }
 
