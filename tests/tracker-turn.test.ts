@@ -92,6 +92,19 @@ describe.skipIf(!hasCoturn)('the TURN credentials of a tracker (apt-get install 
     expect(turn.log()).not.toContain('ALLOCATE processed, success');
   }, 40_000);
 
+  it('are named afresh to who stays', async () => {
+    const { url } = await trackerForTest([
+      ...['--turn-urls', 'turn:turn.example.org:3478', '--turn-secret', 'north wind'],
+      ...['--turn-ttl-seconds', '5'],
+    ]);
+    const speaker = await Speaker.welcomed(url);
+    const first = speaker.welcome;
+    await until('another welcome', () => speaker.welcome !== first);
+    const [before, after] = [first, speaker.welcome].map((each) => Number(each?.iceServers[0]?.username));
+    expect(after).toBeGreaterThan(Number(before));
+    expect(speaker.id).toBe(first?.peerId);
+  }, 20_000);
+
   it('are named in welcome with their expiry', async () => {
     const { url } = await trackerForTest([
       '--turn-urls',

@@ -40,7 +40,8 @@ export function trackerOptionsOf(
     announceIntervalMs: settings.announceIntervalMs,
     helloTimeoutMs: settings.helloTimeoutMs,
     iceServers: stunUrls.length === 0 ? [] : [{ urls: stunUrls }],
-    iceServersFor: turn && ((subject, nowMs) => [turnServer(turn, subject, nowMs)]),
+    iceServersFor: turn && ((subject, nowMs, notAfterMs) => [turnServer(turn, subject, nowMs, notAfterMs)]),
+    iceLifeMs: turn === undefined ? 0 : turnTtlSeconds * 1_000,
     rates: {
       ...DEFAULT_RATES,
       announcesPerTrack: perMinute(settings.announcesPerMinutePerTrack),

@@ -13,6 +13,15 @@ describe('a TURN credential', () => {
     });
   });
 
+  it.each([
+    [1_700_003_601_000, '1700003600:ada'],
+    [1_700_003_600_000, '1700003600:ada'],
+    [1_700_003_599_999, '1700003599:ada'],
+    [1_700_000_060_000, '1700000060:ada'],
+  ])('lasts no longer than the token, until %i', (notAfterMs, username) => {
+    expect(turnServer(options, 'ada', 1_700_000_000_000, notAfterMs).username).toBe(username);
+  });
+
   it('names its bearer', () => {
     // printf %s 1700003600:ada | openssl dgst -sha1 -hmac north -binary | base64
     expect(turnServer(options, 'ada', 1_700_000_000_000)).toMatchObject({

@@ -2,6 +2,7 @@ import {
   ChunkSet,
   decodePeerFrame,
   encodePeerFrame,
+  parseAulaId,
   parsePeerId,
   parseRootHash,
   parseTrackId,
@@ -84,6 +85,36 @@ function neighbourhood() {
   };
   return { clock, made, link, named, ids: () => made.peers.map(({ peerId }) => peerId) };
 }
+
+describe('what a tracker says when it welcomes again', () => {
+  it('is taken over: fresh servers, and how often it is to be told, under the same name', () => {
+    const { made, clock } = neighbourhood();
+    const sent: string[] = [];
+    made.setTracker({
+      isOpen: true,
+      isUp: true,
+      send: ({ type }: { type: string }) => sent.push(type),
+    } as never);
+    const welcome = (credential: string, announceIntervalMs: number) => ({
+      type: 'welcome' as const,
+      peerId: HONEST,
+      iceServers: [{ urls: ['turn:turn.example.org'], username: '1', credential }],
+      announceIntervalMs,
+      serverTimeMs: 0,
+      limits: {},
+    });
+    made.setAula(parseAulaId('aula'));
+    made.trackerGreeted();
+    made.trackerUp(welcome('old', 25_000));
+    sent.length = 0;
+    made.trackerWelcomedAgain({ ...welcome('new', 10_000), peerId: IMPOSTOR });
+    expect(made.iceServers).toEqual([{ urls: ['turn:turn.example.org'], username: '1', credential: 'new' }]);
+    expect(made.selfId).toBe(HONEST);
+    expect(sent).toEqual([]);
+    clock.advanceTo(clock.nowMs() + 11_000);
+    expect(sent).toEqual(['join']);
+  });
+});
 
 const GARBAGE = Uint8Array.of(255, 255, 255);
 

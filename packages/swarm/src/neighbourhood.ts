@@ -360,6 +360,12 @@ export class Neighbourhood implements PeerSourceHandler {
     this.#parts.delivery.setTracker('up');
   }
 
+  /** The same socket, under the same name. */
+  trackerWelcomedAgain(welcome: WelcomeReply): void {
+    this.#welcome = { ...welcome, peerId: this.#welcome?.peerId ?? welcome.peerId };
+    this.#announcements.setInterval(welcome.announceIntervalMs);
+  }
+
   trackerDown(): void {
     this.#parts.delivery.setTracker('absent');
   }

@@ -85,6 +85,7 @@ export class Network {
           neighbourhood.trackerUp(welcome);
           parts.trackerChanged({ up: true, url });
         },
+        welcomedAgain: (welcome) => neighbourhood.trackerWelcomedAgain(welcome),
         message: (message) => neighbourhood.trackerSaid(message),
         down: (reason, url) => {
           log(`tracker ${url} is down: ${reason}`);

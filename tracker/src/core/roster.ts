@@ -42,6 +42,8 @@ export class Peer {
   noLeasesUntilMs = 0;
   /** What its token gives; absent on an open tracker. */
   rights: Rights | undefined = undefined;
+  /** When it is to be named fresh servers, or 0. */
+  freshIceMs = 0;
   /** Serials of peers whose signals it was sent, with the time of the last one. */
   signalledBy: Map<number, number> | undefined = undefined;
   #memberships: Map<Version, Member> | undefined = undefined;

@@ -23,8 +23,15 @@ export interface TrackerOptions {
   readonly leaseTtlMs: number;
   /** Named in `welcome`. */
   readonly iceServers: readonly IceServer[];
-  /** Servers named after those, made for one listener: `subject` is its token's, the time is the wall clock's. */
-  readonly iceServersFor: ((subject: string | undefined, wallMs: number) => readonly IceServer[]) | undefined;
+  /**
+   * Servers named after those, made for one listener: `subject` is its token's, times are the wall clock's. After
+   * `notAfterMs`, when its token ends, they are to be of no use; infinite on an open tracker.
+   */
+  readonly iceServersFor:
+    | ((subject: string | undefined, wallMs: number, notAfterMs: number) => readonly IceServer[])
+    | undefined;
+  /** How long those are of use: a listener that stays is named fresh ones in time. 0: as long as it stays. */
+  readonly iceLifeMs: number;
   readonly rates: TrackerRates;
   /** Bytes of one message, in UTF-8. */
   readonly maxMessageBytes: number;
@@ -46,6 +53,7 @@ export const DEFAULT_TRACKER_OPTIONS: TrackerOptions = {
   leaseTtlMs: 10_000,
   iceServers: [],
   iceServersFor: undefined,
+  iceLifeMs: 0,
   rates: DEFAULT_RATES,
   maxMessageBytes: LIMITS.maxTrackerMessageBytes,
   maxTracksPerPeer: LIMITS.maxAnnouncedTracks,

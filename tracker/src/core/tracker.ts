@@ -7,6 +7,7 @@ import {
   TRACKER_CLOSE,
   type ErrorReply,
   type HelloRequest,
+  type IceServer,
   type ReceivedClientMessage,
   type TrackerErrorCode,
   type TrackerMessage,
@@ -30,6 +31,9 @@ import {
 
 /** How often peers that fell silent are looked for, in milliseconds. */
 const SWEEP_EVERY_MS = 2_000;
+/** Share of their life after which servers are named afresh, and by how much of it at random that is sooner. */
+const FRESH_ICE_AT_SHARE = 0.5;
+const FRESH_ICE_SPREAD = 0.1;
 /** Messages kept while a token is looked at. */
 const MAX_WAITING = 32;
 /** Memberships given up in one tick while memory is short, at most. */
@@ -91,8 +95,8 @@ export class Tracker {
   }
 
   /**
-   * Lets time pass: closes what was late and whose token expired, parks and forgets the silent. To be begun about twice
-   * a second; it need not be done in one go, and each step closes one connection at most.
+   * Lets time pass: closes what was late and whose token expired, parks and forgets the silent, names fresh servers. To be begun about twice
+   * a second; it need not be done in one go, and each step closes or greets one connection at most.
    */
   *duties(): Generator<undefined> {
     const nowMs = this.#nowMs();
@@ -116,7 +120,13 @@ export class Tracker {
       if (forgetAfterMs !== 0 && silentMs >= forgetAfterMs) {
         this.#refuse(session, TRACKER_CLOSE.timedOut, 'nothing heard for too long', 'timed-out');
         yield;
-      } else if (staleAfterMs !== 0 && silentMs >= staleAfterMs) this.#registry.park(peer);
+        continue;
+      }
+      if (staleAfterMs !== 0 && silentMs >= staleAfterMs) this.#registry.park(peer);
+      if (peer.freshIceMs > 0 && peer.freshIceMs <= nowMs) {
+        this.#greet(peer);
+        yield;
+      }
     }
   }
 
@@ -203,20 +213,33 @@ export class Tracker {
   }
 
   #greet(peer: Peer): void {
-    const { iceServers, iceServersFor, announceIntervalMs } = this.options;
+    const { announceIntervalMs } = this.options;
     const wallMs = this.#env.wallMs();
     this.#send(peer, {
       type: 'welcome',
       peerId: peer.id,
-      iceServers:
-        iceServersFor === undefined
-          ? iceServers
-          : [...iceServers, ...iceServersFor(peer.rights?.subject, wallMs)],
+      iceServers: this.#iceServersOf(peer, wallMs),
       announceIntervalMs,
       serverTimeMs: wallMs,
       limits: limitsOf(this.options),
       ...(peer.rights === undefined ? {} : { tokenExpiresMs: peer.rights.expiresMs }),
     });
+  }
+
+  /** The servers a peer is named. Of those that end before its token does, it is to be named fresh ones in time. */
+  #iceServersOf(peer: Peer, wallMs: number): readonly IceServer[] {
+    const { iceServers, iceServersFor, iceLifeMs } = this.options;
+    if (iceServersFor === undefined) return iceServers;
+    const { subject, expiresMs = Number.POSITIVE_INFINITY } = peer.rights ?? {};
+    // What ends with the token is made anew with the token.
+    peer.freshIceMs = iceLifeMs > 0 && wallMs + iceLifeMs < expiresMs ? this.#halfOf(iceLifeMs) : 0;
+    return [...iceServers, ...iceServersFor(subject, wallMs, expiresMs)];
+  }
+
+  /** When about half of so long will have passed: for those who came together, at different times. */
+  #halfOf(lifeMs: number): number {
+    const share = FRESH_ICE_AT_SHARE - FRESH_ICE_SPREAD * this.#env.random();
+    return this.#nowMs() + Math.floor(lifeMs * share);
   }
 
   /** A later `hello`: with a fresh token of the same bearer it renews the rights. */

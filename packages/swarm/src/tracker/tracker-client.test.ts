@@ -317,6 +317,16 @@ describe('several trackers', () => {
   });
 });
 
+describe('a later welcome', () => {
+  it('is told as such: the listener is up already, and announces nothing again', async () => {
+    const rig = await Rig.start();
+    rig.admit();
+    rig.socket.hear(encodeTrackerMessage({ ...WELCOME, serverTimeMs: 43_200_000 }));
+    expect(rig.log).toEqual(['up', 'welcomed again at 43200000']);
+    expect(rig.socket.messages).toEqual([{ type: 'hello' }]);
+  });
+});
+
 describe('a token from a callback', () => {
   it('that was refused is asked for anew', async () => {
     let count = 0;
@@ -350,10 +360,42 @@ describe('a token from a callback', () => {
     await rig.pass(1);
     expect(rig.socket.messages.at(-1)).toEqual({ type: 'hello', token: 'token-2' });
     rig.socket.hear(encodeTrackerMessage({ ...WELCOME, serverTimeMs: 80_000, tokenExpiresMs: 180_000 }));
-    expect(rig.log).toEqual(['up']);
+    expect(rig.log).toEqual(['up', 'welcomed again at 80000']);
     await rig.pass(80_000);
     expect(rig.socket.messages.at(-1)).toEqual({ type: 'hello', token: 'token-3' });
     expect(rig.sockets).toHaveLength(1);
+  });
+
+  it('is renewed when it is due, whatever other welcomes bring meanwhile', async () => {
+    let count = 0;
+    const rig = await Rig.start({ token: () => `token-${++count}` });
+    rig.admit({ ...WELCOME, tokenExpiresMs: 100_000 });
+    const pass = async (ms: number, serverTimeMs: number) => {
+      await rig.pass(ms);
+      rig.socket.hear(encodeTrackerMessage({ ...WELCOME, serverTimeMs, tokenExpiresMs: 100_000 }));
+    };
+    await pass(50_000, 50_000);
+    await pass(29_999, 79_999);
+    expect(rig.socket.messages).toHaveLength(1);
+    await rig.pass(1);
+    expect(rig.socket.messages.at(-1)).toEqual({ type: 'hello', token: 'token-2' });
+    // One that ends no later is renewed again before it does.
+    await pass(0, 80_000);
+    await rig.pass(16_000);
+    expect(rig.socket.messages.at(-1)).toEqual({ type: 'hello', token: 'token-3' });
+  });
+
+  it('that was welcomed on a socket that is gone is renewed on the next', async () => {
+    let count = 0;
+    const rig = await Rig.start({ token: () => `token-${++count}` });
+    rig.admit({ ...WELCOME, tokenExpiresMs: 100_000 });
+    await rig.pauseAfterEnding(4429);
+    rig.admit({ ...WELCOME, tokenExpiresMs: 100_000 });
+    await rig.pass(80_000);
+    expect(rig.socket.messages).toEqual([
+      { type: 'hello', token: 'token-2' },
+      { type: 'hello', token: 'token-3' },
+    ]);
   });
 
   it('that does not come in time for renewal leaves the socket as it is', async () => {
@@ -510,6 +552,7 @@ class Rig {
           this.upAt = url;
           this.log.push('up');
         },
+        welcomedAgain: ({ serverTimeMs }) => void this.log.push(`welcomed again at ${serverTimeMs}`),
         message: ({ type }) => void this.log.push(type),
         down: (reason) => void this.log.push(`down: ${reason}`),
       },

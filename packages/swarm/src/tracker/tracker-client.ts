@@ -33,6 +33,8 @@ export interface TrackerHandler {
   greeted(): void;
   /** Admitted, for the first time or again, under a new peer id. */
   up(welcome: WelcomeReply, url: string): void;
+  /** A later welcome on the same socket: the peer id and what was announced stay, servers and times are fresh. */
+  welcomedAgain(welcome: WelcomeReply): void;
   message(message: Exclude<TrackerMessage, WelcomeReply>): void;
   /** The socket is gone, or did not come about. The client tries again by itself, unless all refused it. */
   down(reason: string, url: string): void;
@@ -78,7 +80,10 @@ export class TrackerClient {
   #socket: WebSocketLike | undefined;
   /** Ends the wait for the next attempt, or for its token. */
   #stopRetry: (() => void) | undefined;
+  /** Ends the wait for the time to renew the token, or for the fresh one. */
   #stopRenewal: (() => void) | undefined;
+  /** When the token ends whose renewal is waited for. */
+  #tokenExpiresMs: number | undefined;
   /** Ends the wait for an answer. */
   #stopWaiting: (() => void) | undefined;
   #giveUp: (reason: string) => void = () => undefined;
@@ -122,7 +127,7 @@ export class TrackerClient {
     this.#greeted = false;
     this.#admitted = false;
     this.#stopRetry?.();
-    this.#stopRenewal?.();
+    this.#forgetRenewal();
     this.#heard();
     this.#socket?.close(1000);
     this.#socket = undefined;
@@ -159,7 +164,7 @@ export class TrackerClient {
       admitted();
       unsettle?.();
       if (this.#socket !== socket) return;
-      this.#stopRenewal?.();
+      this.#forgetRenewal();
       this.#heard();
       this.#socket = undefined;
       const wasAdmitted = this.#admitted;
@@ -190,11 +195,11 @@ export class TrackerClient {
         return;
       }
       this.#renewInTime(socket, message);
-      // A later one answers a renewed token: name and announcements stay.
-      if (this.#admitted) return;
+      this.#rota.admitted(message.announceIntervalMs);
+      // A later one answers a renewed token, or names fresh servers.
+      if (this.#admitted) return handler.welcomedAgain(message);
       admitted();
       this.#admitted = true;
-      this.#rota.admitted(message.announceIntervalMs);
       unsettle = after(STEADY_AFTER_MS, () => {
         isSteady = true;
         this.#rota.held();
@@ -225,19 +230,28 @@ export class TrackerClient {
   /** Asks for a fresh token before the one that was welcomed expires. Failing that, the tracker ends the socket. */
   #renewInTime(socket: WebSocketLike, { tokenExpiresMs, serverTimeMs }: WelcomeReply): void {
     const { token, after } = this.#options;
-    this.#stopRenewal?.();
+    // A welcome that brings other news leaves a renewal to come, or under way, as it is.
+    if (this.#stopRenewal !== undefined && tokenExpiresMs === this.#tokenExpiresMs) return;
+    this.#forgetRenewal();
     if (tokenExpiresMs === undefined || typeof token !== 'function') return;
+    this.#tokenExpiresMs = tokenExpiresMs;
     const leftMs = Math.max(0, tokenExpiresMs - serverTimeMs) * RENEW_AT_SHARE;
     this.#stopRenewal = after(Math.min(leftMs, MAX_TIMER_MS), () => {
       const awaited = bearerFrom(token, after);
       this.#stopRenewal = awaited.stop;
-      awaited.token.then(
-        (bearer) => {
-          if (this.#socket === socket && socket.readyState === OPEN) socket.send(helloWith(bearer));
-        },
-        () => undefined,
-      );
+      const settled = () => {
+        if (this.#stopRenewal === awaited.stop) this.#stopRenewal = undefined;
+      };
+      awaited.token.then((bearer) => {
+        settled();
+        if (this.#socket === socket && socket.readyState === OPEN) socket.send(helloWith(bearer));
+      }, settled);
     });
+  }
+
+  #forgetRenewal(): void {
+    this.#stopRenewal?.();
+    this.#stopRenewal = undefined;
   }
 
   /** A message the tracker should not have sent is dropped: its mistakes must not end ours. */
