@@ -125,14 +125,14 @@ export class Answers {
         return this.#context.registry.leaveAula(peer);
       case 'leave': {
         const member = this.#announced(peer, message);
-        if (member !== undefined) this.dismiss(member);
+        if (member !== undefined) this.dismiss(member, nowMs);
       }
     }
   }
 
   /** Takes a member out of its swarm, with its leases. */
-  dismiss(member: Member): void {
-    this.#context.claims.endMember(member);
+  dismiss(member: Member, nowMs: number): void {
+    this.#context.claims.endMember(member, nowMs);
     this.#context.registry.leave(member);
   }
 
@@ -158,7 +158,7 @@ export class Answers {
         const about = { re: 'announce', trackId, root, retryAfterMs: BUSY_RETRY_MS };
         return this.#context.error(peer, 'busy', 'no new swarms for now', about);
       }
-      if (known !== undefined) claims.endMember(known);
+      if (known !== undefined) claims.endMember(known, nowMs);
     }
     const member = registry.announce(peer, message, have, scope);
     member.announcesUntilMs = untilMs;

@@ -1,6 +1,6 @@
 import { ChunkSet, parsePeerId } from '@sonantica/wire';
 import { describe, expect, it } from 'vitest';
-import { OTHER_ROOT, ROOT, SONG, VirtualTracker } from '../testing/virtual-tracker.ts';
+import { OTHER_ROOT, ROOT, SONG, VirtualTracker, type VirtualClient } from '../testing/virtual-tracker.ts';
 import { Claims } from './claims.ts';
 import { PeerRegistry } from './peer-registry.ts';
 
@@ -176,6 +176,139 @@ describe('a lease', () => {
     first.claim([4]);
     net.pass(10_000);
     expect(net.tracker.stats().leases).toBe(0);
+  });
+});
+
+const ALL_EIGHT = [0, 1, 2, 3, 4, 5, 6, 7];
+
+describe('a chunk that is given back', () => {
+  const release = (client: VirtualClient, chunks: readonly number[]) =>
+    client.say({ type: 'have', trackId: SONG, root: ROOT, chunks: [], released: chunks });
+
+  it.each([
+    ['give it back', (client: VirtualClient) => release(client, ALL_EIGHT)],
+    [
+      'leave and come back',
+      (client: VirtualClient) => {
+        client.leave();
+        client.announce('none');
+      },
+    ],
+    [
+      'go by another chunk count and come back',
+      (client: VirtualClient) => {
+        client.announce('none', { chunkCount: 21 });
+        client.announce('none');
+      },
+    ],
+  ])('goes to who waited for it: nobody keeps it who claims again after they %s', (_, giveBack) => {
+    const { net, first, second } = swarmOf(2);
+    first.claim(ALL_EIGHT);
+    let denied = 0;
+    for (let ms = 0; ms < 60_000; ms += 4_900) {
+      if (second.claim([3]).granted.length > 0) break;
+      denied++;
+      net.nowMs += 4_900;
+      giveBack(first);
+      expect(first.claim(ALL_EIGHT).granted).not.toContain(3);
+    }
+    expect(denied).toBe(1);
+  });
+
+  it.each([
+    [9_999, []],
+    [10_000, [4]],
+  ])(
+    'while another waited for it is granted to others alone: after %i ms to its former owner %j',
+    (ms, granted) => {
+      const { net, first, second } = swarmOf(2);
+      first.claim([4, 5]);
+      second.claim([4]);
+      release(first, [4, 5]);
+      net.nowMs += ms;
+      // The other has gone meanwhile, and 5 was nobody else's wish.
+      expect(first.claim([4, 5])).toEqual({ granted: [...granted, 5], heldBy: {} });
+    },
+  );
+
+  it('and that nobody waited for is granted again at once, as often as the listener jumps', () => {
+    const { net, first, second } = swarmOf(2);
+    for (let jump = 0; jump < 50; jump++) {
+      const chunks = jump % 2 === 0 ? [0, 1, 2, 3] : [12, 13, 14, 15];
+      expect(first.claim(chunks).granted).toEqual(chunks);
+      expect(second.claim([8 + (jump % 2)]).granted).toHaveLength(1);
+      net.pass(500);
+      release(first, chunks);
+      release(second, [8 + (jump % 2)]);
+    }
+  });
+
+  it('keeps its former owner from no other chunk, nor from the same one of another version', () => {
+    const { first, second } = swarmOf(2);
+    first.announce('none', { root: OTHER_ROOT });
+    first.claim([4]);
+    second.claim([4]);
+    release(first, [4]);
+    expect(first.claim([4, 5]).granted).toEqual([5]);
+    first.say({ type: 'claim', trackId: SONG, root: OTHER_ROOT, chunks: [4] });
+    expect(first.take('claimed').granted).toEqual([4]);
+  });
+
+  it('is not given back by who has it', () => {
+    const { first, second } = swarmOf(2);
+    first.claim([4]);
+    second.claim([4]);
+    first.have([4]);
+    first.have([], [4]);
+    expect(first.claim([4]).granted).toEqual([4]);
+  });
+
+  it('is not waited for by who may not see its owner', () => {
+    const net = new VirtualTracker();
+    const inside = net.member('room');
+    inside.announce('none', { scope: 'aula' });
+    const outside = net.client();
+    outside.announce('none');
+    inside.claim([4]);
+    expect(outside.claim([4]).granted).toEqual([4]);
+    release(inside, [4]);
+    release(outside, [4]);
+    expect(inside.claim([4]).granted).toEqual([4]);
+  });
+
+  it('late by leaving is as one that lapses', () => {
+    const { net, first } = swarmOf(2);
+    const granted: number[] = [];
+    for (let round = 0; round < 3; round++) {
+      granted.push(first.claim(ALL_EIGHT).granted.length);
+      net.nowMs += 9_000;
+      first.leave();
+      first.announce('none');
+    }
+    expect(granted).toEqual([8, 8, 0]);
+  });
+
+  it('is forgotten as such in time, so that nothing is kept', () => {
+    const registry = new PeerRegistry();
+    const [owner, other] = ['p', 'q'].map((letter) => {
+      const peer = registry.add(parsePeerId(letter.repeat(22)), { send: () => {}, close: () => {} }, 0);
+      return registry.announce(
+        peer,
+        { trackId: SONG, root: ROOT, chunkCount: 20 },
+        ChunkSet.none(20),
+        'global',
+      );
+    });
+    if (owner === undefined || other === undefined) throw new Error('two were made');
+    const claims = new Claims(10_000, 8);
+    claims.claim(owner, [1, 2], 8, () => undefined, 0);
+    claims.claim(other, [1, 2], 8, () => undefined, 0);
+    claims.release(owner, [1, 2], 100);
+    expect(owner.peer.givenBack).toHaveLength(2);
+    claims.sweep(10_099);
+    expect(owner.peer.givenBack).toHaveLength(2);
+    claims.sweep(10_100);
+    expect(owner.peer.givenBack).toEqual([]);
   });
 });
 

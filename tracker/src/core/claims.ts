@@ -1,6 +1,6 @@
 import type { PeerId } from '@sonantica/wire';
 import { isShownTo } from './peer-registry.ts';
-import type { Lease, Member, Peer } from './roster.ts';
+import type { GivenBack, Lease, Member, Peer } from './roster.ts';
 
 /** Full sets of leases that may lapse in a row. */
 const MAX_BROKEN_SETS = 2;
@@ -17,12 +17,17 @@ export interface Claimed {
  * Who fetches from the origin what nobody holds. A lease lasts `ttlMs` and ends earlier with the chunk, the
  * swarm or the socket. What a peer shows to its Aula alone, its leases too, others do not see: they are
  * granted the same chunk.
+ *
+ * Who gives a chunk back while another waits for it makes way: for `ttlMs` it is granted to others alone. Else one who
+ * gives back and claims in one breath would keep it from all for ever.
  */
 export class Claims {
   readonly ttlMs: number;
   readonly #maxLeases: number;
   /** Oldest first, and so in the order in which they expire. */
   readonly #leases = new Set<Lease>();
+  /** The same of what was given back while somebody waited. */
+  readonly #givenBack = new Set<GivenBack>();
 
   constructor(ttlMs: number, maxLeases: number) {
     this.ttlMs = ttlMs;
@@ -54,8 +59,8 @@ export class Claims {
       if (holder !== undefined && holder !== claimer.peer) heldBy.set(chunk, holder.id);
       else if (granted.length >= most) continue;
       else if (holder === claimer.peer) granted.push(chunk);
-      else if (claimer.peer.leases.length < this.#maxLeases && claimer.peer.noLeasesUntilMs <= nowMs) {
-        this.#grant({ member: claimer, chunk, expiresMs: nowMs + this.ttlMs });
+      else if (this.#mayHave(claimer, chunk, nowMs)) {
+        this.#grant({ member: claimer, chunk, expiresMs: nowMs + this.ttlMs, isAwaited: false });
         granted.push(chunk);
       }
     }
@@ -73,16 +78,13 @@ export class Claims {
 
   /** Ends a member's leases on chunks that it no longer fetches; of long ones as of those that lapse. */
   release(member: Member, chunks: readonly number[], nowMs: number): void {
-    for (const lease of member.peer.leases) {
-      if (lease.member !== member || !chunks.includes(lease.chunk)) continue;
-      if (lease.expiresMs - nowMs < this.ttlMs / 2) this.#lapse(lease, nowMs);
-      else this.#end(lease);
-    }
+    for (const lease of member.peer.leases)
+      if (lease.member === member && chunks.includes(lease.chunk)) this.#giveBack(lease, nowMs);
   }
 
-  /** Ends all leases of a member that leaves its swarm. */
-  endMember(member: Member): void {
-    for (const lease of member.peer.leases) if (lease.member === member) this.#end(lease);
+  /** Ends all leases of a member that leaves its swarm, as if it gave them back: it may enter it again at once. */
+  endMember(member: Member, nowMs: number): void {
+    for (const lease of member.peer.leases) if (lease.member === member) this.#giveBack(lease, nowMs);
   }
 
   /** Ends all leases of a peer that is gone. */
@@ -92,6 +94,11 @@ export class Claims {
 
   /** Ends what expired. */
   sweep(nowMs: number): void {
+    for (const given of this.#givenBack) {
+      if (given.untilMs > nowMs) break;
+      this.#givenBack.delete(given);
+      given.peer.givenBack = given.peer.givenBack.filter((other) => other !== given);
+    }
     for (const lease of this.#leases) {
       if (lease.expiresMs > nowMs) return;
       this.#lapse(lease, nowMs);
@@ -100,13 +107,22 @@ export class Claims {
 
   /** Who is fetching a chunk, the claimer itself before others. */
   #fetcher(claimer: Member, chunk: number, nowMs: number): Peer | undefined {
-    let fetcher: Peer | undefined;
-    for (const { member, expiresMs } of claimer.swarm.leases.get(chunk) ?? []) {
-      if (expiresMs <= nowMs) continue;
-      if (member === claimer) return claimer.peer;
-      if (isShownTo(claimer.peer, member)) fetcher = member.peer;
+    let shown: Lease | undefined;
+    for (const lease of claimer.swarm.leases.get(chunk) ?? []) {
+      if (lease.expiresMs <= nowMs) continue;
+      if (lease.member === claimer) return claimer.peer;
+      if (isShownTo(claimer.peer, lease.member)) shown = lease;
     }
-    return fetcher;
+    if (shown !== undefined) shown.isAwaited = true;
+    return shown?.member.peer;
+  }
+
+  /** Whether one more lease may go to a claimer, and this one. */
+  #mayHave({ peer, swarm }: Member, chunk: number, nowMs: number): boolean {
+    if (peer.leases.length >= this.#maxLeases || peer.noLeasesUntilMs > nowMs) return false;
+    return !peer.givenBack.some(
+      (given) => given.swarm === swarm && given.chunk === chunk && given.untilMs > nowMs,
+    );
   }
 
   #grant(lease: Lease): void {
@@ -125,6 +141,16 @@ export class Claims {
     const left = swarm.leases.get(lease.chunk)?.filter((other) => other !== lease) ?? [];
     if (left.length === 0) swarm.leases.delete(lease.chunk);
     else swarm.leases.set(lease.chunk, left);
+  }
+
+  #giveBack(lease: Lease, nowMs: number): void {
+    const { peer, swarm } = lease.member;
+    if (lease.expiresMs - nowMs < this.ttlMs / 2) this.#lapse(lease, nowMs);
+    else this.#end(lease);
+    if (!lease.isAwaited) return;
+    const given = { peer, swarm, chunk: lease.chunk, untilMs: nowMs + this.ttlMs };
+    this.#givenBack.add(given);
+    peer.givenBack = [...peer.givenBack, given];
   }
 
   #endExpired(peer: Peer, nowMs: number): void {

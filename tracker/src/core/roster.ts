@@ -11,6 +11,7 @@ export const HOLDS_NONE = -1;
 export const HOLDS_ALL = -2;
 
 const NO_LEASES: readonly Lease[] = [];
+const NOTHING_GIVEN_BACK: readonly GivenBack[] = [];
 /** Shared by all peers that announced nothing: an empty map takes 200 bytes. */
 const NO_MEMBERSHIPS: ReadonlyMap<Version, Member> = new Map();
 
@@ -36,6 +37,8 @@ export class Peer {
   aulaAt = -1;
   /** Leases it holds, over all swarms; expired ones until the next sweep or claim. */
   leases: readonly Lease[] = NO_LEASES;
+  /** Chunks it is not granted again for a while. */
+  givenBack: readonly GivenBack[] = NOTHING_GIVEN_BACK;
   /** Leases that ended by time since the last one it honoured. */
   brokenLeases = 0;
   /** No lease is granted to it before. */
@@ -167,6 +170,17 @@ export interface Lease {
   readonly member: Member;
   readonly chunk: number;
   readonly expiresMs: number;
+  /** Whether somebody else asked for the chunk meanwhile, and was told to wait. */
+  isAwaited: boolean;
+}
+
+/** A chunk that a peer had a lease on and gave back without having it, while somebody waited for it. */
+export interface GivenBack {
+  readonly peer: Peer;
+  readonly swarm: Swarm;
+  readonly chunk: number;
+  /** It is granted to others alone before. */
+  readonly untilMs: number;
 }
 
 /** Partial members from which a vain search is worth a note. */

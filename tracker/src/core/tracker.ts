@@ -264,7 +264,8 @@ export class Tracker {
   #withdrawForbidden(peer: Peer): void {
     if (peer.aula !== undefined && !mayEnter(peer.rights, peer.aula.id)) this.#registry.leaveAula(peer);
     for (const member of peer.memberships.values()) {
-      if (!mayAnnounce(peer.rights, member.swarm.version.trackId)) this.#answers.dismiss(member);
+      if (!mayAnnounce(peer.rights, member.swarm.version.trackId))
+        this.#answers.dismiss(member, this.#nowMs());
     }
   }
 
@@ -300,7 +301,7 @@ export class Tracker {
 
   #shedMember(member: Member): void {
     const { trackId, root } = member.swarm.version;
-    this.#answers.dismiss(member);
+    this.#answers.dismiss(member, this.#nowMs());
     const about = { re: 'announce', trackId, root, retryAfterMs: BUSY_RETRY_MS };
     this.#error(member.peer, 'busy', 'memory is short', about);
   }
