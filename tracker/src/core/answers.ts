@@ -133,6 +133,7 @@ export class Answers {
   /** Takes a member out of its swarm, with its leases. */
   dismiss(member: Member, nowMs: number): void {
     this.#context.claims.endMember(member, nowMs);
+    member.peer.keepAllowance(member, nowMs);
     this.#context.registry.leave(member);
   }
 
@@ -151,7 +152,11 @@ export class Answers {
     const { trackId, root, have, scope = 'global', uploadKbps, want = LIMITS.defaultWantedPeers } = message;
     const known = registry.member(peer, trackId, root);
     if (known === undefined && !this.#mayAdd(peer, message)) return;
-    const untilMs = spend(options.rates.announcesPerTrack, known?.announcesUntilMs ?? 0, nowMs);
+    const untilMs = spend(
+      options.rates.announcesPerTrack,
+      known?.announcesUntilMs ?? peer.leftUntilMs(trackId, root),
+      nowMs,
+    );
     if (untilMs < 0) return this.#context.tooFast(peer, message, -untilMs, nowMs);
     if (known?.swarm.chunkCount !== message.chunkCount) {
       if (this.#context.isShortOfMemory() && registry.isNewSwarm(trackId, root, message.chunkCount)) {

@@ -50,6 +50,8 @@ export class Peer {
   /** Serials of peers whose signals it was sent, with the time of the last one. */
   signalledBy: Map<number, number> | undefined = undefined;
   #memberships: Map<Version, Member> | undefined = undefined;
+  /** The rate limits of announcements of what it left, as far as they are used. */
+  #left: Map<string, number> | undefined = undefined;
   #meter: PeerMeter | undefined = undefined;
 
   constructor(id: PeerId, serial: number, socket: TrackerSocket, nowMs: number) {
@@ -74,6 +76,30 @@ export class Peer {
   addMembership(member: Member): void {
     this.#memberships ??= new Map();
     this.#memberships.set(member.swarm.version, member);
+  }
+
+  /** Up to when the allowance to announce a version is used that it is in no swarm of. */
+  leftUntilMs(trackId: TrackId, root: RootHash): number {
+    return this.#left?.get(root + trackId) ?? 0;
+  }
+
+  /** Versions of which an allowance is kept. */
+  get keptAllowances(): number {
+    return this.#left?.size ?? 0;
+  }
+
+  /** Keeps how much of the allowance is used for a version it leaves: who comes back has no new one. */
+  keepAllowance({ announcesUntilMs, swarm: { version } }: Member, nowMs: number): void {
+    if (announcesUntilMs <= nowMs) return;
+    const left = (this.#left ??= new Map());
+    const key = version.root + version.trackId;
+    // In the order in which they were left: none is kept for longer than the minute that an allowance is of.
+    left.delete(key);
+    for (const [other, untilMs] of left) {
+      if (untilMs > nowMs) break;
+      left.delete(other);
+    }
+    left.set(key, announcesUntilMs);
   }
 
   /** Takes note that it left a swarm. */
