@@ -1,6 +1,6 @@
 import { getHeapStatistics } from 'node:v8';
 
-/** How much room there is: enough, too little for new swarms, too little for new sockets. */
+/** How much room there is: enough, too little for new members, too little for new sockets. */
 export type MemoryState = 'ample' | 'short' | 'exhausted';
 
 const SHORT_FROM = 0.8;

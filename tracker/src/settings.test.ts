@@ -70,7 +70,7 @@ describe('settings', () => {
     [{ flags: { origins: 'example.org' } }, /^origins \(--origins\): expected an origin/],
     [{ flags: { tracks: 'a b' } }, /^tracks \(--tracks\): expected track ids/],
     [{ flags: { turnUrls: 'http://x' } }, /^turnUrls \(--turn-urls\): expected a URL/],
-    [{ flags: { turnTtlSeconds: '0' } }, /^turnTtlSeconds \(--turn-ttl-seconds\): expected 60 or more$/],
+    [{ flags: { turnTtlSeconds: '0' } }, /^turnTtlSeconds \(--turn-ttl-seconds\): expected 1 or more$/],
     [
       { flags: { announceIntervalMs: '0' } },
       /^announceIntervalMs \(--announce-interval-ms\): expected 1000 or more$/,

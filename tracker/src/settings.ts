@@ -78,7 +78,7 @@ export const SettingsSchema = v.strictObject({
     matching(/^turns?:[^\s,]+$/, 'a URL such as turn:host:3478'),
   ),
   turnSecret: text('', 'the secret shared with the TURN servers (coturn: static-auth-secret), or its file'),
-  turnTtlSeconds: count(86_400, 'how long a TURN credential lasts', 31_536_000, 60),
+  turnTtlSeconds: count(86_400, 'how long a TURN credential lasts', 31_536_000, 1),
 
   maxConnections: count(20_000, 'sockets in all'),
   maxConnectionsPerAddress: count(256, 'sockets of one address (IPv6: one /64)'),
@@ -108,7 +108,7 @@ export const SettingsSchema = v.strictObject({
   refusalsPerMinute: count(120, 'messages refused as too fast, before the socket is closed'),
   maxShareOfOneAddress: share(0.1, 'share of one address among the peers offered outside an Aula; 0 for any'),
 
-  maxMemoryMB: count(1_024, 'memory of the process; over 80 % no new swarms, over 95 % no new sockets'),
+  maxMemoryMB: count(1_024, 'memory of the process; over 80 % no new members, over 95 % no new sockets'),
   drainMs: count(5_000, 'time over which sockets are closed when the tracker stops'),
 });
 

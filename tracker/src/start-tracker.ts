@@ -133,7 +133,9 @@ export async function startTracker(config: Partial<TrackerConfig> = {}): Promise
   let memory: MemoryState = 'ample';
   const inPieces = (duty: Duty) =>
     new InPieces(duty, { nextTurn: (run) => void setImmediate(run), nowMs: () => performance.now() });
+  const shedding = inPieces(() => tracker.shedding());
   const duties = [
+    shedding,
     inPieces(() => tracker.duties()),
     inPieces(() => adapter.duties()),
     inPieces(() => front.duties()),
@@ -149,7 +151,7 @@ export async function startTracker(config: Partial<TrackerConfig> = {}): Promise
     adapter.isOutOfMemory = state === 'exhausted';
     if (state !== memory) log.warn({ memory: state, residentBytes: residentBytes() }, 'memory');
     // What is to be shed is shed at once.
-    if (memory === 'ample' && state !== 'ample') tracker.tick();
+    if (memory === 'ample' && state !== 'ample') shedding.begin();
     memory = state;
     memoryTimer = setTimeout(lookAtMemory, againMs);
   };

@@ -49,7 +49,7 @@ export interface AnswersContext {
   error(peer: Peer, code: Exclude<TrackerErrorCode, 'other'>, text: string, about: Partial<ErrorReply>): void;
   /** Tells a peer to slow down, or ends it when it was told too often. */
   tooFast(peer: Peer, message: Refused, retryAfterMs: number, nowMs: number): void;
-  /** Whether memory is so short that no swarm may be founded. */
+  /** Whether memory is so short that no swarm may be founded and no bitmap added. */
   isShortOfMemory(): boolean;
 }
 
@@ -158,14 +158,15 @@ export class Answers {
       nowMs,
     );
     if (untilMs < 0) return this.#context.tooFast(peer, message, -untilMs, nowMs);
-    if (known?.swarm.chunkCount !== message.chunkCount) {
-      if (this.#context.isShortOfMemory() && registry.isNewSwarm(trackId, root, message.chunkCount)) {
-        const about = { re: 'announce', trackId, root, retryAfterMs: BUSY_RETRY_MS };
-        return this.#context.error(peer, 'busy', 'no new swarms for now', about);
-      }
-      if (known !== undefined) claims.endMember(known, nowMs);
-    }
-    const member = registry.announce(peer, message, have, scope);
+    const isNew = known?.swarm.chunkCount !== message.chunkCount;
+    const isPartial = !have.isFull && !have.isEmpty;
+    const isShort = this.#context.isShortOfMemory();
+    if (isShort && isNew && registry.isNewSwarm(trackId, root, message.chunkCount))
+      return this.#busy(peer, message);
+    if (isNew && known !== undefined) claims.endMember(known, nowMs);
+    // Whose bitmap has no room is noted as holding nothing, so that nobody asks it for what it lacks.
+    const isUnnoted = isShort && isPartial && (isNew || known.row < 0);
+    const member = registry.announce(peer, message, isUnnoted ? ChunkSet.none(message.chunkCount) : have, scope);
     member.announcesUntilMs = untilMs;
     if (uploadKbps !== undefined) peer.uploadKbps = uploadKbps;
     if (peer.leases.length > 0) claims.endHeld(member);
@@ -193,11 +194,34 @@ export class Answers {
     if (member === undefined) return;
     const { chunks, lost = [], released = [] } = message;
     if (![chunks, lost, released].every((list) => this.#areOfTrack(member, 'have', list))) return;
-    this.#context.registry.update(member, chunks, lost);
-    this.#context.claims.endHeld(member);
-    this.#context.claims.release(member, released, nowMs);
+    const { claims } = this.#context;
+    const isNoted = this.#update(member, chunks, lost, nowMs);
+    claims.release(member, released, nowMs);
+    if (!isNoted) return this.#busy(peer, message);
     this.totals.haves++;
     this.#addDelivered(message.delivered);
+  }
+
+  /**
+   * Takes note of chunks gained and lost, and ends the leases on what is held. False while memory is short where that takes
+   * a new bitmap: the leases on what was gained are over all the same, so that nobody waits for them.
+   */
+  #update(member: Member, gained: readonly number[], lost: readonly number[], nowMs: number): boolean {
+    const { registry, claims } = this.#context;
+    if (this.#context.isShortOfMemory() && wantsBitmap(member, gained, lost)) {
+      claims.release(member, gained, nowMs);
+      if (member.row === HOLDS_NONE) return false;
+      registry.holdNothing(member);
+      return true;
+    }
+    registry.update(member, gained, lost);
+    claims.endHeld(member);
+    return true;
+  }
+
+  #busy(peer: Peer, { type, trackId, root }: AnnounceRequest | HaveReport): void {
+    const about = { re: type, trackId, root, retryAfterMs: BUSY_RETRY_MS };
+    this.#context.error(peer, 'busy', 'memory is short', about);
   }
 
   #find(peer: Peer, message: FindRequest): void {
@@ -219,13 +243,11 @@ export class Answers {
   #claim(peer: Peer, message: ClaimRequest, nowMs: number): void {
     const member = this.#announced(peer, message);
     if (member === undefined) return;
-    const { claims, registry } = this.#context;
+    const { claims } = this.#context;
     const { trackId, root, chunks, have = [], most = Number.POSITIVE_INFINITY } = message;
     if (!this.#areOfTrack(member, 'claim', chunks) || !this.#areOfTrack(member, 'claim', have)) return;
-    if (have.length > 0) {
-      registry.update(member, have, []);
-      claims.endHeld(member);
-    }
+    // A claim is answered all the same: who may not fetch from the origin would wait for nothing.
+    if (have.length > 0) this.#update(member, have, [], nowMs);
     const holderOf = (chunk: number) => pickHolder(member, chunk, this.#pick);
     const { granted, heldBy } = claims.claim(member, chunks, most, holderOf, nowMs);
     this.totals.claims++;
@@ -302,6 +324,14 @@ function send(peer: Peer, message: TrackerMessage): void {
 function listed(asker: Peer, peer: Peer, have: string): ListedPeer {
   const { id, uploadKbps, rttMs } = peer;
   return { peerId: id, tier: tierBetween(asker, peer), have, uploadKbps, rttMs };
+}
+
+/** Whether what a member gains and loses takes a bitmap that it does not have yet. */
+function wantsBitmap({ row, swarm }: Member, gained: readonly number[], lost: readonly number[]): boolean {
+  if (row >= 0) return false;
+  const changed = new Set(row === HOLDS_ALL ? lost : gained);
+  if (row === HOLDS_NONE) for (const chunk of lost) changed.delete(chunk);
+  return changed.size > 0 && changed.size < swarm.chunkCount;
 }
 
 function haveText(member: Member): string {

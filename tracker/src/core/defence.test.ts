@@ -54,17 +54,85 @@ describe('fresh targets of signals', () => {
 });
 
 describe('short memory', () => {
+  const crowd = (net: VirtualTracker, have: 'all' | 'none' | readonly number[] = 'all') => {
+    const members = Array.from({ length: 9 }, () => net.client());
+    for (const member of members) member.announce(have);
+    const [member] = members;
+    if (member === undefined) throw new Error('no crowd');
+    return member;
+  };
+  const busy = (re: string) => ({ code: 'busy', re, trackId: 'song', root: ROOT, retryAfterMs: 30_000 });
+
   it('founds no swarm, and leaves those there are alone if they are of use', () => {
     const net = new VirtualTracker();
-    const members = Array.from({ length: 9 }, () => net.client());
-    for (const member of members) member.announce('all');
+    const member = crowd(net);
+    const newcomer = net.client();
     net.tracker.isShortOfMemory = true;
-    const [member] = members;
-    expect(() => member?.announce('all', { trackId: parseTrackId('new') })).toThrow(/"busy"/);
-    expect(net.client().announce('none').complete).toBe(9);
+    expect(() => member.announce('all', { trackId: parseTrackId('new') })).toThrow(/"busy"/);
+    expect(newcomer.announce('none').complete).toBe(9);
+    expect(() => member.announce('all', { chunkCount: CHUNKS + 1 })).toThrow(/"busy"/);
     net.pass(4_000);
     expect(net.tracker.stats()).toMatchObject({ swarms: 1, members: 10 });
   });
+
+  it('notes no new bitmap: who announces some chunks holds none until there is room', () => {
+    const net = new VirtualTracker();
+    const member = crowd(net, 'none');
+    net.tracker.isShortOfMemory = true;
+    expect(member.announce([1]).complete).toBe(0);
+    const newcomer = net.client();
+    newcomer.announce([2]);
+    expect(newcomer.find().peers.every(({ have }) => have === 'none')).toBe(true);
+    expect(member.find().peers.every(({ have }) => have === 'none')).toBe(true);
+    net.tracker.isShortOfMemory = false;
+    expect(member.announce([1]).complete).toBe(0);
+  });
+
+  it('refuses chunks gained that take a new bitmap, and ends the leases on them', () => {
+    const net = new VirtualTracker();
+    const member = crowd(net, 'none');
+    const other = net.client();
+    other.announce('none');
+    expect(member.claim([1]).granted).toEqual([1]);
+    net.tracker.isShortOfMemory = true;
+    member.have([1]);
+    expect(member.take('error')).toMatchObject(busy('have'));
+    expect(other.claim([1]).granted).toEqual([1]);
+    expect(other.claim([2], [1]).granted).toEqual([2]);
+    expect(member.claim([1]).granted).toEqual([1]);
+  });
+
+  it('follows what needs no bitmap, or has one, or has no use for one any more', () => {
+    const net = new VirtualTracker();
+    const seeder = crowd(net);
+    const [partial, empty] = [net.client(), net.client()];
+    partial.announce([1]);
+    empty.announce('none');
+    net.tracker.isShortOfMemory = true;
+    expect(partial.announce([1, 2, 3])).toMatchObject({ complete: 9, incomplete: 2 });
+    partial.have([4], [1]);
+    partial.have([...Array(CHUNKS).keys()]);
+    empty.have([], [1]);
+    empty.have([...Array(CHUNKS).keys()]);
+    expect(seeder.announce('all')).toMatchObject({ complete: 11, incomplete: 0 });
+    expect([...seeder.inbox, ...partial.inbox, ...empty.inbox]).toEqual([]);
+  });
+
+  it.each(['have', 'announce'])(
+    'takes one that says by %s that it lost some for one that holds nothing',
+    (by) => {
+      const net = new VirtualTracker();
+      const seeder = crowd(net);
+      net.tracker.isShortOfMemory = true;
+      if (by === 'have') seeder.have([], [1]);
+      else seeder.announce([2]);
+      expect(seeder.inbox).toEqual([]);
+      const { complete, peers } = seeder.find();
+      expect([complete, peers.length]).toEqual([8, 8]);
+      expect(seeder.announce([2]).complete).toBe(8);
+      expect(net.tracker.stats().members).toBe(9);
+    },
+  );
 
   it('gives up small swarms, tells their members, and takes them again when there is room', () => {
     const net = new VirtualTracker();
@@ -86,9 +154,26 @@ describe('short memory', () => {
     const late = [net.connect(), net.connect()];
     net.nowMs += 5_000;
     net.tracker.isShortOfMemory = true;
-    net.tracker.duties().next();
+    const shedding = net.tracker.shedding();
+    while (shedding.next().done !== true);
     expect(client.take('error')).toMatchObject({ code: 'busy', re: 'announce' });
-    expect(late.filter(({ closedWith }) => closedWith !== undefined)).toHaveLength(1);
+    expect(late.filter(({ closedWith }) => closedWith !== undefined)).toHaveLength(0);
+  });
+
+  it('gives up one membership at each step, and none once there is room', () => {
+    const net = new VirtualTracker();
+    const client = net.client();
+    for (let i = 0; i < 10; i++) client.announce('all', { trackId: parseTrackId(`t${i}`) });
+    net.tracker.isShortOfMemory = true;
+    const shedding = net.tracker.shedding();
+    while (client.inbox.length < 3) {
+      const before = client.inbox.length;
+      expect(shedding.next().done).toBe(false);
+      expect(client.inbox.length - before).toBeLessThan(2);
+    }
+    net.tracker.isShortOfMemory = false;
+    expect(shedding.next().done).toBe(true);
+    expect(net.tracker.stats().members).toBe(7);
   });
 
   it('gives up at most a thousand memberships at once', () => {

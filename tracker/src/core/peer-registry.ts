@@ -147,6 +147,14 @@ export class PeerRegistry {
     list(member);
   }
 
+  /** Takes note that a member holds nothing, without a bitmap. */
+  holdNothing(member: Member): void {
+    unlist(member);
+    if (member.row >= 0) member.swarm.bitmaps.release(member.row);
+    member.row = HOLDS_NONE;
+    list(member);
+  }
+
   leave(member: Member): void {
     member.peer.dropMembership(member.swarm.version);
     this.#withdraw(member);

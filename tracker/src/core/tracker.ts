@@ -21,6 +21,7 @@ import { PeerRegistry, type SwarmCounts } from './peer-registry.ts';
 import type { MeteredKind } from './rate-limit.ts';
 import { Refusals, type RefusalReason } from './refusal.ts';
 import type { Member, Peer } from './roster.ts';
+import { membersToShed } from './shedding.ts';
 import { Session, SESSION_OVER, type SessionEvents, type TrackerSession } from './session.ts';
 import {
   DEFAULT_TRACKER_OPTIONS,
@@ -38,8 +39,6 @@ const FRESH_ICE_SPREAD = 0.1;
 const MAX_WAITING = 32;
 /** Memberships given up in one tick while memory is short, at most. */
 const SHED_PER_TICK = 1_000;
-/** Swarms up to these sizes are given up, the smaller before the larger: they help the fewest. */
-const SHED_SIZES = [1, 2, 4, 8];
 
 /**
  * The tracker without its sockets: text comes in, text goes out, and time passes only through `env` and
@@ -61,7 +60,7 @@ export class Tracker {
     end: (session) => this.#end(session),
   };
   #sweptMs: number;
-  /** Set by whoever measures: over it no swarm is founded, and small ones are given up. */
+  /** Set by whoever measures: meanwhile nothing new is kept, and {@link shedding} gives up what there is. */
   isShortOfMemory = false;
 
   constructor(env: TrackerEnv, options: Partial<TrackerOptions> = {}) {
@@ -88,10 +87,27 @@ export class Tracker {
     return session;
   }
 
-  /** All of {@link duties} at once. */
+  /** All of {@link shedding} and {@link duties} at once. */
   tick(): void {
-    const duties = this.duties();
-    while (duties.next().done !== true);
+    for (const duty of [this.shedding(), this.duties()]) while (duty.next().done !== true);
+  }
+
+  /**
+   * While memory is short, gives up memberships: large bitmaps of who keeps many, and the smallest swarms. Their members
+   * are told, and may try again later. To be begun about twice a second, and when memory becomes short; each step gives
+   * up one at most.
+   */
+  *shedding(): Generator<undefined> {
+    if (!this.isShortOfMemory) return;
+    let left = SHED_PER_TICK;
+    for (const member of membersToShed(this.#registry)) {
+      if (member !== undefined) {
+        this.#shedMember(member);
+        if (--left === 0) return;
+      }
+      yield;
+      if (!this.isShortOfMemory) return;
+    }
   }
 
   /**
@@ -101,8 +117,6 @@ export class Tracker {
   *duties(): Generator<undefined> {
     const nowMs = this.#nowMs();
     const { helloTimeoutMs } = this.options;
-    // What is short does not wait for the others.
-    if (this.isShortOfMemory) this.#shed();
     for (const session of this.#pending) {
       if (helloTimeoutMs === 0 || nowMs - session.sinceMs < helloTimeoutMs) break;
       this.#refuse(session, TRACKER_CLOSE.timedOut, 'no hello in time', 'timed-out');
@@ -283,20 +297,6 @@ export class Tracker {
 
   #refuseExpired(session: Session): void {
     this.#refuse(session, TRACKER_CLOSE.notAuthorised, 'the token expired', 'token-expired');
-  }
-
-  /** Gives up the smallest swarms. Their members are told, and may try again later. */
-  #shed(): void {
-    let left = SHED_PER_TICK;
-    for (const size of SHED_SIZES) {
-      for (const peer of this.#registry.peers) {
-        for (const member of peer.memberships.values()) {
-          if (member.swarm.size > size) continue;
-          this.#shedMember(member);
-          if (--left === 0) return;
-        }
-      }
-    }
   }
 
   #shedMember(member: Member): void {
