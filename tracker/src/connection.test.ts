@@ -35,6 +35,7 @@ function place(controlFrames = perMinute(0), maxBufferedBytes = 1_000, reads = t
     waits: ({ waitingBytes }) => events.push(`waits ${waitingBytes}`),
     lags: () => events.push('lags'),
     closing: () => events.push('closing'),
+    left: () => events.push('left'),
     offended: () => events.push('offended'),
     gone: () => events.push('gone'),
     refused: (_, reason) => events.push(`refused ${reason}`),
@@ -223,9 +224,9 @@ describe('a connection', () => {
   it('lets others go first after each read of what comes behind the end', () => {
     const { events, connection } = place();
     connection.read(frame(8, '\x11\x4d'));
-    expect(events).toEqual(['closing']);
+    expect(events).toEqual(['closing', 'left']);
     connection.read(frame(1, 'a'));
-    expect(events).toEqual(['closing', 'yields']);
+    expect(events).toEqual(['closing', 'left', 'yields']);
   });
 
   it.each([4400, 4413, 4429])('reads nothing more of one that is closed with %i, which is held', (code) => {
@@ -243,6 +244,16 @@ describe('a connection', () => {
     expect(events).toEqual(['speaks']);
     connection.send('a');
     expect(events).toEqual(['speaks', 'lags']);
+  });
+
+  it('says once that the client ended it, though what waits is not read', () => {
+    const { events, stream, connection } = place(perMinute(0), 1_000, false);
+    connection.send('a');
+    connection.endedByClient();
+    connection.close(4408, 'no');
+    connection.endedByClient();
+    expect(events).toEqual(['speaks', 'waits 3', 'left']);
+    expect([stream.writableEnded, stream.destroyed]).toEqual([true, false]);
   });
 
   it('says so when something is not read at once', () => {

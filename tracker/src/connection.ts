@@ -36,6 +36,8 @@ export interface ConnectionOwner {
   lags(connection: Connection): void;
   /** It is being closed, and has to be dropped when that takes long. */
   closing(connection: Connection): void;
+  /** The client ended it: it is over, and has to be dropped when what waits for it is not read. */
+  left(connection: Connection): void;
   /** It broke the rules and was told so: it is over, and has to be dropped in a while, so that it does not come back at once. */
   offended(connection: Connection): void;
   /** It closed. */
@@ -71,6 +73,8 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
   readonly id: number;
   readonly from: ClientAddress;
   session: TrackerSession | undefined = undefined;
+  /** Whether it takes one of the connections that there may be. */
+  isCounted = false;
   pingAtMs = 0;
   /** When the unanswered ping was sent. */
   pingedMs: number | undefined = undefined;
@@ -237,8 +241,10 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
 
   /** The client ends the connection, or answers that it is ended. */
   closed(code: number): void {
+    const wasOpen = this.#isOpen;
     this.#close(code, '');
     this.#stream.end();
+    if (wasOpen) this.#owner.left(this);
   }
 
   broken(code: number): void {
@@ -248,11 +254,13 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
     this.#offends(TRACKER_CLOSE.tooLarge, 'message too large');
   }
 
-  /** Nothing more will come, or be sent. */
+  /** Nothing more will come, or be sent: it is over at once, and dropped where what waits is not read in a while. */
   endedByClient(): void {
     this.flush();
+    const wasOpen = this.#isOpen;
     this.#isOpen = false;
     this.#stream.end();
+    if (wasOpen) this.#owner.left(this);
   }
 
   gone(): void {

@@ -323,6 +323,41 @@ describe('slow readers together', () => {
   });
 });
 
+describe('one who hangs up', () => {
+  it('is nobody’s peer at once, though what waits for it is never read', async () => {
+    const { url, stats } = await tracker({ sockets: { maxBufferedBytes: 0 }, pingIntervalMs: 0 });
+    const { client: writer } = await Client.welcomed(url);
+    const { client: reader, welcome } = await Client.welcomed(url);
+    for (const client of [writer, reader]) {
+      client.say(announce(ChunkSet.all(10)));
+      await client.next('peers');
+    }
+    reader.ws.pause();
+    const data = 'x'.repeat(16_000);
+    for (let i = 0; i < 590; i++) writer.say({ type: 'signal', to: welcome.peerId, data });
+    await new Promise((passed) => setTimeout(passed, 2_000));
+    expect(stats().peers).toBe(2);
+    reader.ws.close();
+    await expect.poll(() => stats().peers, { timeout: 1_000 }).toBe(1);
+  });
+});
+
+it('a socket closed for an unknown subprotocol takes a place until it is gone', async () => {
+  const { url, port, stats } = await tracker({ maxConnections: 1 });
+  const silent = connectTcp(port, '127.0.0.1');
+  running.push({ close: () => void silent.destroy() });
+  silent.write(
+    'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
+      'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: other\r\n\r\n',
+  );
+  await expect.poll(() => stats().refusedBy['unknown-version']).toBe(1);
+  await new Client(url).closed;
+  expect(stats().refusedBy['too-many-connections']).toBe(1);
+  silent.destroy();
+  await new Promise((passed) => setTimeout(passed, 200));
+  await Client.welcomed(url);
+});
+
 describe('closing', () => {
   it('does not wait for who breaks the rules meanwhile', async () => {
     const started = await tracker({ drainMs: 400 });

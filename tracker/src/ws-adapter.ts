@@ -255,6 +255,13 @@ export class WsAdapter implements ConnectionOwner {
     this.#closing.set(connection, this.#context.nowMs() + CLOSE_WITHIN_MS);
   }
 
+  left(connection: Connection): void {
+    this.#leave(connection);
+    // Deaf already, it is dropped after the same time as one that is told to go.
+    if (!this.#closing.has(connection))
+      this.#closing.set(connection, this.#context.nowMs() + CLOSE_WITHIN_MS);
+  }
+
   offended(connection: Connection): void {
     this.#leave(connection);
     this.#held.set(connection, this.#context.nowMs() + HELD_MS);
@@ -264,9 +271,8 @@ export class WsAdapter implements ConnectionOwner {
     this.#closing.delete(connection);
     this.#held.delete(connection);
     this.#backlog.forget(connection);
-    if (connection.session === undefined) return;
     this.#leave(connection);
-    this.#context.limits.disconnected(connection.from.key);
+    if (connection.isCounted) this.#context.limits.disconnected(connection.from.key);
   }
 
   /** It is nobody's peer any more. */
@@ -302,13 +308,14 @@ export class WsAdapter implements ConnectionOwner {
     if (!socket.readable || !socket.writable) return void socket.destroy();
     socket.write(handshake.answer, 'latin1');
     const connection = new Connection(this, socket, this.#nextId++, from);
-    if (!handshake.speaksOurs) {
-      this.#turnedAway('unknown-version', from);
-      return connection.close(TRACKER_CLOSE.unknownVersion, `speak ${TRACKER_SUBPROTOCOL}`);
-    }
     if (!limits.connected(from.key)) {
       this.#turnedAway('too-many-connections', from);
       return connection.close(TRACKER_CLOSE.tooFast, 'too many connections');
+    }
+    connection.isCounted = true;
+    if (!handshake.speaksOurs) {
+      this.#turnedAway('unknown-version', from);
+      return connection.close(TRACKER_CLOSE.unknownVersion, `speak ${TRACKER_SUBPROTOCOL}`);
     }
     connection.session = tracker.connect(connection);
     connection.pingAtMs = this.#context.nowMs() + this.#options.pingIntervalMs;
