@@ -71,6 +71,8 @@ let collector: (() => void) | undefined;
 export function collectGarbage(): void {
   collector ??= engineCollector();
   collector();
+  // Buffers are freed beside the first, and count until the next one has waited for that.
+  collector();
 }
 
 /** A fresh context has the function that the flag gives, without the program having been started with it. */

@@ -166,7 +166,12 @@ export class Answers {
     if (isNew && known !== undefined) claims.endMember(known, nowMs);
     // Whose bitmap has no room is noted as holding nothing, so that nobody asks it for what it lacks.
     const isUnnoted = isShort && isPartial && (isNew || known.row < 0);
-    const member = registry.announce(peer, message, isUnnoted ? ChunkSet.none(message.chunkCount) : have, scope);
+    const member = registry.announce(
+      peer,
+      message,
+      isUnnoted ? ChunkSet.none(message.chunkCount) : have,
+      scope,
+    );
     member.announcesUntilMs = untilMs;
     if (uploadKbps !== undefined) peer.uploadKbps = uploadKbps;
     if (peer.leases.length > 0) claims.endHeld(member);
