@@ -378,6 +378,23 @@ describe('the address of a file', () => {
   });
 });
 
+it('heads that were given on leave nothing with the source', async () => {
+  const warned: string[] = [];
+  const hear = ({ name }: Error) => void warned.push(name);
+  process.on('warning', hear);
+  const place = await Place.open([plain]);
+  for (let i = 0; i < 12; i++) {
+    place.blocks.clear();
+    place.source.startHead(place.manifest.trackId);
+    place.fetch(0, 0, 2);
+    await place.until(() => place.blocks.size === 2);
+  }
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off('warning', hear);
+  // Of so many listeners on one signal Node warns.
+  expect(warned).toEqual([]);
+});
+
 describe('a manifest document', () => {
   it('comes from the first mirror that has it', async () => {
     const place = await Place.open([status(404), status(500), json('{"a":1}')]);
