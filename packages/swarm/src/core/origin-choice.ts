@@ -132,10 +132,14 @@ export function patientChoice(
   const isSlow = view.pace.isCongested(track.consumptionBytesPerMs);
   if (isSlow && isPassedOn(view, track, chunk, nowMs)) return WAIT;
   const dueMs = chunk.deadlineMs + (isSlow ? CONGESTED_PATIENCE_MS : 0);
-  const bytes =
-    dueMs === Number.POSITIVE_INFINITY ? 0 : chunk.spanBytes(chunk.mostPressingIdle() ?? chunk.wanted);
+  // Of a hundred chunks most have no holder: what is looked for first costs least.
+  let bytes: number | undefined;
   for (const { peer, holdings } of view.peersOf(track)) {
-    if (holdings.held.has(chunk.chunk) && givesInTime(peer, bytes, dueMs, nowMs)) return WAIT;
+    if (holdings.held.has(chunk.chunk)) {
+      bytes ??=
+        dueMs === Number.POSITIVE_INFINITY ? 0 : chunk.spanBytes(chunk.mostPressingIdle() ?? chunk.wanted);
+      if (givesInTime(peer, bytes, dueMs, nowMs)) return WAIT;
+    }
     const etaMs = holdings.fetching.get(chunk.chunk);
     if (etaMs !== undefined && nowMs < etaMs + FETCHING_SLACK_MS) return WAIT;
   }
