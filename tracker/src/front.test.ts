@@ -1,7 +1,8 @@
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { connect, Socket } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
-import { Front } from './front.ts';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { Front, READ_AT_ONCE } from './front.ts';
 import { startTracker, type RunningTracker } from './start-tracker.ts';
 
 const UPGRADE =
@@ -154,5 +155,68 @@ describe('a crowd that asks in one turn', () => {
     await new Promise((passed) => setImmediate(passed));
     expect(taken).toBeLessThanOrEqual(4);
     await expect.poll(() => taken).toBe(20);
+  });
+});
+
+describe('beside a crowd that says nothing', () => {
+  /** A front that counts what it takes, and how long after it came each connection was first heard. */
+  async function watched() {
+    const server = createServer();
+    const cameMs = new Map<unknown, number>();
+    const heardAfterMs: number[] = [];
+    let taken = 0;
+    const front = new Front(server, {
+      silentMs: 0,
+      nowMs: () => 0,
+      gone: () => {},
+      upgrade: (_request, socket) => {
+        taken++;
+        socket.destroy();
+      },
+    });
+    server.on('connection', (socket) => cameMs.set(socket, performance.now()));
+    const hear = front.hear.bind(front);
+    vi.spyOn(front, 'hear').mockImplementation((socket, bytes) => {
+      heardAfterMs.push(performance.now() - (cameMs.get(socket) ?? 0));
+      hear(socket, bytes);
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    running.push({
+      close: () => {
+        front.close();
+        server.close();
+      },
+    });
+    const address = server.address();
+    const port = typeof address === 'object' ? (address?.port ?? 0) : 0;
+    const come = async (count: number) => {
+      const callers = Array.from({ length: count }, () => new Caller(port));
+      await Promise.all(callers.map((caller) => caller.connected()));
+      return callers;
+    };
+    return { come, cameMs, heardAfterMs, taken: () => taken };
+  }
+
+  it('who comes is heard a moment later, and gets what it asks for', async () => {
+    const { come, cameMs, heardAfterMs, taken } = await watched();
+    await come(READ_AT_ONCE);
+    await expect.poll(() => cameMs.size).toBe(READ_AT_ONCE);
+    for (const caller of await come(30)) void caller.say(UPGRADE);
+    await expect.poll(taken).toBe(30);
+    // Timers of Node may be a millisecond early.
+    expect(Math.min(...heardAfterMs)).toBeGreaterThan(18);
+  });
+
+  it('too small to matter nobody waits', async () => {
+    const { come, cameMs, heardAfterMs, taken } = await watched();
+    await come(READ_AT_ONCE - 1);
+    await expect.poll(() => cameMs.size).toBe(READ_AT_ONCE - 1);
+    for (let i = 0; i < 10; i++) {
+      const [caller] = await come(1);
+      await caller?.say(UPGRADE);
+      await expect.poll(taken, { interval: 1 }).toBe(i + 1);
+    }
+    expect(Math.min(...heardAfterMs)).toBeLessThan(18);
   });
 });

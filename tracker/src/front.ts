@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { inTurns } from './in-turns.ts';
+import { laterInTurns, type LaterLimits } from './later-in-turns.ts';
 import { mayBecomeUpgrade, readPlainUpgrade, type PlainUpgrade } from './plain-upgrade.ts';
 import type { TurnLimits } from './turns.ts';
 
@@ -17,6 +18,14 @@ export interface FrontRules {
 
 /** New sockets looked at in one turn: a crowd at the door does not keep those inside waiting. */
 export const NEWCOMERS: TurnLimits = { perTurn: 2, mayWait: 0, waitingMs: 0.25, resumed: 1, restMs: 0 };
+
+/** While more than so many connections have said nothing yet, those that come are not read from at once. */
+export const READ_AT_ONCE = 64;
+/**
+ * They have said by then what they say first, most of them, and are read from a few in each turn. Who is read from at once
+ * says it whenever it likes: a hundred of a flood in one turn.
+ */
+const READ_LATER: LaterLimits = { afterMs: 20, perTurn: 2 };
 
 const FRONT = Symbol('front');
 const BEGUN = Symbol('begun');
@@ -39,6 +48,7 @@ export class Front {
   readonly #rules: FrontRules;
   /** Connections that have said nothing yet, or only the beginning of a request, oldest first. */
   readonly #silent = new Map<Newcomer, number>();
+  readonly #readLater = laterInTurns<Newcomer>((socket) => void socket.resume(), READ_LATER);
   readonly #asking = inTurns<Newcomer>((socket) => this.#look(socket), NEWCOMERS);
 
   constructor(server: Server, rules: FrontRules) {
@@ -46,6 +56,8 @@ export class Front {
     this.#rules = rules;
     this.#toHttp = server.listeners('connection') as ((socket: Socket) => void)[];
     server.removeAllListeners('connection');
+    // As the option of `net.createServer`, which servers of HTTP do not pass on; where it did nothing, all would be read at once.
+    Object.assign(server, { pauseOnConnect: true });
     server.on('connection', (socket) => this.#listen(socket));
   }
 
@@ -106,6 +118,8 @@ export class Front {
     socket.on('end', drop);
     socket.on('error', drop);
     socket.on('close', closed);
+    if (this.#silent.size > READ_AT_ONCE) this.#readLater(socket);
+    else socket.resume();
   }
 
   #handToHttp(socket: Socket, said: Buffer): void {
