@@ -3,6 +3,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { createPublisherKey, startOrigin, trackIdFor, writeStaticManifest } from '@sonantica/origin';
+import { createSwarm } from '@sonantica/swarm';
+import { openFileStore } from '@sonantica/swarm/node';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { swarmCommand, type RunningCommand } from './support/command.ts';
 import { fetchWhole, listen } from './support/listener.ts';
@@ -92,6 +94,24 @@ describe('sonantica-swarm seed of files', () => {
   });
 });
 
+describe('a listener who chose to give nothing', () => {
+  it.each([
+    [{ p2pEnabled: false }, 'p2pEnabled is false'],
+    [{ maxBandwidthMBPerDay: 0 }, 'maxBandwidthMBPerDay is 0'],
+    [{ maxUploadKbps: 0 }, 'maxUploadKbps is 0'],
+  ])('is told so: %o', async (choice, why) => {
+    const folder = await folderOf({ 'song.wav': 50_000 });
+    const store = join(await folderOf({}), 'store');
+    const before = createSwarm({ store: await openFileStore(store) });
+    await before.setContribution(choice);
+    await before.close();
+    const seeder = swarmCommand('seed', folder, ...NO_TRACKER, '--store', store);
+    await until('it says so', () =>
+      seeder.stderr().includes(`nothing is given, by the listener’s choice: ${why}`),
+    );
+  });
+});
+
 describe('an origin that lists nothing', () => {
   it('is said to, and the manifest it has of a file by its own id is given on with it', async () => {
     const { tracker } = await startPlace({ chunks: 1 });
@@ -112,6 +132,23 @@ describe('an origin that lists nothing', () => {
     const { sha256, stats } = await fetchWhole(listener, 'song');
     expect(sha256).toBe(manifest.sha256);
     expect(stats.bytes).toMatchObject({ global: manifest.size, origin: 0 });
+  });
+
+  it('leaves out a file of a folder whose published manifest is refused, and gives on the others', async () => {
+    const folder = await folderOf({ 'song.wav': 300_000, 'other.wav': 200_000 });
+    const published = await folderOf({});
+    const options = { outDir: published };
+    const { manifest } = await writeStaticManifest(join(folder, 'song.wav'), trackIdFor('song.wav'), options);
+    const document = join(published, 'song.manifest.json');
+    const damaged = { ...JSON.parse(await readFile(document, 'utf8')), root: '0'.repeat(64) };
+    await writeFile(document, JSON.stringify(damaged));
+    const origin = await serveStatic(published);
+    const seeder = swarmCommand('seed', folder, ...NO_TRACKER, '--origin', origin, '--json');
+    await until('the other is given on', () => Object.keys(seededBy(seeder)).length > 0);
+    await until('it says why', () => seeder.stderr().includes('skipping'));
+    expect(Object.keys(seededBy(seeder))).toEqual(['other']);
+    expect(seeder.stderr()).toContain('skipping "song.wav": what the origin says of it is refused: ');
+    expect(manifest.root).not.toBe(damaged.root);
   });
 
   it('is not believed where its file of that id is another', async () => {

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { addCompareCommand } from './compare-command.ts';
 import { endWith } from './failure.ts';
@@ -9,10 +10,14 @@ import { brokenPromises } from './simulate.ts';
 import { addSwarmCommand } from './swarm-command.ts';
 import { addTrackerCommands } from './tracker-command.ts';
 
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
 const count = numberFrom(1, 10_000, true);
 
 const program = new Command('sonantica-bench')
   .description('Load-benches swarms of listeners.')
+  .version(version)
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
 
 addSwarmCommand(program);

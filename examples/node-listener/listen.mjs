@@ -17,7 +17,11 @@ const swarm = createSwarm({
 });
 
 const track = swarm.open(trackId);
-const { audio, size } = await track.manifest();
+const { audio, size } = await track.manifest().catch(async (error) => {
+  console.error(`${trackId}: ${error.message} (is \`npm start\` running?)`);
+  await swarm.close();
+  process.exit(1);
+});
 console.log(`${trackId}: ${size} bytes, ${audio?.sampleRate} Hz, ${audio?.bitsPerSample} bit`);
 
 track.on('chunk', ({ index, tier }) => console.log(`chunk ${index} from ${tier}`));

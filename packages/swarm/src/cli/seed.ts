@@ -1,4 +1,5 @@
 import type { Manifest } from '@sonantica/wire';
+import type { Contribution } from '../contribution.ts';
 import { SwarmError } from '../errors.ts';
 import { trackIdOf } from '../ids.ts';
 import { loadNodeRtc } from '../links/node-rtc.ts';
@@ -75,6 +76,8 @@ export async function seed(paths: readonly string[], flags: SeedFlags, stop: Abo
       process.stdout.write(`${line}\n`);
     }
     if (seeded.size === 0) throw new Error(NOTHING);
+    const why = whyNothingIsGiven(swarm.contribution);
+    if (why !== undefined) say(`nothing is given, by the listener’s choice: ${why}`);
     await stopped(stop);
     const { uploadedBytes } = swarm.stats();
     if (flags.json !== true) process.stdout.write(`gave ${megabytes(uploadedBytes)}\n`);
@@ -122,9 +125,23 @@ async function seedFile(
   const other = seeded.get(document.trackId);
   if (other !== undefined && other.sha256 !== document.sha256)
     return leaveOut(`another file is the track ${document.trackId} by the origin's word`);
-  const manifest = await swarm.seed(document, (chunk) => readChunk(file.realPath, document, chunk));
-  seeded.set(manifest.trackId, manifest);
+  const manifest = await swarm
+    .seed(document, (chunk) => readChunk(file.realPath, document, chunk))
+    .catch((error: unknown) => {
+      if (document === own || !(error instanceof SwarmError) || error.code !== 'manifest-invalid')
+        throw error;
+      return leaveOut(`what the origin says of it is refused: ${error.message}`, error);
+    });
+  if (manifest !== undefined) seeded.set(manifest.trackId, manifest);
   return manifest;
+}
+
+/** The choice, kept from before or made for this run, by which nobody is given anything. */
+function whyNothingIsGiven(choice: Contribution): string | undefined {
+  const { p2pEnabled, maxBandwidthMBPerDay, maxUploadKbps } = choice;
+  if (!p2pEnabled) return 'p2pEnabled is false';
+  if (maxBandwidthMBPerDay === 0) return 'maxBandwidthMBPerDay is 0';
+  return maxUploadKbps === 0 ? 'maxUploadKbps is 0' : undefined;
 }
 
 function skip(name: string, why: string): void {
