@@ -320,6 +320,39 @@ describe('leaf hashes', () => {
   });
 });
 
+describe('a track that was given up', () => {
+  it('is taken up anew: its leaf hashes are asked for again, and nothing of it is under way', async () => {
+    const place = await Place.open([plain]);
+    place.fetch(0, 0, 1);
+    await place.until(() => place.proofs.has(0) && place.idle);
+    place.source.distrustLeaves(place.track);
+    place.source.forget(place.track);
+    place.fetch(1, 0, 1);
+    await place.until(() => place.proofs.has(1) && place.idle);
+    expect(place.asked(0, 'song.leaves')).toHaveLength(2);
+  });
+
+  it('is not blamed on the mirror that once gave it', async () => {
+    const place = await Place.open([plain, plain]);
+    place.fetch(0, 0, 1);
+    await place.until(() => place.blocks.size === 1 && place.idle);
+    place.source.forget(place.track);
+    place.source.distrust(place.track, 0);
+    place.fetch(1, 0, 1);
+    await place.until(() => place.blocks.size === 2 && place.idle);
+    expect(place.asked(1, 'song')).toEqual([]);
+  });
+
+  it('is no longer fetched', async () => {
+    const place = await Place.open([(_request, response) => void response.writeHead(206).flushHeaders()]);
+    place.fetch(0, 0, 1);
+    await place.until(() => place.asked(0, 'song').length === 1);
+    place.source.forget(place.track);
+    await place.until(() => place.idle);
+    expect(place.blocks.size).toBe(0);
+  });
+});
+
 describe('where the origin is', () => {
   it.each([
     ['https://a.example/', ['https://a.example']],
