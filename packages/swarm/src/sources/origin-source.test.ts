@@ -344,7 +344,12 @@ describe('a track that was given up', () => {
   });
 
   it('is no longer fetched', async () => {
-    const place = await Place.open([(_request, response) => void response.writeHead(206).flushHeaders()]);
+    const place = await Place.open([
+      ({ url }, response) => {
+        if (url?.includes('.leaves') === true) response.writeHead(404).end();
+        else response.writeHead(206).flushHeaders();
+      },
+    ]);
     place.fetch(0, 0, 1);
     await place.until(() => place.asked(0, 'song').length === 1);
     place.source.forget(place.track);
