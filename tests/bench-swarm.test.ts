@@ -316,3 +316,8 @@ describe('what a run prints', { timeout: 30_000 }, () => {
     expect(values.split(',').slice(0, 4)).toEqual(['sim', '1', '3', '3']);
   });
 });
+
+it('the command tells its version', async () => {
+  const { version } = JSON.parse(readFileSync('bench/package.json', 'utf8')) as { version: string };
+  expect(await runNode(BENCH, '--version').ended).toMatchObject({ status: 0, stdout: `${version}\n` });
+});

@@ -79,6 +79,18 @@ class Client {
   }
 }
 
+/** Two of one swarm, of whom one no longer reads; `peerId` is that one's. */
+async function writerAndDeaf(url: string) {
+  const { client: writer } = await Client.welcomed(url);
+  const { client: deaf, welcome } = await Client.welcomed(url);
+  for (const client of [writer, deaf]) {
+    client.say(announce(ChunkSet.all(10)));
+    await client.next('peers');
+  }
+  deaf.ws.pause();
+  return { writer, deaf, peerId: welcome.peerId };
+}
+
 const announce = (have: ChunkSet): ClientMessage => ({
   type: 'announce',
   trackId,
@@ -246,16 +258,9 @@ describe('one who is too fast', () => {
 
   it('and tells a reader much that does not read, waits too', async () => {
     const { url, stats } = await tracker();
-    const { client: writer } = await Client.welcomed(url);
-    const { client: reader, welcome } = await Client.welcomed(url);
-    for (const one of [reader, writer]) {
-      one.say(announce(ChunkSet.all(10)));
-      await one.next('peers');
-    }
-    reader.ws.pause();
+    const { writer, peerId } = await writerAndDeaf(url);
     const startMs = performance.now();
-    for (let i = 0; i < 590; i++)
-      writer.say({ type: 'signal', to: welcome.peerId, data: 'x'.repeat(16_000) });
+    for (let i = 0; i < 590; i++) writer.say({ type: 'signal', to: peerId, data: 'x'.repeat(16_000) });
     await expect.poll(() => stats().peers, { timeout: 15_000 }).toBe(1);
     // Sixty signals fill the mebibyte that may wait; once 64 KiB of it do, one in 80 ms.
     expect(performance.now() - startMs).toBeGreaterThan(3_600);
@@ -309,14 +314,8 @@ describe('slow readers together', () => {
     const { url, stats } = await tracker({ sockets: { maxBacklogBytes: 300_000, maxBufferedBytes: 0 } });
     const data = 'x'.repeat(16_000);
     for (let pair = 0; pair < 2; pair++) {
-      const { client: writer } = await Client.welcomed(url);
-      const { client: reader, welcome } = await Client.welcomed(url);
-      for (const client of [writer, reader]) {
-        client.say(announce(ChunkSet.all(10)));
-        await client.next('peers');
-      }
-      reader.ws.pause();
-      for (let i = 0; i < 590; i++) writer.say({ type: 'signal', to: welcome.peerId, data });
+      const { writer, peerId } = await writerAndDeaf(url);
+      for (let i = 0; i < 590; i++) writer.say({ type: 'signal', to: peerId, data });
     }
     await expect.poll(() => stats().refusedBy['slow-reader'], { timeout: 15_000 }).toBeGreaterThan(0);
     expect(stats().peers).toBeGreaterThanOrEqual(2);
@@ -326,18 +325,12 @@ describe('slow readers together', () => {
 describe('one who hangs up', () => {
   it('is nobody’s peer at once, though what waits for it is never read', async () => {
     const { url, stats } = await tracker({ sockets: { maxBufferedBytes: 0 }, pingIntervalMs: 0 });
-    const { client: writer } = await Client.welcomed(url);
-    const { client: reader, welcome } = await Client.welcomed(url);
-    for (const client of [writer, reader]) {
-      client.say(announce(ChunkSet.all(10)));
-      await client.next('peers');
-    }
-    reader.ws.pause();
+    const { writer, deaf, peerId } = await writerAndDeaf(url);
     const data = 'x'.repeat(16_000);
-    for (let i = 0; i < 590; i++) writer.say({ type: 'signal', to: welcome.peerId, data });
+    for (let i = 0; i < 590; i++) writer.say({ type: 'signal', to: peerId, data });
     await new Promise((passed) => setTimeout(passed, 2_000));
     expect(stats().peers).toBe(2);
-    reader.ws.close();
+    deaf.ws.close();
     await expect.poll(() => stats().peers, { timeout: 1_000 }).toBe(1);
   });
 });

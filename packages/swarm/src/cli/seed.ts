@@ -1,5 +1,5 @@
 import type { Manifest } from '@sonantica/wire';
-import type { Contribution } from '../contribution.ts';
+import { uploadBytesPerDay, type Contribution } from '../contribution.ts';
 import { SwarmError } from '../errors.ts';
 import { trackIdOf } from '../ids.ts';
 import { loadNodeRtc } from '../links/node-rtc.ts';
@@ -138,10 +138,10 @@ async function seedFile(
 
 /** The choice, kept from before or made for this run, by which nobody is given anything. */
 function whyNothingIsGiven(choice: Contribution): string | undefined {
+  if (uploadBytesPerDay(choice) > 0) return undefined;
   const { p2pEnabled, maxBandwidthMBPerDay, maxUploadKbps } = choice;
   if (!p2pEnabled) return 'p2pEnabled is false';
-  if (maxBandwidthMBPerDay === 0) return 'maxBandwidthMBPerDay is 0';
-  return maxUploadKbps === 0 ? 'maxUploadKbps is 0' : undefined;
+  return maxUploadKbps === 0 ? 'maxUploadKbps is 0' : `maxBandwidthMBPerDay is ${maxBandwidthMBPerDay}`;
 }
 
 function skip(name: string, why: string): void {
