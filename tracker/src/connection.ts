@@ -265,6 +265,7 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
 
   gone(): void {
     this.#isOpen = false;
+    this.#reader.stop();
     this.#owner.gone(this);
   }
 

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import * as ws from 'ws';
 import { FrameReader, LONG_FROM } from './frame-reader.ts';
 
@@ -130,6 +130,52 @@ describe('messages', () => {
     ];
     expect(read([both], 10_000)).toEqual(expected);
     expect(read(eachByte(both), 10_000)).toEqual(expected);
+  });
+
+  it('of many readers that come in pieces at the same time are each what was sent, be some of them stopped', () => {
+    const listeners = Array.from({ length: 12 }, () => listener(20_000));
+    const sent = listeners.map((_, i) => String.fromCharCode(97 + i).repeat(3_000 + 500 * i));
+    const said = sent.map((words) =>
+      Buffer.concat([
+        text(words.slice(0, 1_000), { isFinal: false }),
+        rest(words.slice(1_000)),
+        text(words),
+        text(words.slice(0, 700), { isFinal: false }),
+      ]),
+    );
+    for (let round = 0; round < 3; round++) {
+      const longest = Math.max(...said.map(({ length }) => length));
+      for (let at = 0; at < longest; at += 777)
+        for (const [i, { reader, sink }] of listeners.entries())
+          reader.read(Buffer.from(said[i]?.subarray(at, at + 777) ?? []), sink);
+      for (const [i, { heard }] of listeners.entries()) {
+        const words = sent[i] ?? '';
+        const whole = words.length > LONG_FROM ? ['long text', Buffer.from(words)] : ['text', words];
+        expect(heard).toEqual([whole, whole]);
+        // What was begun and never ended goes with its reader; others put theirs where it was.
+        listeners[i]?.reader.stop();
+        listeners[i] = listener(20_000);
+      }
+    }
+  });
+
+  it('that come in pieces use the buffers of those before them, whole ones and those that never end', () => {
+    const words = 'x'.repeat(4_000);
+    const whole = Buffer.concat([text(words, { isFinal: false }), rest('')]);
+    const endless = Buffer.concat([text(words, { isFinal: false }), rest(words).subarray(0, 3_000)]);
+    const once = () => {
+      const { reader, sink } = listener(20_000);
+      for (let at = 0; at < whole.length; at += 900)
+        reader.read(Buffer.from(whole.subarray(at, at + 900)), sink);
+      reader.read(Buffer.from(endless), sink);
+      reader.stop();
+    };
+    once();
+    const allocated = vi.spyOn(Buffer, 'allocUnsafeSlow');
+    // More than ever wait to be used again.
+    for (let i = 0; i < 2_000; i++) once();
+    expect(allocated).not.toHaveBeenCalled();
+    allocated.mockRestore();
   });
 
   it('that are long and no UTF-8 end the connection, as short ones do', () => {

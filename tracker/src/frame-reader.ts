@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { NO_CODE } from './frames.ts';
+import { KeptBytes } from './kept-bytes.ts';
 
 /** What a {@link FrameReader} makes of what a client sends. */
 export interface FrameSink {
@@ -41,8 +42,6 @@ const PONG = 10;
 
 const MAX_CONTROL_BYTES = 125;
 const MASK_BYTES = 4;
-/** What is kept of an unfinished frame grows from this, doubling. */
-const MIN_KEPT_BYTES = 256;
 
 /**
  * Reads the frames of one WebSocket's client (RFC 6455, 5.2), however they are cut: masked, without extensions,
@@ -52,9 +51,9 @@ const MIN_KEPT_BYTES = 256;
 export class FrameReader {
   readonly #maxBytes: number;
   /** The beginning of a frame that is not whole. */
-  #frame: Growing | undefined = undefined;
+  #frame: KeptBytes | undefined = undefined;
   /** The beginning of a message whose last frame is still to come. */
-  #message: Growing | undefined = undefined;
+  #message: KeptBytes | undefined = undefined;
   /** What came and was not looked at, from `#restAt` on: whoever listens has enough for now. */
   #rest: Buffer | undefined = undefined;
   #restAt = 0;
@@ -70,15 +69,16 @@ export class FrameReader {
   /** Reads nothing more. */
   stop(): void {
     this.#isOver = true;
+    this.#frame?.letGo();
     this.#frame = undefined;
-    this.#message = undefined;
+    this.#forgetMessage();
     this.#rest = undefined;
   }
 
   /** Passes messages over from now on, unread, and hears only how the connection ends. */
   beDeaf(): void {
     this.#isDeaf = true;
-    this.#message = undefined;
+    this.#forgetMessage();
   }
 
   /** Whether nothing more is read. */
@@ -120,14 +120,15 @@ export class FrameReader {
   }
 
   /** Takes the frame that had begun as far as it came: nothing else is copied. Answers where the next one begins. */
-  #finish(begun: Growing, chunk: Buffer, sink: FrameSink): number {
+  #finish(begun: KeptBytes, chunk: Buffer, sink: FrameSink): number {
     let at = 0;
     while (at < chunk.length) {
       const to = Math.min(chunk.length, at + bytesOfFrame(begun) - begun.length);
       begun.append(chunk, at, to);
       at = to;
-      if (this.#take(begun.bytes, 0, begun.length, sink) < 0 && !this.#isOver) continue;
+      if (this.#take(begun.bytes, 0, begun.length, sink, begun) < 0 && !this.#isOver) continue;
       this.#frame = undefined;
+      begun.letGo();
       break;
     }
     return at;
@@ -147,12 +148,15 @@ export class FrameReader {
       this.#restAt = at;
       return;
     }
-    this.#frame = new Growing();
+    this.#frame = new KeptBytes();
     this.#frame.append(bytes, at, end);
   }
 
-  /** Takes one frame. Answers where the next one begins, or −1 when it is not whole or nothing more is read. */
-  #take(bytes: Buffer, at: number, end: number, sink: FrameSink): number {
+  /**
+   * Takes one frame, of what is `kept` where it came in pieces. Answers where the next one begins, or −1 when it is not
+   * whole or nothing more is read.
+   */
+  #take(bytes: Buffer, at: number, end: number, sink: FrameSink, kept?: KeptBytes): number {
     if (end - at < 2) return -1;
     const first = bytes[at] ?? 0;
     const second = bytes[at + 1] ?? 0;
@@ -181,7 +185,7 @@ export class FrameReader {
     if (this.#isDeaf && opcode < CLOSE) return to;
     const isAscii = unmask(bytes, maskAt, from, to);
     if (opcode >= CLOSE) this.#control(opcode, bytes, from, to, sink);
-    else if (isFinal && opcode === TEXT) this.#text(bytes, from, to, isAscii, sink);
+    else if (isFinal && opcode === TEXT) this.#text(bytes, from, to, isAscii, sink, kept);
     else this.#part(opcode, isFinal, bytes, from, to, sink);
     return to;
   }
@@ -206,21 +210,34 @@ export class FrameReader {
     }
   }
 
-  #text(bytes: Buffer, from: number, to: number, isAscii: boolean, sink: FrameSink): void {
+  #text(
+    bytes: Buffer,
+    from: number,
+    to: number,
+    isAscii: boolean,
+    sink: FrameSink,
+    kept: KeptBytes | undefined,
+  ): void {
     if (!isAscii && !isUtf8(bytes.subarray(from, to))) return void this.#break(NOT_UTF8, sink);
-    if (to - from > LONG_FROM) sink.longText(bytes.subarray(from, to));
+    if (to - from > LONG_FROM) sink.longText((kept?.giveAway() ?? bytes).subarray(from, to));
     else sink.text(bytes.toString(isAscii ? 'latin1' : 'utf8', from, to));
   }
 
   #part(opcode: number, isFinal: boolean, bytes: Buffer, from: number, to: number, sink: FrameSink): void {
     if (opcode !== CONTINUATION) this.#isBinary = opcode === BINARY;
-    this.#message ??= new Growing();
+    this.#message ??= new KeptBytes();
     this.#message.append(bytes, from, to);
     if (!isFinal) return sink.part();
     const message = this.#message;
     this.#message = undefined;
     if (this.#isBinary) sink.binary();
-    else this.#text(message.bytes, 0, message.length, false, sink);
+    else this.#text(message.bytes, 0, message.length, false, sink, message);
+    message.letGo();
+  }
+
+  #forgetMessage(): void {
+    this.#message?.letGo();
+    this.#message = undefined;
   }
 
   #break(code: number, sink: FrameSink): -1 {
@@ -239,7 +256,7 @@ function isSendable(code: number): boolean {
 }
 
 /** How long a frame is of which the beginning is here; of a head that is not whole, how long that is at least. */
-function bytesOfFrame({ bytes, length }: Growing): number {
+function bytesOfFrame({ bytes, length }: KeptBytes): number {
   const short = (bytes[1] ?? 0) & 0x7f;
   if (length < 2) return 2;
   if (short < 126) return 2 + MASK_BYTES + short;
@@ -265,21 +282,4 @@ function unmask(bytes: Buffer, maskAt: number, from: number, to: number): boolea
   if (i + 1 < to) seen |= bytes[i + 1] = (bytes[i + 1] ?? 0) ^ b;
   if (i + 2 < to) seen |= bytes[i + 2] = (bytes[i + 2] ?? 0) ^ c;
   return seen < 0x80;
-}
-
-/** Bytes put together one after another. */
-class Growing {
-  bytes: Buffer = Buffer.allocUnsafeSlow(MIN_KEPT_BYTES);
-  length = 0;
-
-  append(from: Buffer, start: number, end: number): void {
-    const needed = this.length + end - start;
-    if (needed > this.bytes.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.bytes.length * 2));
-      this.bytes.copy(grown, 0, 0, this.length);
-      this.bytes = grown;
-    }
-    from.copy(this.bytes, this.length, start, end);
-    this.length = needed;
-  }
 }

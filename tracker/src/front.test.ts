@@ -4,6 +4,9 @@ import { connect, Socket } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Front, READ_AT_ONCE } from './front.ts';
 import { startTracker, type RunningTracker } from './start-tracker.ts';
+import { collectInSmallPieces } from './young-collections.ts';
+
+vi.mock(import('./young-collections.ts'), () => ({ collectInSmallPieces: vi.fn() }));
 
 const UPGRADE =
   'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
@@ -140,6 +143,7 @@ describe('a crowd that asks in one turn', () => {
       silentMs: 0,
       nowMs: () => 0,
       gone: () => {},
+      crowded: () => {},
       upgrade: () => {
         taken++;
         const untilMs = performance.now() + busyMs;
@@ -164,11 +168,13 @@ describe('beside a crowd that says nothing', () => {
     const server = createServer();
     const cameMs = new Map<unknown, number>();
     const heardAfterMs: number[] = [];
+    const crowded: boolean[] = [];
     let taken = 0;
     const front = new Front(server, {
       silentMs: 0,
       nowMs: () => 0,
       gone: () => {},
+      crowded: (isCrowded) => crowded.push(isCrowded),
       upgrade: (_request, socket) => {
         taken++;
         socket.destroy();
@@ -195,7 +201,7 @@ describe('beside a crowd that says nothing', () => {
       await Promise.all(callers.map((caller) => caller.connected()));
       return callers;
     };
-    return { come, cameMs, heardAfterMs, taken: () => taken };
+    return { come, cameMs, heardAfterMs, crowded, taken: () => taken };
   }
 
   it('who comes is heard a moment later, and gets what it asks for', async () => {
@@ -218,5 +224,28 @@ describe('beside a crowd that says nothing', () => {
       await expect.poll(taken, { interval: 1 }).toBe(i + 1);
     }
     expect(Math.min(...heardAfterMs)).toBeLessThan(18);
+  });
+
+  it('what is left in memory is collected in small pieces, and as usual once they went', async () => {
+    const { port } = await tracker();
+    const callers = Array.from({ length: READ_AT_ONCE + 10 }, () => new Caller(port));
+    await expect.poll(() => vi.mocked(collectInSmallPieces).mock.calls).toEqual([[true]]);
+    for (const { socket } of callers) socket.destroy();
+    await expect.poll(() => vi.mocked(collectInSmallPieces).mock.calls).toEqual([[true], [false]]);
+  });
+
+  it('that it is crowded is told once, and that it is not once half of them went', async () => {
+    const { come, cameMs, crowded } = await watched();
+    const first = await come(READ_AT_ONCE);
+    await expect.poll(() => cameMs.size).toBe(READ_AT_ONCE);
+    expect(crowded).toEqual([]);
+    const more = await come(40);
+    await expect.poll(() => cameMs.size).toBe(READ_AT_ONCE + 40);
+    expect(crowded).toEqual([true]);
+    for (const { socket } of more) socket.destroy();
+    await new Promise((passed) => setTimeout(passed, 50));
+    expect(crowded).toEqual([true]);
+    for (const { socket } of first.slice(0, READ_AT_ONCE / 2)) socket.destroy();
+    await expect.poll(() => crowded).toEqual([true, false]);
   });
 });

@@ -14,6 +14,8 @@ export interface FrontRules {
   upgrade(request: PlainUpgrade, socket: Socket, head: Buffer): void;
   /** A connection closed that was not taken by {@link upgrade}; the HTTP server may have had it. */
   gone(socket: Socket): void;
+  /** So many connections that say nothing are here, or no longer, that to be here is all they are good for. */
+  crowded(isCrowded: boolean): void;
 }
 
 /** New sockets looked at in one turn: a crowd at the door does not keep those inside waiting. */
@@ -27,13 +29,23 @@ export const READ_AT_ONCE = 64;
  */
 const READ_LATER: LaterLimits = { afterMs: 20, perTurn: 2 };
 
+/** So few that are silent are no crowd any more. */
+const CROWD_IS_OVER = READ_AT_ONCE / 2;
+
 const FRONT = Symbol('front');
 const BEGUN = Symbol('begun');
 
 /** A connection that knows who listens to it, and how its request began: there are thousands, without closures. */
 interface Newcomer extends Socket {
   [FRONT]?: Front | undefined;
-  [BEGUN]?: Buffer | undefined;
+  /** A character a byte: a buffer takes three times the memory. */
+  [BEGUN]?: string | undefined;
+}
+
+/** A connection, and all it said so far. */
+interface Asking {
+  readonly socket: Newcomer;
+  readonly said: Buffer;
 }
 
 /**
@@ -49,7 +61,9 @@ export class Front {
   /** Connections that have said nothing yet, or only the beginning of a request, oldest first. */
   readonly #silent = new Map<Newcomer, number>();
   readonly #readLater = laterInTurns<Newcomer>((socket) => void socket.resume(), READ_LATER);
-  readonly #asking = inTurns<Newcomer>((socket) => this.#look(socket), NEWCOMERS);
+  readonly #asking = inTurns<Asking>((asking) => this.#look(asking), NEWCOMERS);
+
+  #isCrowded = false;
 
   constructor(server: Server, rules: FrontRules) {
     this.#server = server;
@@ -68,7 +82,7 @@ export class Front {
     const nowMs = this.#rules.nowMs();
     for (const [socket, sinceMs] of this.#silent) {
       if (nowMs - sinceMs < silentMs) return;
-      this.#silent.delete(socket);
+      this.#forget(socket);
       socket.destroy();
       yield;
     }
@@ -82,26 +96,24 @@ export class Front {
   /** Takes what a connection said first, or next. */
   hear(socket: Newcomer, bytes: Buffer): void {
     const begun = socket[BEGUN];
-    const said = begun === undefined ? bytes : Buffer.concat([begun, bytes]);
-    socket[BEGUN] = said;
-    if (mayBecomeUpgrade(said)) return;
+    const said = begun === undefined ? bytes : Buffer.concat([Buffer.from(begun, 'latin1'), bytes]);
+    if (mayBecomeUpgrade(said)) return void (socket[BEGUN] = said.toString('latin1'));
+    socket[BEGUN] = undefined;
     // Nobody listens until it was taken.
     socket.off('data', hear);
     socket.pause();
-    this.#asking(socket);
+    this.#asking({ socket, said });
   }
 
   /** A connection closed, be it after the HTTP server had it. */
   gone(socket: Newcomer): void {
-    this.#silent.delete(socket);
+    this.#forget(socket);
     this.#rules.gone(socket);
   }
 
-  #look(socket: Newcomer): void {
-    const said = socket[BEGUN];
-    if (socket.destroyed || said === undefined) return;
-    socket[BEGUN] = undefined;
-    this.#silent.delete(socket);
+  #look({ socket, said }: Asking): void {
+    if (socket.destroyed) return;
+    this.#forget(socket);
     socket.off('end', drop);
     socket.off('error', drop);
     const request = readPlainUpgrade(said);
@@ -118,8 +130,20 @@ export class Front {
     socket.on('end', drop);
     socket.on('error', drop);
     socket.on('close', closed);
-    if (this.#silent.size > READ_AT_ONCE) this.#readLater(socket);
-    else socket.resume();
+    if (this.#silent.size <= READ_AT_ONCE) return void socket.resume();
+    this.#beCrowded(true);
+    this.#readLater(socket);
+  }
+
+  #forget(socket: Newcomer): void {
+    this.#silent.delete(socket);
+    if (this.#silent.size <= CROWD_IS_OVER) this.#beCrowded(false);
+  }
+
+  #beCrowded(isCrowded: boolean): void {
+    if (isCrowded === this.#isCrowded) return;
+    this.#isCrowded = isCrowded;
+    this.#rules.crowded(isCrowded);
   }
 
   #handToHttp(socket: Socket, said: Buffer): void {

@@ -16,6 +16,7 @@ import { packageVersion } from './package-version.ts';
 import { parseSettings } from './settings.ts';
 import { systemEnv } from './system-env.ts';
 import { WsAdapter } from './ws-adapter.ts';
+import { collectInSmallPieces } from './young-collections.ts';
 
 /** A tracker that listens. */
 export interface RunningTracker {
@@ -121,6 +122,7 @@ export async function startTracker(config: Partial<TrackerConfig> = {}): Promise
       adapter.upgrade(request, socket, head);
     },
     gone: (socket) => handshakes.ended(socket),
+    crowded: collectInSmallPieces,
   });
   server.on('connection', (socket) => handshakes.began(socket));
   server.on('upgrade', (request, _stream, head) => {
