@@ -136,6 +136,21 @@ describe.skipIf(skipsBrowser)('the web player', { timeout: 90_000 }, () => {
     );
   });
 
+  it('plays a track whose row is written anew while it is pressed', async () => {
+    const stage = await setStage();
+    const page = await open(stage, 'lang=en');
+    const row = page.getByRole('button', { name: /Lamplight/ });
+    await row.hover();
+    await page.mouse.down();
+    await page.evaluate(() => document.getElementById('language')?.click());
+    await page.getByText('Biblioteca', { exact: true }).waitFor();
+    await page.mouse.up();
+    await page.waitForFunction(() => (document.querySelector('audio')?.currentTime ?? 0) > 0.5);
+    expect(await page.locator('h1').textContent()).toBe('Lamplight');
+    expect(await row.getAttribute('aria-current')).toBe('true');
+    expect(await page.locator('#library [aria-current]').count()).toBe(1);
+  });
+
   it('plays though the button was pressed at the moment the track got its source', async () => {
     const stage = await setStage();
     const page = await open(stage, 'lang=en');

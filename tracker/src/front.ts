@@ -14,7 +14,7 @@ export interface FrontRules {
   upgrade(request: PlainUpgrade, socket: Socket, head: Buffer): void;
   /** A connection closed that was not taken by {@link upgrade}; the HTTP server may have had it. */
   gone(socket: Socket): void;
-  /** So many connections that say nothing are here, or no longer, that to be here is all they are good for. */
+  /** More connections say nothing than those who mean well ever leave waiting; or that is over. */
   crowded(isCrowded: boolean): void;
 }
 
@@ -62,7 +62,6 @@ export class Front {
   readonly #silent = new Map<Newcomer, number>();
   readonly #readLater = laterInTurns<Newcomer>((socket) => void socket.resume(), READ_LATER);
   readonly #asking = inTurns<Asking>((asking) => this.#look(asking), NEWCOMERS);
-
   #isCrowded = false;
 
   constructor(server: Server, rules: FrontRules) {

@@ -40,8 +40,8 @@ const CHECK_HEADERS_EVERY_MS = 1_000;
 /** An idle HTTP connection is kept this long, in milliseconds. */
 const KEEP_ALIVE_MS = 5_000;
 /**
- * Connections the kernel keeps until they are accepted, which happens to all of them at once: more would keep
- * those inside waiting. Who finds no room is let in a second later.
+ * Connections the kernel keeps until they are accepted, one in each turn of the event loop (libuv 1.45 and later): in a
+ * flood a longer row would keep each newcomer waiting. Who finds no room is let in a second later.
  */
 const BACKLOG = 512;
 

@@ -18,7 +18,7 @@ const TIERS = ['aula', 'global', 'origin', 'cache'] as const;
 
 let language = readLanguage();
 let theme = readTheme();
-let tracks: ListedTrack[] = [];
+let rows: readonly Row[] = [];
 let originAnswers = true;
 
 const place = await findPlace();
@@ -54,13 +54,14 @@ await fill();
 /** Fetches the library, and chooses its first track. */
 async function fill(): Promise<void> {
   try {
-    tracks = await listTracks(place.origin);
+    rows = (await listTracks(place.origin)).map(makeRow);
+    element('library', HTMLElement).replaceChildren(...rows.map(({ item }) => item));
   } catch {
     originAnswers = false;
   }
   speak();
-  const [first] = tracks;
-  if (first !== undefined) await player.choose(first, false);
+  const [first] = rows;
+  if (first !== undefined) await player.choose(first.track, false);
   speak();
 }
 
@@ -92,38 +93,49 @@ function speak(): void {
   show();
 }
 
+/** What of a track's row is written anew when the language or the track that plays changes. */
+interface Row {
+  readonly track: ListedTrack;
+  readonly item: HTMLLIElement;
+  readonly button: HTMLButtonElement;
+  readonly facts: HTMLSpanElement;
+}
+
+function makeRow(track: ListedTrack): Row {
+  const item = document.createElement('li');
+  const button = document.createElement('button');
+  button.type = 'button';
+  const title = document.createElement('span');
+  title.className = 'track-title';
+  title.textContent = track.title ?? track.trackId;
+  const facts = document.createElement('span');
+  facts.className = 'track-facts';
+  const time = document.createElement('span');
+  time.className = 'track-time';
+  time.textContent = formatTime(track.audio?.durationSeconds ?? 0);
+  button.append(title, facts, time);
+  button.addEventListener('click', () => {
+    if (track.trackId === player.trackId) void player.toggle();
+    else void player.choose(track, true);
+    list();
+  });
+  item.append(button);
+  return { track, item, button, facts };
+}
+
+/** Rows stay where they are: of one that is replaced while it is pressed the browser makes no click. */
 function list(): void {
   const text = TEXTS[language];
-  const rows = tracks.map((track) => {
-    const item = document.createElement('li');
-    const button = document.createElement('button');
-    button.type = 'button';
-    const title = document.createElement('span');
-    title.className = 'track-title';
-    title.textContent = track.title ?? track.trackId;
-    const facts = document.createElement('span');
-    facts.className = 'track-facts';
+  for (const { track, button, facts } of rows) {
     facts.textContent = formatQuality(track, text, language);
-    const time = document.createElement('span');
-    time.className = 'track-time';
-    time.textContent = formatTime(track.audio?.durationSeconds ?? 0);
-    button.append(title, facts, time);
     if (track.trackId === player.trackId) button.setAttribute('aria-current', 'true');
-    button.addEventListener('click', () => {
-      if (track.trackId === player.trackId) void player.toggle();
-      else void player.choose(track, true);
-      list();
-    });
-    item.append(button);
-    return item;
-  });
-  if (rows.length === 0) {
-    const item = document.createElement('li');
-    item.className = 'note';
-    item.textContent = originAnswers ? text.nothing : text.noOrigin;
-    rows.push(item);
+    else button.removeAttribute('aria-current');
   }
-  element('library', HTMLElement).replaceChildren(...rows);
+  if (rows.length > 0) return;
+  const note = document.createElement('li');
+  note.className = 'note';
+  note.textContent = originAnswers ? text.nothing : text.noOrigin;
+  element('library', HTMLElement).replaceChildren(note);
 }
 
 function show(): void {
