@@ -71,6 +71,21 @@ describe('a connection', () => {
     expect(events).toEqual(['text', BINARY, 'answered']);
   });
 
+  it('that closes in the middle of a message leaves its buffer to others', () => {
+    const half = frame(1, 'text').subarray(0, 8);
+    const comesAndGoes = () => {
+      const { connection } = place();
+      connection.read(Buffer.from(half));
+      connection.gone();
+    };
+    comesAndGoes();
+    const allocated = vi.spyOn(Buffer, 'allocUnsafeSlow');
+    // More than other tests have left to be used again.
+    for (let i = 0; i < 1_000; i++) comesAndGoes();
+    expect(allocated).not.toHaveBeenCalled();
+    allocated.mockRestore();
+  });
+
   it.each(['', 'mar', 'mark ', 'Mark', 'last'])('takes a pong with %j for no answer to a ping', (payload) => {
     const { writes, events, connection } = place(perMinute(2));
     connection.pingedMs = 0;

@@ -227,6 +227,7 @@ describe('beside a crowd that says nothing', () => {
   });
 
   it('what is left in memory is collected in small pieces, and as usual once they went', async () => {
+    vi.mocked(collectInSmallPieces).mockClear();
     const { port } = await tracker();
     const callers = Array.from({ length: READ_AT_ONCE + 10 }, () => new Caller(port));
     await expect.poll(() => vi.mocked(collectInSmallPieces).mock.calls).toEqual([[true]]);

@@ -97,7 +97,7 @@ export class Front {
     const begun = socket[BEGUN];
     const said = begun === undefined ? bytes : Buffer.concat([Buffer.from(begun, 'latin1'), bytes]);
     if (mayBecomeUpgrade(said)) return void (socket[BEGUN] = said.toString('latin1'));
-    socket[BEGUN] = undefined;
+    if (begun !== undefined) socket[BEGUN] = undefined;
     // Nobody listens until it was taken.
     socket.off('data', hear);
     socket.pause();

@@ -93,7 +93,7 @@ function speak(): void {
   show();
 }
 
-/** What of a track's row is written anew when the language or the track that plays changes. */
+/** A track's row, and what of it is written anew when the language or the track that plays changes. */
 interface Row {
   readonly track: ListedTrack;
   readonly item: HTMLLIElement;
