@@ -2,8 +2,9 @@ import { percentile, round } from './report.ts';
 import { startLoads } from './tracker-bench.ts';
 import type { FromAttacker, ToAttacker } from './tracker-attack-main.ts';
 import type { AttackKind } from './tracker-attacks.ts';
+import { CoreClocks, lengthOf, outsideOf } from './core-clock.ts';
 import { BenchChild } from './tracker-child.ts';
-import { giveOwnCore, giveWay, goFirst } from './tracker-cores.ts';
+import { giveOwnCore, giveWay, goFirst, keepOnCore, SERVER_CORE } from './tracker-cores.ts';
 import { pause } from './tracker-load.ts';
 
 export { ONE_CORE_FLAGS } from './tracker-bench.ts';
@@ -42,6 +43,16 @@ export interface AttackedReport {
   readonly attackedLateP99Ms: number;
   /** Signals in the least of all measurements. */
   readonly samples: number;
+  /** Whether a clock on either core was looked at before everything else there: without, nothing is left out. */
+  readonly hasClocks: boolean;
+  /** Share of the signals that met a time in which a core stood still, and are not counted; percentiles with them. */
+  readonly quietLeftOut: number;
+  readonly attackedLeftOut: number;
+  readonly quietWholeP99Ms: number;
+  readonly attackedWholeP99Ms: number;
+  /** How long the tracker's core stood still in a measurement: an attack is not to hide there. */
+  readonly quietStoodStillMs: number;
+  readonly attackedStoodStillMs: number;
   /** Each round: quiet and attacked. */
   readonly rounds: readonly (readonly [quietP99Ms: number, attackedP99Ms: number])[];
 }
@@ -56,6 +67,10 @@ const LISTENER_FLAGS = ['--single-threaded-gc', '--min-semi-space-size=16', '--m
 const PAIRS = 60;
 /** A measurement: about 1,100 signals. */
 const MEASURE_MS = 1_100;
+/** The last signals are said and heard within this after it, in milliseconds. */
+const SPREAD_MS = 300;
+/** The listeners' core: the attacker shares it, or takes others where there are some. */
+const LISTENER_CORE = 1;
 /** Newcomers join for so long after that: thirty. */
 const JOIN_MS = 600;
 /** After an attack the tracker is done with those who went, in milliseconds. */
@@ -66,7 +81,8 @@ const MB = 1_000_000;
 /**
  * Measures honest listeners of a tracker in turn without and with an attack, so many times. The tracker has a core of
  * its own; the attacker shares the others with the listeners and gives way to them, and where the system allows, nobody
- * else's programs come before either, so that the tracker's delay is measured and not the listeners' or the machine's.
+ * else's programs come before either, so that the tracker's delay is measured and not the listeners' or the machine's. A
+ * signal that was under way while a core stood still is not counted, attacked or not: clocks on both cores tell.
  * Rejects when a listener was refused or ended, a newcomer did not get in, or the tracker went.
  */
 export async function measureAttacked(
@@ -76,18 +92,25 @@ export async function measureAttacked(
 ): Promise<AttackedReport> {
   const [honest] = startLoads(1, LISTENER_FLAGS);
   if (honest?.pid === undefined) throw new Error('no load');
+  const clocks = new CoreClocks([SERVER_CORE, LISTENER_CORE]);
   const quiet: Measured[] = [];
   const attacked: Measured[] = [];
   const counts: { socketsPerS: number; mbPerS: number }[] = [];
   let grownBytes = 0;
   let wasAlone = false;
   try {
-    giveOwnCore(tracker.pid, [honest.pid]);
+    if (giveOwnCore(tracker.pid, [honest.pid])) keepOnCore(honest.pid, LISTENER_CORE);
     wasAlone = [tracker.pid, honest.pid].every(goFirst);
     await honest.ask({ type: 'pair', url: tracker.url, count: PAIRS }, 'paired');
     const measure = async (signalled: () => Promise<void> = async () => {}): Promise<Measured> => {
-      const { tookMs, lateP99Ms } = await honest.ask({ type: 'signal', forMs: MEASURE_MS }, 'signalled');
+      const [gaps, { signals, lateP99Ms }] = await Promise.all([
+        clocks.watch(MEASURE_MS + SPREAD_MS),
+        honest.ask({ type: 'signal', forMs: MEASURE_MS }, 'signalled'),
+      ]);
       await signalled();
+      const counted = outsideOf(gaps.flat(), signals);
+      const tookMs = counted.map(lengthOf);
+      const [serverGaps = []] = gaps;
       const joins = await honest.ask({ type: 'newcomers', url: tracker.url, forMs: JOIN_MS }, 'joinedAnew');
       return {
         joinP50: percentile(joins.tookMs, 0.5),
@@ -96,6 +119,9 @@ export async function measureAttacked(
         p99: percentile(tookMs, 0.99),
         lateP99Ms,
         samples: tookMs.length,
+        leftOut: 1 - counted.length / signals.length,
+        wholeP99: percentile(signals.map(lengthOf), 0.99),
+        stoodStillMs: serverGaps.map(lengthOf).reduce((sum, ms) => sum + ms, 0),
       };
     };
     // The first round is not counted, but for its memory: neither side has compiled what it will.
@@ -128,13 +154,13 @@ export async function measureAttacked(
       if (run < rounds) await pause(SETTLE_MS);
     }
   } finally {
-    await honest.kill();
+    await Promise.all([honest.kill(), clocks.kill()]);
   }
   quiet.shift();
   attacked.shift();
   counts.shift();
-  const of = (figures: readonly Measured[], figureOf: (figure: Measured) => number) =>
-    round(percentile(figures.map(figureOf), 0.5), 2);
+  const of = (figures: readonly Measured[], figureOf: (figure: Measured) => number, digits = 2) =>
+    round(percentile(figures.map(figureOf), 0.5), digits);
   const [quietP99Ms, attackedP99Ms] = [of(quiet, ({ p99 }) => p99), of(attacked, ({ p99 }) => p99)];
   return {
     kind,
@@ -164,6 +190,13 @@ export async function measureAttacked(
     quietLateP99Ms: of(quiet, ({ lateP99Ms }) => lateP99Ms),
     attackedLateP99Ms: of(attacked, ({ lateP99Ms }) => lateP99Ms),
     samples: Math.min(...[...quiet, ...attacked].map(({ samples }) => samples)),
+    hasClocks: clocks.areFirst,
+    quietLeftOut: of(quiet, ({ leftOut }) => leftOut, 3),
+    attackedLeftOut: of(attacked, ({ leftOut }) => leftOut, 3),
+    quietWholeP99Ms: of(quiet, ({ wholeP99 }) => wholeP99),
+    attackedWholeP99Ms: of(attacked, ({ wholeP99 }) => wholeP99),
+    quietStoodStillMs: of(quiet, ({ stoodStillMs }) => stoodStillMs),
+    attackedStoodStillMs: of(attacked, ({ stoodStillMs }) => stoodStillMs),
     rounds: quiet.map(({ p99 }, i) => [round(p99, 2), round(attacked[i]?.p99 ?? 0, 2)] as const),
   };
 }
@@ -176,4 +209,9 @@ interface Measured {
   readonly joinP50: number;
   readonly joinMax: number;
   readonly samples: number;
+  /** Share of the signals that is not counted, and the 99th percentile with them. */
+  readonly leftOut: number;
+  readonly wholeP99: number;
+  /** How long the tracker's core stood still. */
+  readonly stoodStillMs: number;
 }

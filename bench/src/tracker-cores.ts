@@ -9,9 +9,19 @@ import { availableParallelism, constants, setPriority } from 'node:os';
 export function giveOwnCore(serverPid: number, otherPids: readonly number[]): boolean {
   const cores = availableParallelism();
   if (process.platform !== 'linux' || cores < 2) return false;
-  const pin = (pid: number, list: string) =>
-    spawnSync('taskset', ['-a', '-c', '-p', list, String(pid)], { stdio: 'ignore' }).status === 0;
-  return pin(serverPid, '0') && otherPids.every((pid) => pin(pid, `1-${cores - 1}`));
+  return pin(serverPid, String(SERVER_CORE)) && otherPids.every((pid) => pin(pid, `1-${cores - 1}`));
+}
+
+/** The core that {@link giveOwnCore} gives a server. */
+export const SERVER_CORE = 0;
+
+/** Keeps a process on one core. Answers whether the system let it. */
+export function keepOnCore(pid: number, core: number): boolean {
+  return process.platform === 'linux' && pin(pid, String(core));
+}
+
+function pin(pid: number, list: string): boolean {
+  return spawnSync('taskset', ['-a', '-c', '-p', list, String(pid)], { stdio: 'ignore' }).status === 0;
 }
 
 /**
@@ -24,8 +34,16 @@ export function giveOwnCore(serverPid: number, otherPids: readonly number[]): bo
  */
 export function goFirst(pid: number): boolean {
   if (process.platform !== 'linux') return false;
-  const chrt = (...args: string[]) => spawnSync('chrt', args, { stdio: 'ignore' }).status === 0;
   return chrt('-a', '-f', '-p', '1', String(pid)) && chrt('-f', '-p', '2', String(pid));
+}
+
+/** Lets a process run before all others, those of {@link goFirst} too: for looking at a clock, and no work. */
+export function lookFirst(pid: number): boolean {
+  return process.platform === 'linux' && chrt('-a', '-f', '-p', '3', String(pid));
+}
+
+function chrt(...args: string[]): boolean {
+  return spawnSync('chrt', args, { stdio: 'ignore' }).status === 0;
 }
 
 /**

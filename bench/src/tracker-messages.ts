@@ -1,3 +1,4 @@
+import type { Span } from './core-clock.ts';
 import type { Arrived, Crowd } from './tracker-arrivals.ts';
 
 /** Who is measured: our tracker, the JavaScript tracker most people run, or `ws` with the least that relays. */
@@ -99,7 +100,7 @@ export type FromLoad =
   | { readonly type: 'probed'; readonly announceMs: readonly number[]; readonly lateP99Ms: number }
   | { readonly type: 'churned'; readonly swarms: number }
   | { readonly type: 'paired' }
-  | { readonly type: 'signalled'; readonly tookMs: readonly number[]; readonly lateP99Ms: number }
+  | { readonly type: 'signalled'; readonly signals: readonly Span[]; readonly lateP99Ms: number }
   | { readonly type: 'joinedAnew'; readonly tookMs: readonly number[] }
   | ({ readonly type: 'arrived' } & Arrived)
   | { readonly type: 'counted'; readonly open: number }

@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { encodeClientMessage, parseAulaId, parsePeerId, type PeerId } from '@sonantica/wire';
+import { monotonicMs, type Span } from './core-clock.ts';
 import { sonanticaDialect } from './tracker-dialect-sonantica.ts';
 import { pause, type Load } from './tracker-load.ts';
 
@@ -20,7 +21,7 @@ interface Listener {
   partner: Listener | undefined;
   /** When it sent the signal that is under way. */
   sentMs: number | undefined;
-  tookMs: number[];
+  signals: Span[];
 }
 
 /** Honest listeners in pairs, an Aula each, that signal each other and measure how long that takes. */
@@ -36,7 +37,7 @@ export class Pairs {
         id: undefined,
         partner: undefined,
         sentMs: undefined,
-        tookMs: [],
+        signals: [],
       };
       load.open(
         url,
@@ -74,19 +75,18 @@ export class Pairs {
   }
 
   /**
-   * Lets them signal for a time, each at moments of its own; answers how long each signal took one way through the
-   * tracker, in milliseconds, and how late this process was itself. Rejects when one of them was ended or refused,
-   * or a signal lost.
+   * Lets them signal for a time, each at moments of its own; answers when each signal went and arrived, one way through the
+   * tracker, and how late this process was itself. Rejects when one of them was ended or refused, or a signal lost.
    */
-  async signal(forMs: number): Promise<{ tookMs: number[]; lateP99Ms: number }> {
-    const startMs = performance.now();
+  async signal(forMs: number): Promise<{ signals: Span[]; lateP99Ms: number }> {
+    const startMs = monotonicMs();
     const late = monitorEventLoopDelay({ resolution: LATE_EVERY_MS });
     late.enable();
     await Promise.all(this.#listeners.map((listener, i) => this.#signalFrom(listener, i, startMs + forMs)));
     late.disable();
     if (this.#failure !== undefined) throw this.#failure;
-    const tookMs = this.#listeners.flatMap((listener) => listener.tookMs.splice(0));
-    return { tookMs, lateP99Ms: Math.max(0, late.percentile(99) / 1e6 - LATE_EVERY_MS) };
+    const signals = this.#listeners.flatMap((listener) => listener.signals.splice(0));
+    return { signals, lateP99Ms: Math.max(0, late.percentile(99) / 1e6 - LATE_EVERY_MS) };
   }
 
   async #signalFrom(listener: Listener, index: number, untilMs: number): Promise<void> {
@@ -95,13 +95,13 @@ export class Pairs {
     const text = encodeClientMessage({ type: 'signal', to, data: CANDIDATE });
     // Spread, so that they do not wait for each other.
     await pause((index / this.#listeners.length) * SIGNAL_EVERY_MS);
-    while (performance.now() < untilMs && this.#failure === undefined) {
-      const sentMs = performance.now();
+    while (monotonicMs() < untilMs && this.#failure === undefined) {
+      const sentMs = monotonicMs();
       listener.sentMs = sentMs;
       listener.say(text);
       await pause(SIGNAL_EVERY_MS);
       while (listener.sentMs !== undefined && this.#failure === undefined) {
-        if (performance.now() - sentMs > LOST_AFTER_MS) throw new Error('a signal was lost');
+        if (monotonicMs() - sentMs > LOST_AFTER_MS) throw new Error('a signal was lost');
         await pause(1);
       }
     }
@@ -115,6 +115,6 @@ export class Pairs {
 
 function arrived({ partner }: Listener): void {
   if (partner?.sentMs === undefined) return;
-  partner.tookMs.push(performance.now() - partner.sentMs);
+  partner.signals.push([partner.sentMs, monotonicMs()]);
   partner.sentMs = undefined;
 }
