@@ -1,10 +1,9 @@
 import { Option, type Command } from 'commander';
 import { webSocketUrl, wholeNumber } from './flag-values.ts';
-import { round } from './report.ts';
 import type { JoinReport, TrackerBenchSettings } from './tracker-bench.ts';
 import type { CrowdName, CrowdSettings } from './tracker-crowd.ts';
 import { DEFAULT_TRACKER_BENCH } from './tracker-defaults.ts';
-import { describeCrowd, describeJoins } from './tracker-report.ts';
+import { describeCrowd, describeJoins, type Rival } from './tracker-report.ts';
 
 interface TrackerFlags {
   load: 'joins' | CrowdName;
@@ -90,16 +89,19 @@ export function addTrackerCommands(program: Command): void {
         return crowd(flags.load, flags);
       }
       if (url !== undefined) {
-        return print({ report: await measureJoinsAt(url.href, settings), against: {} }, settings, json);
+        return print({ report: await measureJoinsAt(url.href, settings), rivals: [] }, settings, json);
       }
-      const { alternate } = await import('./tracker-figures.ts');
+      const { alternate, middleOf, pairedRatio } = await import('./tracker-figures.ts');
       const { installRival } = await import('./tracker-rival.ts');
       const rival = against.includes('bittorrent-tracker') ? await installRival(progress) : undefined;
       const subjects = (['sonantica', ...new Set(against)] as const).map((name) => ({ name, settings }));
-      const [report, ...others] = await alternate(subjects, rounds, rival);
-      if (report === undefined) throw new Error('nothing was measured');
-      const rivals = Object.fromEntries(others.map((other, i) => [subjects[i + 1]?.name ?? '', other]));
-      print({ report, against: rivals }, settings, json);
+      const [ours = [], ...others] = await alternate(subjects, rounds, rival);
+      const rivals = others.map((reports, i) => ({
+        name: subjects[i + 1]?.name ?? '',
+        report: middleOf(reports),
+        ratio: pairedRatio(ours, reports),
+      }));
+      print({ report: middleOf(ours), rivals }, settings, json);
     });
 
   program
@@ -141,21 +143,17 @@ async function crowd(
 }
 
 function print(
-  { report, against }: { report: JoinReport; against: Readonly<Record<string, JoinReport>> },
+  { report, rivals }: { report: JoinReport; rivals: readonly Rival[] },
   settings: TrackerBenchSettings,
   json: boolean | undefined,
 ): void {
-  const rivals = Object.entries(against);
-  if (json === true) {
-    const ratios = Object.fromEntries(rivals.map(([name, rival]) => [name, ratioOf(report, rival)]));
-    console.log(JSON.stringify(rivals.length === 0 ? report : { ...report, against, ratios }));
+  if (json !== true) {
+    console.log(describeJoins(settings, report, rivals));
     return;
   }
-  console.log(describeJoins(settings, [['sonantica', report], ...rivals]));
-}
-
-function ratioOf(ours: JoinReport, theirs: JoinReport): number {
-  return round((ours.cpuMsPerJoin ?? 0) / (theirs.cpuMsPerJoin ?? 1), 3);
+  const against = Object.fromEntries(rivals.map((rival) => [rival.name, rival.report]));
+  const ratios = Object.fromEntries(rivals.map(({ name, ratio }) => [name, ratio]));
+  console.log(JSON.stringify(rivals.length === 0 ? report : { ...report, against, ratios }));
 }
 
 function settingsOf({

@@ -2,11 +2,20 @@ import { textTable } from './text-table.ts';
 import type { CrowdReport, CrowdSettings } from './tracker-crowd.ts';
 import type { JoinReport, TrackerBenchSettings } from './tracker-bench.ts';
 
+/** Who was measured beside our tracker, and what a join of ours takes of its processor time. */
+export interface Rival {
+  readonly name: string;
+  readonly report: JoinReport;
+  readonly ratio: number;
+}
+
 /** What joins cost, in words and a table. */
 export function describeJoins(
   { peers, swarms, offers, candidates }: TrackerBenchSettings,
-  reports: readonly (readonly [name: string, report: JoinReport])[],
+  ours: JoinReport,
+  rivals: readonly Rival[],
 ): string {
+  const reports = [{ name: 'sonantica', report: ours }, ...rivals];
   const lines = [
     `${count(peers)} peers joined ${swarms === 1 ? 'one swarm' : `${count(swarms)} swarms`}. A join: connect, announce, ${offers} offers to other`,
     `peers and their answers${candidates ? ', and candidates each way' : ''}, all through the tracker.`,
@@ -14,7 +23,7 @@ export function describeJoins(
     textTable([
       ['', 'processor', 'of it kernel', 'memory', 'rate', 'announcement p50', 'p99', 'signals relayed'],
       ['', 'ms/join', 'ms/join', 'KB/peer', 'joins/s', 'ms', 'ms', ''],
-      ...reports.map(([name, report]) => [
+      ...reports.map(({ name, report }) => [
         name,
         text(report.cpuMsPerJoin),
         text(report.systemMsPerJoin),
@@ -26,15 +35,14 @@ export function describeJoins(
       ]),
     ]),
   ];
-  const [ours, ...others] = reports;
-  for (const [name, { cpuMsPerJoin }] of others) {
-    const mine = ours?.[1].cpuMsPerJoin;
-    if (mine === null || mine === undefined || cpuMsPerJoin === null) continue;
-    lines.push('', `Ours takes ${(mine / cpuMsPerJoin).toFixed(2)} of the processor time of ${name}.`);
+  for (const { name, report, ratio } of rivals) {
+    if (ours.cpuMsPerJoin === null || report.cpuMsPerJoin === null) continue;
+    lines.push('', `Ours takes ${ratio.toFixed(2)} of the processor time of ${name}.`);
   }
-  const failed = reports.filter(([, report]) => report.failed > 0);
-  for (const [name, report] of failed)
-    lines.push('', `${count(report.failed)} joins of ${name} did not end within ten seconds.`);
+  for (const { name, report } of reports) {
+    if (report.failed > 0)
+      lines.push('', `${count(report.failed)} joins of ${name} did not end within ten seconds.`);
+  }
   return lines.join('\n');
 }
 
