@@ -61,8 +61,8 @@ const TURN_LIMITS: TurnLimits = {
   mayWait: 4,
   /** As long as five to ten messages take, with what the kernel does to send the answers. */
   waitingMs: 0.25,
-  /** To read what came of one, up to 64 KiB, takes as long as a few messages. */
-  resumed: 4,
+  /** To read what came of one, up to 64 KiB, takes as long as five to ten messages too. */
+  resumed: 1,
   /** Who is told that it is too fast is heard some forty times a second, or less where it says long things. */
   restMs: 20,
 };

@@ -132,11 +132,22 @@ describe('a message', () => {
     const claimed: TrackerMessage = {
       type: 'claimed',
       ...track,
-      granted: [],
-      heldBy: new Map([[7, peerId]]),
-      ttlMs: 1,
+      granted: [4, 32_767],
+      heldBy: new Map([
+        [7, peerId],
+        [0, peerId],
+      ]),
+      ttlMs: 1.5,
     };
-    expect(json(encodeTrackerMessage(claimed))).toMatchObject({ granted: [], heldBy: { '7': peerId } });
+    expect(json(encodeTrackerMessage(claimed))).toEqual({
+      ...claimed,
+      heldBy: { '0': peerId, '7': peerId },
+    });
+    expect(json(encodeTrackerMessage({ ...claimed, granted: [], heldBy: new Map() }))).toEqual({
+      ...claimed,
+      granted: [],
+      heldBy: {},
+    });
   });
 
   it('keeps its meaning with unknown fields', () => {

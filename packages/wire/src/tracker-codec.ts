@@ -133,7 +133,7 @@ export function encodeTrackerMessage(message: TrackerMessage): string {
     case 'peers':
       return encodePeers(message);
     case 'claimed':
-      return JSON.stringify({ ...message, heldBy: Object.fromEntries(message.heldBy) });
+      return encodeClaimed(message);
     case 'signal':
       return encodeRelayedSignal(message.from, message.tier, signalText(message.data));
     default:
@@ -467,6 +467,16 @@ function signalText(data: unknown): string {
 
 function tooDeep(): ProtocolError {
   return new ProtocolError('bad-field', `nests at most ${LIMITS.maxSignalDepth} levels`, 'data');
+}
+
+function encodeClaimed({ trackId, root, granted, heldBy, ttlMs }: ClaimedReply): string {
+  let text = `{"type":"claimed","trackId":"${trackId}","root":"${root}","granted":[${granted.join()}],"heldBy":{`;
+  let separator = '';
+  for (const [chunk, peerId] of heldBy) {
+    text += `${separator}"${chunk}":"${peerId}"`;
+    separator = ',';
+  }
+  return `${text}},"ttlMs":${ttlMs}}`;
 }
 
 function encodePeers({ trackId, root, aulaId, peers, complete, incomplete }: PeersReply): string {
