@@ -9,6 +9,10 @@ export type Span = readonly [fromMs: number, toMs: number];
 const LOOK_EVERY_MS = 0.5;
 /** Later than this is a gap, in milliseconds: looking itself is up to 0.1 late. */
 const LATE_MS = 0.3;
+/** What begins so shortly before a gap may be under way when it comes, and is seen up to one look late. In milliseconds. */
+const BEFORE_GAP_MS = 1;
+/** What was held up is dealt with this long after a gap, in milliseconds. */
+const AFTER_GAP_MS = 0.5;
 const NS_PER_MS = 1e6;
 
 /** Milliseconds of a clock that all processes of a machine share and nobody sets. */
@@ -35,9 +39,15 @@ export function lengthOf([fromMs, toMs]: Span): number {
   return toMs - fromMs;
 }
 
-/** The spans that meet none of the gaps. */
-export function outsideOf(gaps: readonly Span[], spans: readonly Span[]): Span[] {
-  return spans.filter(([from, to]) => !gaps.some(([gapFrom, gapTo]) => from < gapTo && gapFrom < to));
+/**
+ * The spans that began apart from all gaps. What counts is when they began, not how long they took: else what takes long
+ * for another reason would meet a gap the sooner, and be left out for it.
+ */
+export function begunApart(gaps: readonly Span[], spans: readonly Span[]): Span[] {
+  return spans.filter(
+    ([from]) =>
+      !gaps.some(([gapFrom, gapTo]) => from > gapFrom - BEFORE_GAP_MS && from < gapTo + AFTER_GAP_MS),
+  );
 }
 
 /**

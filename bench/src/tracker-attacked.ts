@@ -2,7 +2,7 @@ import { percentile, round } from './report.ts';
 import { startLoads } from './tracker-bench.ts';
 import type { FromAttacker, ToAttacker } from './tracker-attack-main.ts';
 import type { AttackKind } from './tracker-attacks.ts';
-import { CoreClocks, lengthOf, outsideOf } from './core-clock.ts';
+import { begunApart, CoreClocks, lengthOf } from './core-clock.ts';
 import { BenchChild } from './tracker-child.ts';
 import { giveOwnCore, giveWay, goFirst, keepOnCore, SERVER_CORE } from './tracker-cores.ts';
 import { pause } from './tracker-load.ts';
@@ -45,7 +45,7 @@ export interface AttackedReport {
   readonly samples: number;
   /** Whether a clock on either core was looked at before everything else there: without, nothing is left out. */
   readonly hasClocks: boolean;
-  /** Share of the signals that met a time in which a core stood still, and are not counted; percentiles with them. */
+  /** Share of the signals that began about when a core stood still, and are not counted; percentiles with them. */
   readonly quietLeftOut: number;
   readonly attackedLeftOut: number;
   readonly quietWholeP99Ms: number;
@@ -81,8 +81,9 @@ const MB = 1_000_000;
 /**
  * Measures honest listeners of a tracker in turn without and with an attack, so many times. The tracker has a core of
  * its own; the attacker shares the others with the listeners and gives way to them, and where the system allows, nobody
- * else's programs come before either, so that the tracker's delay is measured and not the listeners' or the machine's. A
- * signal that was under way while a core stood still is not counted, attacked or not: clocks on both cores tell.
+ * else's programs come before either, so that the tracker's delay is measured and not the listeners' or the machine's.
+ * A signal that began about when a core stood still is not counted, attacked or not: clocks on both cores tell. Rejects
+ * where that is so of more than half of them: such a machine measures nothing.
  * Rejects when a listener was refused or ended, a newcomer did not get in, or the tracker went.
  */
 export async function measureAttacked(
@@ -108,7 +109,9 @@ export async function measureAttacked(
         honest.ask({ type: 'signal', forMs: MEASURE_MS }, 'signalled'),
       ]);
       await signalled();
-      const counted = outsideOf(gaps.flat(), signals);
+      const counted = begunApart(gaps.flat(), signals);
+      if (counted.length < signals.length / 2)
+        throw new Error('the machine stood still during most of a measurement');
       const tookMs = counted.map(lengthOf);
       const [serverGaps = []] = gaps;
       const joins = await honest.ask({ type: 'newcomers', url: tracker.url, forMs: JOIN_MS }, 'joinedAnew');
@@ -118,7 +121,7 @@ export async function measureAttacked(
         p50: percentile(tookMs, 0.5),
         p99: percentile(tookMs, 0.99),
         lateP99Ms,
-        samples: tookMs.length,
+        samples: counted.length,
         leftOut: 1 - counted.length / signals.length,
         wholeP99: percentile(signals.map(lengthOf), 0.99),
         stoodStillMs: serverGaps.map(lengthOf).reduce((sum, ms) => sum + ms, 0),

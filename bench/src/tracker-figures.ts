@@ -216,7 +216,7 @@ async function churn({ progress }: TrackerFigureSettings) {
 }
 
 /** What was not counted, for a core stood still. */
-function leftOutOf(report: AttackedReport): string {
+function leftOut(report: AttackedReport): string {
   if (!report.hasClocks) return 'no clock could tell when a core stood still';
   const percent = (share: number) => `${(share * 100).toFixed(1)} %`;
   return `not counted, for a core stood still: ${percent(report.quietLeftOut)} → ${percent(report.attackedLeftOut)} of the signals, p99 with them ${report.quietWholeP99Ms} → ${report.attackedWholeP99Ms} ms; the tracker's core stood still for ${report.quietStoodStillMs} → ${report.attackedStoodStillMs} ms`;
@@ -237,7 +237,7 @@ function underAttack(kind: AttackKind, rounds: number) {
       const { quietP99Ms, attackedP99Ms, ratio, quietP50Ms, attackedP50Ms, grownMB } = measured;
       return {
         bar: `p99 at most doubles, memory at most + ${MAX_GROWN_MB} MB`,
-        figure: `p99 ${quietP99Ms} → ${attackedP99Ms} ms (${ratio}), p50 ${quietP50Ms} → ${attackedP50Ms} ms, + ${grownMB} MB (the listeners themselves: p99 ${measured.quietLateP99Ms} → ${measured.attackedLateP99Ms} ms late; newcomers join in ${measured.quietJoinP50Ms} → ${measured.attackedJoinP50Ms} ms, at most ${measured.longestJoinMs}; the attack: ${measured.attackSocketsPerS} sockets and ${measured.attackMBPerS} MB a second${measured.wasAlone ? '' : '; other programs came between'}; ${leftOutOf(measured)})`,
+        figure: `p99 ${quietP99Ms} → ${attackedP99Ms} ms (${ratio}), p50 ${quietP50Ms} → ${attackedP50Ms} ms, + ${grownMB} MB (the listeners themselves: p99 ${measured.quietLateP99Ms} → ${measured.attackedLateP99Ms} ms late; newcomers join in ${measured.quietJoinP50Ms} → ${measured.attackedJoinP50Ms} ms, at most ${measured.longestJoinMs}; the attack: ${measured.attackSocketsPerS} sockets and ${measured.attackMBPerS} MB a second${measured.wasAlone ? '' : '; other programs came between'}; ${leftOut(measured)})`,
         passed: ratio <= 2 && grownMB <= MAX_GROWN_MB,
         measured,
       };

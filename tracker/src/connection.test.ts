@@ -15,6 +15,7 @@ function place(controlFrames = perMinute(0), maxBufferedBytes = 1_000, reads = t
   const time = { nowMs: 0 };
   const writes: string[] = [];
   const events: unknown[] = [];
+  const yielded: number[] = [];
   const stream = new Duplex({
     allowHalfOpen: true,
     read: () => {},
@@ -31,7 +32,10 @@ function place(controlFrames = perMinute(0), maxBufferedBytes = 1_000, reads = t
     heard: (_, heard) => events.push(heard),
     answered: () => events.push('answered'),
     speaks: () => events.push('speaks'),
-    yields: () => events.push('yields'),
+    yields: (_, bytes) => {
+      events.push('yields');
+      yielded.push(bytes);
+    },
     waits: ({ waitingBytes }) => events.push(`waits ${waitingBytes}`),
     lags: () => events.push('lags'),
     closing: () => events.push('closing'),
@@ -42,7 +46,7 @@ function place(controlFrames = perMinute(0), maxBufferedBytes = 1_000, reads = t
     ended: (_, reason) => events.push(`ended ${reason}`),
   };
   const connection = new Connection(owner, stream, 1, { text: '203.0.113.9', key: '203.0.113.9' });
-  return { time, writes, events, stream, connection };
+  return { time, writes, events, yielded, stream, connection };
 }
 
 describe('a connection', () => {
@@ -204,6 +208,22 @@ describe('a connection', () => {
     expect(events).toEqual(['yields', 'yields']);
     connection.read(Buffer.from([0x80, 0x80, 0, 0, 0, 0]));
     expect(events.slice(2)).toEqual(['']);
+  });
+
+  it('lets others go first for as long as the parts of a message are, once many came in one read', () => {
+    const { yielded, connection } = place();
+    const part = (first: number) =>
+      Buffer.concat([Buffer.from([first, 0x85, 0, 0, 0, 0]), Buffer.from('12345')]);
+    connection.read(Buffer.concat([part(0x01), part(0x00)]));
+    expect(yielded.splice(0)).toEqual([22]);
+    // Those it yielded for are not counted again.
+    connection.read(Buffer.concat(Array.from({ length: 14 }, () => part(0x00))));
+    expect(yielded).toEqual([70, 154]);
+    yielded.length = 0;
+    connection.read(Buffer.concat(Array.from({ length: 15 }, () => frame(9))));
+    expect(yielded).toEqual([]);
+    connection.read(frame(9));
+    expect(yielded).toEqual([0]);
   });
 
   it('keeps what waits for its reader outside the heap', () => {

@@ -96,6 +96,8 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
   #controlsUntilMs = 0;
   #controls = 0;
   #parts = 0;
+  /** Bytes of parts of messages for which it has not yielded. */
+  #partBytes = 0;
   #isOpen = true;
   #hasOffended = false;
   #isToBeFlushed = false;
@@ -204,8 +206,10 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
     const wasOver = this.#reader.isOver;
     this.#reader.read(bytes, this);
     // Of who sends in parts, and of who is told to go, to read is the most of the work.
-    if (wasOver || (!this.#reader.isOver && (this.#parts !== parts || !this.#isOpen)))
+    if (wasOver || (!this.#reader.isOver && (this.#parts !== parts || !this.#isOpen))) {
+      this.#partBytes = 0;
       this.#owner.yields(this, bytes.length);
+    }
   }
 
   text(text: string): void {
@@ -234,8 +238,9 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
     else this.#owner.answered(this);
   }
 
-  part(): void {
+  part(bytes: number): void {
     this.#parts++;
+    this.#partBytes += bytes;
     this.#countControl();
   }
 
@@ -275,7 +280,9 @@ export class Connection implements TrackerSocket, TurnTaker<Heard>, FrameSink {
     const untilMs = spend(controlFrames, this.#controlsUntilMs, Math.floor(this.#owner.nowMs()));
     if (untilMs >= 0) {
       this.#controlsUntilMs = untilMs;
-      if (++this.#controls % CONTROLS_A_TURN === 0) this.#owner.yields(this, 0);
+      if (++this.#controls % CONTROLS_A_TURN !== 0) return;
+      this.#owner.yields(this, this.#partBytes);
+      this.#partBytes = 0;
       return;
     }
     if (!this.#isOpen) return;

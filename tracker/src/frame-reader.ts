@@ -17,8 +17,8 @@ export interface FrameSink {
   pinged(payload: string): void;
   /** `payload`: a character a byte. */
   ponged(payload: string): void;
-  /** A frame came that does not end its message. */
-  part(): void;
+  /** A frame of so many bytes came that does not end its message. */
+  part(bytes: number): void;
   /** The client ends the connection, with a code or 1005 for none. Nothing more is read. */
   closed(code: number): void;
   /** What came breaks the protocol, or is too big: the close code that says so. Nothing more is read. */
@@ -227,7 +227,7 @@ export class FrameReader {
     if (opcode !== CONTINUATION) this.#isBinary = opcode === BINARY;
     this.#message ??= new KeptBytes();
     this.#message.append(bytes, from, to);
-    if (!isFinal) return sink.part();
+    if (!isFinal) return sink.part(to - from);
     const message = this.#message;
     this.#message = undefined;
     if (this.#isBinary) sink.binary();
