@@ -2,7 +2,7 @@ import { percentile, round } from './report.ts';
 import { startLoads } from './tracker-bench.ts';
 import type { FromAttacker, ToAttacker } from './tracker-attack-main.ts';
 import type { AttackKind } from './tracker-attacks.ts';
-import { begunApart, CoreClocks, lengthOf } from './core-clock.ts';
+import { begunApart, CoreClocks, lengthOf, type Span } from './core-clock.ts';
 import { BenchChild } from './tracker-child.ts';
 import { giveOwnCore, giveWay, goFirst, keepOnCore, SERVER_CORE } from './tracker-cores.ts';
 import { pause } from './tracker-load.ts';
@@ -82,9 +82,9 @@ const MB = 1_000_000;
  * Measures honest listeners of a tracker in turn without and with an attack, so many times. The tracker has a core of
  * its own; the attacker shares the others with the listeners and gives way to them, and where the system allows, nobody
  * else's programs come before either, so that the tracker's delay is measured and not the listeners' or the machine's.
- * A signal that began about when a core stood still is not counted, attacked or not: clocks on both cores tell. Rejects
- * where that is so of more than half of them: such a machine measures nothing.
- * Rejects when a listener was refused or ended, a newcomer did not get in, or the tracker went.
+ * A signal that was sent about when a core stood still is not counted, attacked or not: clocks on both cores tell.
+ * Rejects when a listener was refused or ended, a newcomer did not get in, the tracker went, or a core stood still most of
+ * the time.
  */
 export async function measureAttacked(
   kind: AttackKind,
@@ -109,22 +109,12 @@ export async function measureAttacked(
         honest.ask({ type: 'signal', forMs: MEASURE_MS }, 'signalled'),
       ]);
       await signalled();
-      const counted = begunApart(gaps.flat(), signals);
-      if (counted.length < signals.length / 2)
-        throw new Error('the machine stood still during most of a measurement');
-      const tookMs = counted.map(lengthOf);
-      const [serverGaps = []] = gaps;
       const joins = await honest.ask({ type: 'newcomers', url: tracker.url, forMs: JOIN_MS }, 'joinedAnew');
       return {
+        ...signalFigures(gaps, signals),
+        lateP99Ms,
         joinP50: percentile(joins.tookMs, 0.5),
         joinMax: Math.max(...joins.tookMs),
-        p50: percentile(tookMs, 0.5),
-        p99: percentile(tookMs, 0.99),
-        lateP99Ms,
-        samples: counted.length,
-        leftOut: 1 - counted.length / signals.length,
-        wholeP99: percentile(signals.map(lengthOf), 0.99),
-        stoodStillMs: serverGaps.map(lengthOf).reduce((sum, ms) => sum + ms, 0),
       };
     };
     // The first round is not counted, but for its memory: neither side has compiled what it will.
@@ -204,17 +194,40 @@ export async function measureAttacked(
   };
 }
 
-/** One measurement, times in milliseconds. */
-interface Measured {
+/** How long signals took, in milliseconds. */
+interface SignalFigures {
   readonly p50: number;
   readonly p99: number;
-  readonly lateP99Ms: number;
-  readonly joinP50: number;
-  readonly joinMax: number;
   readonly samples: number;
   /** Share of the signals that is not counted, and the 99th percentile with them. */
   readonly leftOut: number;
   readonly wholeP99: number;
   /** How long the tracker's core stood still. */
   readonly stoodStillMs: number;
+}
+
+/** One measurement, times in milliseconds. */
+interface Measured extends SignalFigures {
+  readonly lateP99Ms: number;
+  readonly joinP50: number;
+  readonly joinMax: number;
+}
+
+/**
+ * How long signals took, but for those that were sent about when a core stood still; `gaps`: of each core, the tracker's
+ * first. Throws where that is so of more than half of them: such a machine measures nothing.
+ */
+export function signalFigures(gaps: readonly (readonly Span[])[], signals: readonly Span[]): SignalFigures {
+  const counted = begunApart(gaps.flat(), signals);
+  if (counted.length < signals.length / 2)
+    throw new Error('the machine stood still during most of a measurement');
+  const tookMs = counted.map(lengthOf);
+  return {
+    p50: percentile(tookMs, 0.5),
+    p99: percentile(tookMs, 0.99),
+    samples: counted.length,
+    leftOut: 1 - counted.length / signals.length,
+    wholeP99: percentile(signals.map(lengthOf), 0.99),
+    stoodStillMs: (gaps[0] ?? []).map(lengthOf).reduce((sum, ms) => sum + ms, 0),
+  };
 }

@@ -1,18 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { newTurnTaker, Turns, type TurnTaker } from './turns.ts';
+import { newTurnTaker, Turns, type TurnLimits, type TurnTaker } from './turns.ts';
+import { TURN_LIMITS } from './ws-adapter.ts';
 
 interface Sender extends TurnTaker<string> {
   isPaused: boolean;
 }
 
 /** `eachMs`: what an item takes. */
-function place(mayWait = 0, eachMs = 0) {
+function place(mayWait = 0, eachMs = 0, limits: Partial<TurnLimits> = {}) {
   const handled: string[] = [];
   const due: (() => void)[] = [];
   const later: { atMs: number; run: () => void }[] = [];
   const time = { nowMs: 0 };
   const turns = new Turns<string, Sender>(
-    { perTurn: 2, mayWait, waitingMs: 5, resumed: 4, restMs: 20 },
+    { perTurn: 2, mayWait, waitingMs: 5, resumed: 4, restMs: 20, ...limits },
     {
       handle: (_sender, item) => {
         handled.push(item);
@@ -199,6 +200,18 @@ describe('turns', () => {
     expect(paused()).toBe(2);
     next();
     expect(paused()).toBe(0);
+  });
+
+  it('of messages read again from one in a turn, for each may have sent 64 KiB meanwhile', () => {
+    const { turns, next, pass, sender } = place(0, 0, TURN_LIMITS);
+    const many = Array.from({ length: 3 }, () => sender());
+    for (const one of many) turns.rest(one);
+    pass(TURN_LIMITS.restMs);
+    const paused = Array.from({ length: 3 }, () => {
+      next();
+      return many.filter(({ isPaused }) => isPaused).length;
+    });
+    expect(paused).toEqual([2, 1, 0]);
   });
 
   it('forget who is gone', () => {

@@ -54,7 +54,8 @@ export interface WsAdapterContext {
   readonly tookSeconds: (seconds: number) => void;
 }
 
-const TURN_LIMITS: TurnLimits = {
+/** How messages are heard. */
+export const TURN_LIMITS: TurnLimits = {
   /** An ordinary burst is through in a few turns. */
   perTurn: 2,
   /** Offers with candidates to a few peers. */
